@@ -1,0 +1,73 @@
+"""mien: recognise facial expressions in photos, calibrated, offline, without a deep-learning framework.
+
+    import mien
+    mien.recognize("photo.jpg").faces[0].emotion
+
+Importing does nothing but name things; models, OpenCV and ONNX Runtime are loaded on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+from mien.recognize import recognize  # the function; its room stays importable as mien.recognize.<module>
+
+if TYPE_CHECKING:
+    from mien.contract.card import ModelCard
+    from mien.contract.errors import (
+        DataError,
+        DetectorError,
+        ImageError,
+        MienError,
+        MissingExtraError,
+        ModelError,
+        ParityError,
+        RecipeError,
+        RunError,
+    )
+    from mien.contract.results import Face, FrameResult
+    from mien.recognize.recognizer import Recognizer
+
+_HOMES = {
+    "Face": "mien.contract.results",
+    "FrameResult": "mien.contract.results",
+    "ModelCard": "mien.contract.card",
+    "Recognizer": "mien.recognize.recognizer",
+    "MienError": "mien.contract.errors",
+    "ImageError": "mien.contract.errors",
+    "DataError": "mien.contract.errors",
+    "RecipeError": "mien.contract.errors",
+    "RunError": "mien.contract.errors",
+    "ModelError": "mien.contract.errors",
+    "ParityError": "mien.contract.errors",
+    "DetectorError": "mien.contract.errors",
+    "MissingExtraError": "mien.contract.errors",
+}
+
+__all__ = [
+    "DataError",
+    "DetectorError",
+    "Face",
+    "FrameResult",
+    "ImageError",
+    "MienError",
+    "MissingExtraError",
+    "ModelCard",
+    "ModelError",
+    "ParityError",
+    "RecipeError",
+    "Recognizer",
+    "RunError",
+    "__version__",
+    "recognize",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mien' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,33 @@
+"""``mien demo``: the sample photo through the shipped model, with the pictures that come out of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.cli.output import console, needs, say
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo-output"),
+) -> None:
+    """Recognise NASA's portrait of Eileen Collins (public domain) and draw the result."""
+    with needs("demo"):
+        from skimage import data
+
+    from mien.cli.predict import results_table, scores_table, write_picture
+    from mien.recognize.draw import annotate, bar_chart
+    from mien.recognize.recognizer import Recognizer
+
+    photo_rgb = data.astronaut()
+    result = Recognizer().recognize(photo_rgb, source="Eileen Collins, NASA")
+    console().print(results_table([result]))
+    console().print(scores_table(result))
+    face = result.faces[0]
+    write_picture(out / "photo.png", photo_rgb)
+    write_picture(out / "annotated.png", annotate(photo_rgb, result))
+    write_picture(out / "distribution.png", bar_chart(face, title=f"{face.emotion}, {face.confidence:.0%}"))
+    say(f"pictures: {out}/annotated.png, {out}/distribution.png")
+    say(f"next: mien predict {out}/photo.png --format json    # or a photo of your own")

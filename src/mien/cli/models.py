@@ -1,0 +1,91 @@
+"""``mien models``: the shipped models, what a model's card says, and fetching the better face detector."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mien.cli.output import Format, console, print_json, say
+
+app = typer.Typer(no_args_is_help=True, help="List shipped models; show a card; pull the YuNet detector.")
+
+
+@app.command("list")
+def list_models(format: Annotated[Format, typer.Option(help="How to print.")] = Format.table) -> None:
+    """List the shipped models."""
+    from mien.recognize.classify import Classifier, resolve_model, shipped_models
+
+    rows: list[dict[str, Any]] = []
+    for name in shipped_models():
+        path = resolve_model(name)
+        card = Classifier(path).card
+        rows.append(
+            {
+                "name": name,
+                "labels": list(card.labels),
+                "side": card.image.side,
+                "parameters": card.provenance.get("parameters"),
+                "bytes": path.stat().st_size,
+                "validation_accuracy": card.metrics.get("validation", {}).get("accuracy"),
+            }
+        )
+    if format is Format.json:
+        print_json(rows)
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("model", "emotions", "crop", "parameters", "size", "validation accuracy"):
+        table.add_column(column, justify="left" if column in ("model", "emotions") else "right")
+    for row in rows:
+        millions, accuracy = row["parameters"], row["validation_accuracy"]
+        table.add_row(
+            row["name"],
+            ", ".join(row["labels"]),
+            f"{row['side']} px",
+            f"{millions / 1e6:.1f} M" if millions else "–",
+            f"{row['bytes'] / 1e6:.1f} MB",
+            f"{accuracy:.1%}" if accuracy else "–",
+        )
+    console().print(table)
+
+
+@app.command()
+def show(
+    model: Annotated[str, typer.Argument(help="A shipped model's name, or an .onnx file that mien exported.")],
+    format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
+) -> None:
+    """Print the card inside a model file."""
+    from mien.recognize.classify import Classifier, resolve_model
+
+    card = Classifier(resolve_model(model)).card.to_dict()
+    if format is Format.json:
+        print_json(card)
+        return
+    import yaml
+
+    validation = card["metrics"].get("validation", {})
+    for key in ("confusion", "labels"):  # JSON has them; on a screen they are noise
+        validation.pop(key, None)
+    typer.echo(yaml.safe_dump(_plain(card), sort_keys=False, allow_unicode=True, default_flow_style=None), nl=False)
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists and long floats shortened, for reading."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+@app.command()
+def pull(name: Annotated[str, typer.Argument(help="yunet: the better face detector, 0.2 MB.")]) -> None:
+    """Fetch a file that is not shipped, check its SHA-256 and keep it for good. The only verb that uses the network."""
+    if name != "yunet":
+        raise typer.BadParameter(f"there is no {name!r} to pull; there is: yunet")
+    from mien.recognize.pull import pull_yunet
+
+    say(f"{pull_yunet()}: ready; mien predict uses it from now on")

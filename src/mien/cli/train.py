@@ -1,0 +1,45 @@
+"""``mien train``: a recipe and a data set become a run folder; Ctrl-C leaves one that can be resumed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.cli.output import needs, problem, say
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A built-in recipe's name, or a .yaml file.")] = "base",
+    data: Annotated[Path, typer.Option(help="Folder tree or fer2013.csv; it needs a train and a validation split.")] = (
+        Path("fer2013")
+    ),
+    set: Annotated[
+        list[str] | None, typer.Option(help="Change a field: --set epochs=3 --set optimizer.lr=0.01")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("runs"),
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder; its own recipe holds.")] = None,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",
+    strict: Annotated[bool, typer.Option(help="Stop at the first unreadable file or row.")] = False,
+) -> None:
+    """Train a recipe."""
+    if resume is not None and set:
+        raise typer.BadParameter("a resumed run keeps its own recipe; start a new one to change it", param_hint="--set")
+    with needs("train"):
+        from mien.train import fit as training
+    from mien.data.sources import load_faces
+    from mien.train.recipe import load_recipe
+
+    resolved = training.Run.read(resume).recipe if resume is not None else load_recipe(recipe, set or ())
+    faces = load_faces(data, side=resolved.data.side, strict=strict, on_problem=problem)
+    say(f"{data}: " + ", ".join(f"{sum(counts.values()):,} {split}" for split, counts in faces.counts().items()))
+    progress = sys.stderr.isatty() and sys.stdout.isatty()
+    if resume is not None:
+        run = training.resume(resume, faces, accelerator=accelerator, progress=progress)
+    else:
+        run = training.fit(resolved, faces, runs=runs, accelerator=accelerator, progress=progress)
+    best = run.facts["best"]
+    say(f"best epoch {best['epoch']}: validation accuracy {best['validation_accuracy']:.4f}")
+    say(f"next: mien export {run.folder} --data {data} --out model.onnx")

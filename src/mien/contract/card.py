@@ -1,0 +1,112 @@
+"""The model card that travels inside every model file, as JSON in the ONNX metadata under the key ``mien_card``.
+
+    card = ModelCard.from_json(text)      # ModelError if it is not ours or newer than this version
+    card.labels, card.image.side, card.temperature
+
+Nothing about a model is ever inferred from a file's name: what is needed to use it rightly is here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mien.contract.errors import ModelError
+from mien.contract.pixels import Margin
+
+CARD_FORMAT = 1
+"""Raised when a reader of this version could misread a newer card."""
+
+CARD_KEY = "mien_card"
+"""Name of the card among an ONNX file's metadata properties."""
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """The crops that a model wants.
+
+    Attributes:
+        side: pixels of the square crop.
+        channels: of the network inside; the file itself always takes grey.
+        margins: by detector name, what to add around its box (left, top, right, bottom; shares of the box) for the
+            framing that the model was trained on.
+    """
+
+    side: int
+    channels: int
+    margins: Mapping[str, Margin]
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Facts about a model.
+
+    Attributes:
+        name: short name, such as "base".
+        labels: emotions in the order of the outputs.
+        image: the crops it wants.
+        temperature: what the logits are divided by, inside the graph, so that confidence is calibrated.
+        accept_threshold: below this confidence the model abstains (``Face.accepted`` is False).
+        metrics: figures by split, such as {"validation": {"n": 3589, "accuracy": 0.69}}.
+        recipe: the resolved training recipe.
+        data: data set name, fingerprint and class counts per split.
+        provenance: licence, version, machine, versions of libraries, seconds of training, parameters.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    image: ImageSpec
+    temperature: float
+    accept_threshold: float
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise ModelError(f"model card: expected two or more different labels, got {list(self.labels)}")
+        if not self.image.side >= 8 or self.image.channels not in (1, 3):
+            raise ModelError(f"model card: impossible image spec {self.image}")
+        if not self.temperature > 0:
+            raise ModelError(f"model card: expected temperature > 0, got {self.temperature}")
+        if not 0 <= self.accept_threshold <= 1:
+            raise ModelError(f"model card: expected accept_threshold in 0..1, got {self.accept_threshold}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types for JSON, the format number included."""
+        return {"format": CARD_FORMAT, **asdict(self)}
+
+    def to_json(self) -> str:
+        """The card as it is stored."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """Read a stored card.
+
+        Raises:
+            ModelError: not a card, a field is missing or impossible, or it was written by a newer version.
+        """
+        try:
+            fields = dict(json.loads(text))
+            version = fields.pop("format")
+        except (ValueError, TypeError, KeyError):
+            raise ModelError("the model card is not readable") from None
+        if not isinstance(version, int) or version > CARD_FORMAT:
+            raise ModelError(
+                f"the model card has format {version}, this version of mien reads up to {CARD_FORMAT}; upgrade mien"
+            )
+        try:
+            image = fields.pop("image")
+            margins = {str(name): tuple(map(float, margin)) for name, margin in image["margins"].items()}
+            if any(len(margin) != 4 for margin in margins.values()):
+                raise ValueError("margins")
+            spec = ImageSpec(int(image["side"]), int(image["channels"]), margins)  # type: ignore[arg-type]
+            return cls(labels=tuple(map(str, fields.pop("labels"))), image=spec, **fields)
+        except ModelError:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ModelError(f"the model card lacks or misstates a field: {error}") from None

@@ -1,0 +1,55 @@
+"""Every error that mien raises for a user's input, in one tree.
+
+    MienError                 a ValueError: one clear line that names the thing and the remedy
+    ├── ImageError            a file or array that is not a readable image
+    ├── DataError             a data set: missing folder, bad row, unknown class or split
+    ├── RecipeError           a training recipe: unknown name, misspelt key, impossible value
+    ├── RunError              a training run: cannot resume, checkpoint of something else, loss became NaN
+    ├── ModelError            a model file: missing, not ours, altered, or newer than this version
+    │   └── ParityError       an exported file does not give the checkpoint's answers
+    ├── DetectorError         a face detector: unknown name, unreadable file
+    └── MissingExtraError     also an ImportError: an optional dependency is not installed
+
+Programming mistakes are ``assert`` or the built-in exceptions, not these.
+"""
+
+from __future__ import annotations
+
+
+class MienError(ValueError):
+    """Base of all errors raised for a user's input; its text is one complete line."""
+
+
+class ImageError(MienError):
+    """A file or an array is not a readable image."""
+
+
+class DataError(MienError):
+    """A data set cannot be read, or does not hold what was asked for."""
+
+
+class RecipeError(MienError):
+    """A recipe does not exist, has an unknown key or an impossible value."""
+
+
+class RunError(MienError):
+    """A training run cannot start, go on or be read."""
+
+
+class ModelError(MienError):
+    """A model file is missing, not ours, altered, or newer than this version."""
+
+
+class ParityError(ModelError):
+    """An exported model does not reproduce the outputs of its checkpoint."""
+
+
+class DetectorError(MienError):
+    """A face detector is unknown or its model file cannot be used."""
+
+
+class MissingExtraError(MienError, ImportError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; it comes with: pip install 'mien[{extra}]'")

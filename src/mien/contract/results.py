@@ -1,0 +1,94 @@
+"""What recognition returns: frozen, validated at birth, plain Python inside, ready for JSON.
+
+result = mien.recognize("party.jpg")
+result.faces[0].emotion, result.faces[0].confidence
+json.dumps(result.to_dict())
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in one image and what it shows.
+
+    Attributes:
+        box_xyxy: the detector's box in pixels of the upright image: left, top, right, bottom.
+        detector_score: the detector's own certainty, 0..1; None where it gives none (Haar) or no detector ran.
+        emotion: the most probable emotion.
+        confidence: its calibrated probability, 0..1.
+        accepted: False when the model abstains, because ``confidence`` is below the threshold in its card.
+        scores: probability of every emotion by name, in the model's index order; they sum to 1.
+        track_id: the same person over frames of a video; None for single images.
+    """
+
+    box_xyxy: Box
+    detector_score: float | None
+    emotion: str
+    confidence: float
+    accepted: bool
+    scores: Mapping[str, float]
+    track_id: int | None = None
+
+    def __post_init__(self) -> None:
+        x1, y1, x2, y2 = self.box_xyxy
+        if not all(math.isfinite(value) for value in self.box_xyxy) or x2 <= x1 or y2 <= y1:
+            raise ValueError(f"expected a finite box with x2 > x1 and y2 > y1, got {self.box_xyxy}")
+        if self.detector_score is not None and not 0 <= self.detector_score <= 1:
+            raise ValueError(f"expected detector_score in 0..1, got {self.detector_score}")
+        if not all(0 <= score <= 1 for score in self.scores.values()):  # false for NaN too
+            raise ValueError(f"expected scores in 0..1, got {dict(self.scores)}")
+        if abs(sum(self.scores.values()) - 1) > 1e-3:
+            raise ValueError(f"expected scores that sum to 1, got {sum(self.scores.values()):.4f}")
+        if self.emotion not in self.scores or self.scores[self.emotion] != self.confidence:
+            raise ValueError(f"expected confidence to be the score of {self.emotion!r}, got {self.confidence}")
+        object.__setattr__(self, "scores", dict(self.scores))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types for JSON; ``track_id`` only where there is one."""
+        plain = {
+            "box_xyxy": list(self.box_xyxy),
+            "detector_score": self.detector_score,
+            "emotion": self.emotion,
+            "confidence": self.confidence,
+            "accepted": self.accepted,
+            "scores": dict(self.scores),
+        }
+        return plain if self.track_id is None else plain | {"track_id": self.track_id}
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """All faces of one image or video frame; no face is a result too.
+
+    Attributes:
+        source: path or name of the image.
+        width: of the upright image in pixels.
+        height: likewise.
+        faces: largest first, so the first is the main face; empty when there is none.
+        t_s: seconds from the start of the source, from its own timestamps; None for single images.
+    """
+
+    source: str
+    width: int
+    height: int
+    faces: tuple[Face, ...]
+    t_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f"expected an image of at least 1 x 1, got {self.width} x {self.height}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types for JSON; ``t_s`` only where there is one."""
+        plain: dict[str, Any] = {"source": self.source, "width": self.width, "height": self.height}
+        if self.t_s is not None:
+            plain["t_s"] = self.t_s
+        return plain | {"faces": [face.to_dict() for face in self.faces]}

@@ -1,0 +1,95 @@
+"""Faces as arrays: what every data source becomes, and what training and evaluation consume.
+
+    faces = load_faces("fer2013/")          # mien.data.sources
+    train = faces.split("train")
+
+FER2013 whole is 83 MB: it is one uint8 array in memory, later one tensor on the training device.
+
+Shape legend: N faces, H = W side in pixels, C classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contract.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class FaceSet:
+    """Grey faces, their labels and their splits.
+
+    Attributes:
+        faces_NHW: uint8, square.
+        labels_N: int64, index into ``labels``.
+        splits_N: split name of each face ("train", "validation", "test").
+        labels: class names in index order.
+        names_N: where each face came from: path relative to the root, or "row 12".
+    """
+
+    faces_NHW: NDArray[np.uint8]
+    labels_N: NDArray[np.int64]
+    splits_N: NDArray[np.str_]
+    labels: tuple[str, ...]
+    names_N: NDArray[np.str_]
+
+    def __post_init__(self) -> None:
+        count = len(self.faces_NHW)
+        shape = self.faces_NHW.shape
+        if self.faces_NHW.dtype != np.uint8 or len(shape) != 3 or shape[1] != shape[2]:
+            raise DataError(f"expected square faces as uint8 (N, H, W), got {self.faces_NHW.dtype} {shape}")
+        for what in ("labels_N", "splits_N", "names_N"):
+            if getattr(self, what).shape != (count,):
+                raise DataError(f"expected {count} entries in {what}, got shape {getattr(self, what).shape}")
+        if count and not (0 <= self.labels_N.min() and self.labels_N.max() < len(self.labels)):
+            found = f"{self.labels_N.min()}..{self.labels_N.max()}"
+            raise DataError(f"labels must lie in 0..{len(self.labels) - 1}, found {found}")
+
+    def __len__(self) -> int:
+        return len(self.faces_NHW)
+
+    @property
+    def side(self) -> int:
+        """Height and width of each face in pixels."""
+        return int(self.faces_NHW.shape[1])
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """The splits that are present, train first."""
+        order = {"train": 0, "validation": 1, "test": 2}
+        return tuple(sorted(np.unique(self.splits_N).tolist(), key=lambda name: (order.get(name, 3), name)))
+
+    def take(self, index_M: NDArray[np.int64]) -> FaceSet:
+        """Return the faces at the given positions, in that order."""
+        return FaceSet(
+            self.faces_NHW[index_M], self.labels_N[index_M], self.splits_N[index_M], self.labels, self.names_N[index_M]
+        )
+
+    def split(self, name: str) -> FaceSet:
+        """Return one split; DataError names those that are there when it is not."""
+        index_M = np.flatnonzero(self.splits_N == name)
+        if not len(index_M):
+            raise DataError(f"no split {name!r} in this data set; it has: {', '.join(self.split_names) or 'none'}")
+        return self.take(index_M)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Faces per split and class, by name, zeros included."""
+        table: dict[str, dict[str, int]] = {}
+        for split in self.split_names:
+            per_class_C = np.bincount(self.labels_N[self.splits_N == split], minlength=len(self.labels))
+            table[split] = dict(zip(self.labels, per_class_C.tolist(), strict=True))
+        return table
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over class names and every (split, label, pixels), whatever the order, file names or source."""
+        digests = sorted(
+            hashlib.sha256(f"{split}\0{label}\0".encode() + face.tobytes()).digest()
+            for split, label, face in zip(self.splits_N, self.labels_N, self.faces_NHW, strict=True)
+        )
+        head = f"{','.join(self.labels)}\0{self.side}\0".encode()
+        return hashlib.sha256(head + b"".join(digests)).hexdigest()

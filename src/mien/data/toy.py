@@ -1,0 +1,300 @@
+"""Cartoon faces with FER2013's seven expressions: something to learn from when no data set is at hand.
+
+    faces = toy_faces(per_class=200, seed=0)            # in memory, for tests
+    draw_toy(Path("toy"), per_class=200, seed=0)        # the same faces as toy/train/angry/*.png, toy/validation/…
+
+Every fifth face is for validation. A face depends on the seed, its emotion and its number alone, so a larger set
+begins with the faces of a smaller one. A small network learns them in a minute; what it learns says nothing about
+people.
+
+Shape legend: P points of a line, 2 = x and y. A face lives in a square from -1 to 1, x right and y down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from mien.contract.emotions import FER2013_EMOTIONS
+from mien.contract.errors import DataError
+from mien.data.faceset import FaceSet
+
+SUPERSAMPLING = 4
+VALIDATION_EVERY = 5
+
+
+@dataclass(frozen=True)
+class Expression:
+    """What the parts of a face do; lengths in face units (the head is about 1.7 high).
+
+    Attributes:
+        mouth_curve: how far the corners stand above the middle of the mouth; negative is a frown.
+        mouth_open: height of the opening.
+        mouth_width: from corner to corner.
+        teeth: 0..1, how much of the opening's height the teeth fill.
+        brow_slant: how far the inner ends stand below the outer ones; negative is the oblique brow of grief.
+        brow_raise: upwards from rest.
+        brow_arch: bulge of the brow's middle.
+        eye_open: height of the eye over its width.
+        nose_wrinkle: 0..1, depth of the folds beside and across the nose.
+        sneer: how far one side of the upper lip is pulled up.
+    """
+
+    mouth_curve: float = 0.0
+    mouth_open: float = 0.0
+    mouth_width: float = 0.62
+    teeth: float = 0.0
+    brow_slant: float = 0.0
+    brow_raise: float = 0.0
+    brow_arch: float = 0.05
+    eye_open: float = 0.5
+    nose_wrinkle: float = 0.0
+    sneer: float = 0.0
+
+    def mixed(self, other: Expression, share: float, wobble: NDArray[np.float64]) -> Expression:
+        """Go ``share`` of the way to ``other`` (beyond it above 1), each part off by its ``wobble``."""
+        values = (
+            getattr(self, part.name) + share * (getattr(other, part.name) - getattr(self, part.name))
+            for part in fields(self)
+        )
+        return Expression(*(value + float(off) for value, off in zip(values, wobble, strict=True)))
+
+
+EXPRESSIONS: dict[str, Expression] = {
+    "angry": Expression(
+        mouth_curve=-0.13,
+        mouth_open=0.12,
+        mouth_width=0.6,
+        teeth=0.9,
+        brow_slant=0.26,
+        brow_raise=-0.1,
+        brow_arch=0.0,
+        eye_open=0.38,
+        nose_wrinkle=0.25,
+    ),
+    "disgust": Expression(
+        mouth_curve=-0.12,
+        mouth_open=0.16,
+        mouth_width=0.5,
+        brow_slant=0.12,
+        brow_raise=-0.07,
+        brow_arch=0.0,
+        eye_open=0.16,
+        nose_wrinkle=1.0,
+        sneer=0.17,
+    ),
+    "fear": Expression(
+        mouth_curve=-0.07,
+        mouth_open=0.2,
+        mouth_width=0.74,
+        teeth=0.55,
+        brow_slant=-0.22,
+        brow_raise=0.15,
+        brow_arch=0.0,
+        eye_open=0.92,
+    ),
+    "happy": Expression(
+        mouth_curve=0.24,
+        mouth_open=0.18,
+        mouth_width=0.78,
+        teeth=0.6,
+        brow_raise=0.04,
+        brow_arch=0.09,
+        eye_open=0.36,
+    ),
+    "sad": Expression(
+        mouth_curve=-0.2,
+        mouth_width=0.5,
+        brow_slant=-0.24,
+        brow_raise=0.02,
+        brow_arch=0.0,
+        eye_open=0.28,
+    ),
+    "surprise": Expression(
+        mouth_open=0.42,
+        mouth_width=0.34,
+        brow_raise=0.17,
+        brow_arch=0.13,
+        eye_open=1.0,
+    ),
+    "neutral": Expression(),
+}
+
+WOBBLE = Expression(
+    mouth_curve=0.03,
+    mouth_open=0.025,
+    mouth_width=0.06,
+    teeth=0.15,
+    brow_slant=0.045,
+    brow_raise=0.035,
+    brow_arch=0.02,
+    eye_open=0.07,
+    nose_wrinkle=0.08,
+    sneer=0.015,
+)
+"""Standard deviation of each part from face to face."""
+
+
+def toy_faces(per_class: int, seed: int = 0, side: int = 48) -> FaceSet:
+    """Draw a balanced set in memory.
+
+    Args:
+        per_class: faces of each of the seven emotions, a fifth of them for validation.
+        seed: the same seed gives the same pixels.
+        side: pixels of each face's side.
+    """
+    places = [(label, number) for label in range(len(FER2013_EMOTIONS)) for number in range(per_class)]
+    splits = ["train" if (number + 1) % VALIDATION_EVERY else "validation" for _, number in places]
+    names = [
+        f"{split}/{FER2013_EMOTIONS[label]}/{number:05d}.png"
+        for split, (label, number) in zip(splits, places, strict=True)
+    ]
+    faces_NHW = np.empty((len(places), side, side), dtype=np.uint8)
+    for index, (label, number) in enumerate(places):
+        faces_NHW[index] = draw_face(FER2013_EMOTIONS[label], np.random.default_rng([seed, label, number]), side)
+    return FaceSet(
+        faces_NHW,
+        np.array([label for label, _ in places], dtype=np.int64),
+        np.array(splits, dtype=np.str_),
+        FER2013_EMOTIONS,
+        np.array(names, dtype=np.str_),
+    )
+
+
+def draw_toy(out: Path, *, per_class: int = 200, seed: int = 0, side: int = 48) -> None:
+    """Write ``toy_faces`` as ``out/train/<emotion>/*.png`` and ``out/validation/<emotion>/*.png``.
+
+    Raises:
+        DataError: ``out`` exists and is not an empty folder.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out}: exists and is not an empty folder; toy faces are only written into a new one")
+    faces = toy_faces(per_class, seed, side)
+    for face, name in zip(faces.faces_NHW, faces.names_N.tolist(), strict=True):
+        file = out / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(face).save(file)
+
+
+def draw_face(emotion: str, rng: np.random.Generator, side: int) -> NDArray[np.uint8]:
+    """Draw one cartoon face as grey uint8 (side, side); ``rng`` decides all that differs between two faces."""
+    wobble = rng.normal(size=len(fields(Expression))) * [getattr(WOBBLE, part.name) for part in fields(WOBBLE)]
+    expression = EXPRESSIONS["neutral"].mixed(EXPRESSIONS[emotion], rng.uniform(0.45, 1.15), wobble)
+    sketch = _Sketch(rng, side * SUPERSAMPLING)
+    _draw_head(sketch, rng)
+    _draw_eyes_and_brows(sketch, rng, expression)
+    _draw_nose(sketch, expression)
+    _draw_mouth(sketch, expression)
+    small = sketch.image.resize((side, side), Image.Resampling.BOX)
+    light = np.add.outer(rng.uniform(-0.15, 0.15) * _ramp(side), rng.uniform(-0.2, 0.2) * _ramp(side))
+    noise = rng.normal(0, rng.uniform(2, 9), (side, side))
+    lit_HW: NDArray[np.float64] = np.asarray(small) * (1 + light) + noise
+    return np.clip(np.rint(lit_HW), 0, 255).astype(np.uint8)
+
+
+class _Sketch:
+    """A grey canvas addressed in face units: tilted, moved and scaled as a whole."""
+
+    def __init__(self, rng: np.random.Generator, size: int) -> None:
+        self.skin = int(rng.integers(110, 235))
+        self.ink = int(rng.integers(5, 45))
+        self.image = Image.new("L", (size, size), int(rng.integers(20, 240)))
+        self._pen = ImageDraw.Draw(self.image)
+        tilt = np.deg2rad(rng.uniform(-12, 12))
+        self._scale = size / 2 * rng.uniform(0.9, 1.15)
+        stretch = np.diag([rng.uniform(0.9, 1.08), 1.0])
+        self._turn = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]]) @ stretch * self._scale
+        self._shift = size / 2 + rng.uniform(-0.07, 0.07, 2) * size
+
+    def _place(self, points_P2: NDArray[np.float64]) -> list[tuple[float, float]]:
+        return [(float(x), float(y)) for x, y in points_P2 @ self._turn.T + self._shift]
+
+    def fill(self, points_P2: NDArray[np.float64], tone: int) -> None:
+        """Fill a closed outline."""
+        self._pen.polygon(self._place(points_P2), fill=tone)
+
+    def line(self, points_P2: NDArray[np.float64], tone: int, thickness: float = 0.06) -> None:
+        """Draw a line with round ends; ``thickness`` in face units."""
+        width = max(1, round(thickness * self._scale))
+        placed = self._place(points_P2)
+        self._pen.line(placed, fill=tone, width=width, joint="curve")
+        for x, y in (placed[0], placed[-1]):
+            self._pen.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill=tone)
+
+
+def _ramp(side: int) -> NDArray[np.float64]:
+    return np.linspace(-1, 1, side)
+
+
+def _ellipse(x: float, y: float, width: float, height: float) -> NDArray[np.float64]:
+    angle_P = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    return np.stack([x + width / 2 * np.cos(angle_P), y + height / 2 * np.sin(angle_P)], axis=1)
+
+
+def _arc(x1: float, y1: float, x2: float, y2: float, bulge: float) -> NDArray[np.float64]:
+    """A parabola between two points whose middle is moved down by ``bulge``."""
+    t_P = np.linspace(0, 1, 24)
+    return np.stack([x1 + (x2 - x1) * t_P, y1 + (y2 - y1) * t_P + 4 * bulge * t_P * (1 - t_P)], axis=1)
+
+
+def _draw_head(sketch: _Sketch, rng: np.random.Generator) -> None:
+    hair = int(rng.integers(10, 200))
+    for ear in (-0.74, 0.74):
+        sketch.fill(_ellipse(ear, 0.02, 0.2, 0.34), int(sketch.skin * 0.85))
+    sketch.fill(_ellipse(0, -0.12, 1.52, 1.72), hair)
+    sketch.fill(_ellipse(0, 0.06, 1.44, 1.74), sketch.skin)
+    hairline = _arc(-0.52, -0.55, 0.52, -0.55, rng.uniform(-0.25, -0.02))
+    sketch.fill(np.vstack([hairline, _arc(0.52, -0.55, -0.52, -0.55, -0.36)]), hair)
+
+
+def _draw_eyes_and_brows(sketch: _Sketch, rng: np.random.Generator, expression: Expression) -> None:
+    gaze_x, gaze_y = rng.uniform(-0.03, 0.03, 2)
+    brow_tone, thickness = int(rng.integers(5, 70)), rng.uniform(0.07, 0.11)
+    open_height = 0.3 * max(expression.eye_open, 0.06)
+    for side in (-1, 1):
+        x, y = side * 0.33, -0.12
+        white = _ellipse(x, y, 0.34, open_height)
+        sketch.fill(white, 250)
+        pupil = _ellipse(x + gaze_x, y + gaze_y * expression.eye_open, 0.15, 0.15)
+        pupil[:, 1] = np.clip(pupil[:, 1], y - open_height / 2, y + open_height / 2)  # lids cover the rest
+        sketch.fill(pupil, sketch.ink)
+        sketch.line(np.vstack([white, white[:1]]), sketch.ink, 0.03)
+        brow_y = -0.36 - expression.brow_raise
+        inner_y, outer_y = brow_y + expression.brow_slant / 2, brow_y - expression.brow_slant / 2
+        brow = _arc(side * 0.13, inner_y, side * 0.55, outer_y, -expression.brow_arch)
+        sketch.line(brow, brow_tone, thickness)
+
+
+def _draw_nose(sketch: _Sketch, expression: Expression) -> None:
+    shade = int(sketch.skin * 0.6)
+    sketch.line(_arc(-0.1, 0.2, 0.1, 0.2, 0.05), shade, 0.05)
+    depth = min(max(expression.nose_wrinkle, 0.0), 1.0)
+    fold = int(sketch.skin * (1 - 0.65 * depth))
+    if depth > 0.15:  # below, the fold would be as light as the skin
+        for y in (-0.06, 0.03):
+            sketch.line(_arc(-0.1, y, 0.1, y, -0.05), fold, 0.045)
+        for side in (-1, 1):
+            sketch.line(_arc(side * 0.17, 0.14, side * 0.36, 0.4, -0.03), fold, 0.05)
+
+
+def _draw_mouth(sketch: _Sketch, expression: Expression) -> None:
+    half, y, curve = expression.mouth_width / 2, 0.5, expression.mouth_curve
+    opening = max(expression.mouth_open, 0.0)
+    middle = _arc(-half, y - curve / 2, half, y - curve / 2, curve)
+    across_P = np.linspace(-1, 1, len(middle))
+    gap_P = opening / 2 * np.sqrt(1 - across_P**2)
+    lift_P = expression.sneer * np.exp(-(((across_P - 0.45) / 0.4) ** 2))
+    upper, lower = middle.copy(), middle.copy()
+    upper[:, 1] -= gap_P + lift_P
+    lower[:, 1] += gap_P
+    outline = np.vstack([upper, lower[::-1]])
+    if opening > 0.05:
+        sketch.fill(outline, sketch.ink)
+        teeth = min(max(expression.teeth, 0.0), 1.0)
+        bite = upper + teeth * (lower - upper)
+        sketch.fill(np.vstack([upper, bite[::-1]]), 245)
+    sketch.line(np.vstack([outline, outline[:1]]), sketch.ink, 0.05)

@@ -1,0 +1,123 @@
+"""Probabilities and labels -> figures, JSON-ready, each with the support it rests on.
+
+    metrics = evaluate(probs_NC, labels_N, ("angry", "disgust", …))
+    metrics["accuracy"], metrics["accuracy_95"], metrics["per_class"]["fear"]["recall"]
+
+A class without a single face has no recall; it is null here, never zero, and left out of the averages over classes.
+Not here: running a model (predict.py), calibrating one (calibrate.py), drawing (plots.py, table.py).
+
+Shape legend: N faces, C classes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mien.contract.errors import DataError, MissingExtraError, ModelError
+
+ECE_BINS = 15
+"""As in Guo et al. 2017 (arXiv:1706.04599)."""
+
+ROW_SUM_TOLERANCE = 1e-3
+
+
+def evaluate(probs_NC: ArrayLike, labels_N: ArrayLike, labels: tuple[str, ...]) -> dict[str, Any]:
+    """Score probabilities against labels.
+
+    Args:
+        probs_NC: shape (N, C), N at least 1, rows summing to 1 within 1e-3 (they are normalised before use).
+        labels_N: shape (N,), index of the true class, 0..C-1.
+        labels: the C class names in index order.
+
+    Returns:
+        Plain types, ready for JSON. Shares lie in 0..1, figures that do not exist are None:
+
+        - ``n``, ``labels``, ``accuracy``, ``accuracy_95`` (Wilson's interval)
+        - ``balanced_accuracy`` and ``macro_f1``: mean recall and mean F1 over the classes with support
+        - ``nll``: mean negative log-likelihood in nats (a probability of 0 counts as 2e-16); ``ece``: see
+          ``expected_calibration_error``
+        - ``per_class``: by name ``precision`` (0 for a class that is never predicted, as in scikit-learn), ``recall``,
+          ``f1`` and ``support`` (faces)
+        - ``confusion``: counts, rows are the true class, columns the predicted one
+
+    Raises:
+        DataError: labels of the wrong shape or range.
+        ModelError: the probabilities are none.
+    """
+    try:
+        from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+    except ImportError:
+        raise MissingExtraError("scikit-learn", "evaluate") from None
+
+    probs_NC, labels_N = check_predictions(probs_NC, labels_N, len(labels))
+    classes = np.arange(len(labels))
+    predicted_N = probs_NC.argmax(axis=1)
+    correct, n = int((predicted_N == labels_N).sum()), len(labels_N)
+    columns = precision_recall_fscore_support(labels_N, predicted_N, labels=classes, zero_division=0)
+    per_class: dict[str, dict[str, Any]] = {}
+    for name, precision, recall, f1, support in zip(labels, *columns, strict=True):
+        scores = {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
+        per_class[name] = (scores if support else dict.fromkeys(scores)) | {"support": int(support)}
+    supported = [row for row in per_class.values() if row["support"]]
+    return {
+        "n": n,
+        "accuracy": correct / n,
+        "accuracy_95": list(wilson_interval(correct, n)),
+        "balanced_accuracy": sum(row["recall"] for row in supported) / len(supported),
+        "macro_f1": sum(row["f1"] for row in supported) / len(supported),
+        "nll": float(log_loss(labels_N, probs_NC, labels=classes)),
+        "ece": expected_calibration_error(probs_NC, labels_N),
+        "per_class": per_class,
+        "confusion": confusion_matrix(labels_N, predicted_N, labels=classes).tolist(),
+        "labels": list(labels),
+    }
+
+
+def check_predictions(
+    probs_NC: ArrayLike, labels_N: ArrayLike, classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return probabilities as float64, rows normalised, and labels as int64; see ``evaluate`` for what is raised."""
+    probs = np.asarray(probs_NC, dtype=np.float64)
+    labels = np.asarray(labels_N)
+    if probs.ndim != 2 or probs.shape[1] != classes or not len(probs):
+        raise ModelError(f"expected probabilities of shape (N >= 1, {classes}), got {probs.shape}")
+    if labels.shape != (len(probs),) or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"expected {len(probs)} whole-number labels, got {labels.dtype} of shape {labels.shape}")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise DataError(f"expected labels in 0..{classes - 1}, got {labels.min()}..{labels.max()}")
+    sums_N = probs.sum(axis=1)
+    wrong_N = ~((probs >= 0).all(axis=1) & (np.abs(sums_N - 1) <= ROW_SUM_TOLERANCE))  # true for NaN as well
+    if wrong_N.any():
+        row = int(wrong_N.argmax())
+        raise ModelError(
+            f"expected probabilities that sum to 1, got {np.round(probs[row], 4).tolist()} in row {row}"
+            f" ({int(wrong_N.sum())} of {len(probs)} rows are wrong)"
+        )
+    return probs / sums_N[:, None], labels.astype(np.int64)
+
+
+def wilson_interval(correct: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share, ``correct`` of ``n`` (Wilson 1927); it stays inside 0..1 and is right for small n."""
+    z = 1.959963984540054  # the normal distribution's 97.5 % quantile
+    share = correct / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def expected_calibration_error(probs_NC: ArrayLike, labels_N: ArrayLike, bins: int = ECE_BINS) -> float:
+    """How far confidence is from accuracy: mean |confidence - accuracy| over bins of equally many faces, 0..1.
+
+    The confidence is the largest probability. Guo et al. 2017 (arXiv:1706.04599, eq. 3) with the equal-mass bins of
+    Nixon et al. 2019 (arXiv:1904.01685): bins of equal width leave most of a good model's faces in one bin. Fewer faces
+    than bins make a bin of each face. Small sets are biased upwards: a perfectly calibrated model does not reach 0.
+    """
+    probs = np.asarray(probs_NC, dtype=np.float64)
+    confidence_N = probs.max(axis=1)
+    gap_N = confidence_N - (probs.argmax(axis=1) == np.asarray(labels_N))
+    order_N = np.argsort(confidence_N, kind="stable")
+    return sum(abs(float(gap_N[bin_M].sum())) for bin_M in np.array_split(order_N, bins)) / len(probs)

@@ -1,0 +1,192 @@
+"""Files and arrays -> upright uint8 RGB frames.
+
+    frame_rgb = read_image("party.jpg")            # ImageError with one clear line if it is not a whole image
+    paths = find_images(["party.jpg", "holidays/"])
+
+Pillow is the only reader: JPEG, PNG, WebP, BMP, TIFF, GIF (its first frame) and whatever else it knows. The EXIF
+orientation is applied, 16 bits become 8 by scaling, transparency is composited on white, colour profiles are ignored.
+
+Not here: video (frames come from its own reader), resizing, faces.
+
+Shape legend: H height, W width in pixels of the upright image.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contract.errors import ImageError
+from mien.contract.pixels import check_frame
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+"""What a folder is searched for; a file that is named outright may end in anything."""
+
+MAX_PIXELS = 200_000_000
+"""Larger images are refused before they are decoded: 200 megapixels take 0.6 GB, and Pillow holds a second copy."""
+
+EXIF_ORIENTATION = 0x0112
+
+STRIP_PX = 512
+
+_PILLOW_LIMIT = threading.Lock()
+
+
+def read_image(path: str | Path) -> NDArray[np.uint8]:
+    """Read an image file.
+
+    Args:
+        path: any file that Pillow can decode.
+
+    Returns:
+        uint8 RGB of shape (H, W, 3), upright.
+
+    Raises:
+        ImageError: there is no such file, or it is a folder, empty, cut short, too large or not an image. The text is
+            one line that names the file.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise ImageError("is a folder, not an image")
+        if not path.exists():
+            raise ImageError("no such file")
+        if path.stat().st_size == 0:
+            raise ImageError("the file is empty")
+        return _decode(path)
+    except Exception as error:  # Pillow's decoders raise a dozen unrelated types on damaged bytes
+        raise ImageError(f"{path}: {_reason(error)}") from None
+
+
+def as_frame(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Check an image that is already in memory.
+
+    Args:
+        array: uint8 of shape (H, W, 3), RGB, or (H, W), grey.
+
+    Returns:
+        uint8 RGB of shape (H, W, 3); the same array where it was that already.
+
+    Raises:
+        ImageError: anything else, such as floats, a batch or four channels.
+    """
+    if not isinstance(array, np.ndarray):
+        raise ImageError(f"expected a path or a uint8 array, got {type(array).__name__}")
+    check_frame(array)
+    return array if array.ndim == 3 else np.repeat(array[:, :, None], 3, axis=2)
+
+
+def find_images(paths: Iterable[str | Path]) -> list[Path]:
+    """List the images that ``paths`` stand for.
+
+    Args:
+        paths: files and folders.
+
+    Returns:
+        Files as they are, even if missing (reading them says so); folders replaced by the images anywhere below them,
+        sorted. Hidden files are left out of folders.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = (each for each in path.rglob("*") if each.suffix.lower() in IMAGE_SUFFIXES)
+            found += sorted(each for each in inside if each.is_file() and not each.name.startswith("."))
+        else:
+            found.append(path)
+    return found
+
+
+def _decode(path: Path) -> NDArray[np.uint8]:
+    with _open(path) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise ImageError(
+                f"{width} x {height} is {width * height / 1e6:.0f} megapixels, the limit is {MAX_PIXELS / 1e6:.0f}; "
+                "make it smaller first"
+            )
+        image.load()
+        return _array(_upright(_rgb(image), _orientation(image)))
+
+
+def _open(path: Path) -> Image.Image:
+    """Read the header only. Pillow's own size limit warns on stderr from 89 megapixels on, so ours stands in for it."""
+    from PIL import Image
+
+    with _PILLOW_LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion clips everything above 255 to white
+        grey_HW = np.asarray(image)
+        if grey_HW.min() < 0 or grey_HW.max() > 65535:
+            raise ImageError("32-bit greyscale is not supported; save it with 8 or 16 bits")
+        return Image.fromarray(((grey_HW.astype(np.uint32) + 128) // 257).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise ImageError("floating-point greyscale has no agreed white; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _array(image: Image.Image) -> NDArray[np.uint8]:
+    """Copy the pixels strip by strip: at once, Pillow would hold the whole picture twice more (0.4 GB at 72 MP)."""
+    frame_HW3 = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    for top in range(0, image.height, STRIP_PX):
+        bottom = min(top + STRIP_PX, image.height)
+        frame_HW3[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
+    return frame_HW3
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1..8. Pillow has already turned a TIFF by the time it is decoded, and says 1 for it then."""
+    try:
+        return int(image.getexif().get(EXIF_ORIENTATION, 1))
+    except Exception:  # damaged EXIF is no reason to refuse the picture
+        return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    return image.transpose(turns[orientation]) if orientation in turns else image
+
+
+def _reason(error: Exception) -> str:
+    """What to tell the user, on one line."""
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, ImageError):
+        return str(error)
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it"
+    if isinstance(error, UnidentifiedImageError):
+        return "is not an image, or is damaged from its first bytes on"
+    detail = " ".join(str(error).split()) or type(error).__name__
+    return f"is cut short or damaged ({detail})"

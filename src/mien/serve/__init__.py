@@ -1,0 +1,1 @@
+"""HTTP, WebSocket and the live page. Not built yet; it holds its place in the import contract."""

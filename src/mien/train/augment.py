@@ -1,0 +1,66 @@
+"""Random changes to a batch of faces, on the device where the batch is: one affine resampling, then light, then a hole.
+
+    augmented_NHW = augment(faces_NHW, config)          # uint8 in, float in 0..255 out
+
+Each face draws its own numbers from torch's global generator, so a seeded run is repeatable. No face leaves the
+device, no worker process is needed: at 48 px this costs a few per cent of a training step on two CPU cores.
+
+Shape legend: N faces, H = W side in pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+from mien.train.recipe import AugmentConfig
+
+
+def augment(faces_NHW: Tensor, config: AugmentConfig) -> Tensor:
+    """Apply ``config`` to every face with its own random draw.
+
+    Args:
+        faces_NHW: uint8 faces.
+        config: ranges; zero leaves a property alone.
+
+    Returns:
+        float32 (N, H, W) in 0..255.
+    """
+    x_NHW = faces_NHW.float()
+    count, side, device = len(x_NHW), x_NHW.shape[-1], x_NHW.device
+
+    def uniform(low: float, high: float) -> Tensor:
+        return torch.empty(count, device=device).uniform_(low, high)
+
+    if config.rotate_deg or config.shift or config.scale != (1.0, 1.0):
+        angle_N = torch.deg2rad(uniform(-config.rotate_deg, config.rotate_deg))
+        zoom_N = uniform(*config.scale)
+        mirror_N = 1 - 2 * torch.randint(0, 2, (count,), device=device).float() if config.flip else 1.0
+        cos_N, sin_N = torch.cos(angle_N) / zoom_N, torch.sin(angle_N) / zoom_N
+        theta_N23 = torch.stack(
+            [
+                torch.stack([cos_N * mirror_N, -sin_N, uniform(-2 * config.shift, 2 * config.shift)], dim=1),
+                torch.stack([sin_N * mirror_N, cos_N, uniform(-2 * config.shift, 2 * config.shift)], dim=1),
+            ],
+            dim=1,
+        )
+        grid_NHW2 = affine_grid(theta_N23, [count, 1, side, side], align_corners=False)
+        x_NHW = grid_sample(x_NHW[:, None], grid_NHW2, padding_mode="border", align_corners=False)[:, 0]
+    elif config.flip:
+        mirrored_N = torch.randint(0, 2, (count,), device=device).bool()
+        x_NHW = torch.where(mirrored_N[:, None, None], x_NHW.flip(-1), x_NHW)
+    if config.contrast or config.brightness:
+        gain_N11 = uniform(1 - config.contrast, 1 + config.contrast)[:, None, None]
+        offset_N11 = 255 * uniform(-config.brightness, config.brightness)[:, None, None]
+        mean_N11 = x_NHW.mean(dim=(1, 2), keepdim=True)
+        x_NHW = ((x_NHW - mean_N11) * gain_N11 + mean_N11 + offset_N11).clamp(0, 255)
+    if config.cutout:
+        size_N11 = (uniform(0, config.cutout) * side)[:, None, None]
+        centre_y_N11, centre_x_N11 = (uniform(0, side)[:, None, None] for _ in range(2))
+        pixel_S = torch.arange(side, device=device)
+        hole_NHW = ((pixel_S[None, :, None] - centre_y_N11).abs() < size_N11 / 2) & (
+            (pixel_S[None, None, :] - centre_x_N11).abs() < size_N11 / 2
+        )
+        x_NHW = x_NHW.masked_fill(hole_NHW, 127.5)
+    return x_NHW

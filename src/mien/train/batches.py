@@ -1,0 +1,67 @@
+"""The training set as one tensor on the training device, served as shuffled slices; no workers, no copies per item.
+
+Batch order depends on the seed and the epoch alone, so a resumed run sees the batches that an unbroken one would.
+
+Shape legend: B faces of a batch, N of a set, H = W side in pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from mien.data.faceset import FaceSet
+
+Batch = tuple[Tensor, Tensor]
+
+
+class FaceBatches:
+    """Iterable of (faces_BHW uint8, labels_B int64), in order or shuffled by ``seed``.
+
+    When shuffled, the last incomplete batch is dropped: BatchNorm and the schedule want equal batches.
+    """
+
+    def __init__(self, faces_NHW: Tensor, labels_N: Tensor, batch_size: int, seed: int | None = None) -> None:
+        self.faces_NHW, self.labels_N, self.seed = faces_NHW, labels_N, seed
+        self.batch_size = min(batch_size, len(labels_N))
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.labels_N), self.batch_size)
+        return full if self.seed is not None else full + bool(rest)
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self.seed is None:
+            order_N = torch.arange(len(self.labels_N))
+        else:
+            order_N = torch.randperm(len(self.labels_N), generator=torch.Generator().manual_seed(self.seed))
+        order_N = order_N.to(self.faces_NHW.device)
+        for index_B in order_N.split(self.batch_size)[: len(self)]:
+            yield self.faces_NHW[index_B], self.labels_N[index_B]
+
+
+class FaceData(L.LightningDataModule):
+    """A train and a validation FaceSet on the Trainer's device; training batches reshuffle every epoch."""
+
+    def __init__(self, train: FaceSet, validation: FaceSet, batch_size: int, seed: int) -> None:
+        super().__init__()
+        self.train, self.validation, self.batch_size, self.seed = train, validation, batch_size, seed
+        self._on_device: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def _tensors(self, name: str, faces: FaceSet) -> tuple[Tensor, Tensor]:
+        if name not in self._on_device:
+            device = self.trainer.strategy.root_device
+            arrays = torch.from_numpy(faces.faces_NHW), torch.from_numpy(faces.labels_N)
+            self._on_device[name] = arrays[0].to(device), arrays[1].to(device)
+        return self._on_device[name]
+
+    def train_dataloader(self) -> FaceBatches:
+        """Called by the Trainer at the start of every epoch (``reload_dataloaders_every_n_epochs=1``)."""
+        seed = self.seed * 1_000_003 + self.trainer.current_epoch
+        return FaceBatches(*self._tensors("train", self.train), self.batch_size, seed=seed)
+
+    def val_dataloader(self) -> FaceBatches:
+        """The validation set in order, in batches of 256."""
+        return FaceBatches(*self._tensors("validation", self.validation), 256)

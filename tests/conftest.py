@@ -1,0 +1,50 @@
+"""Data that several rooms' tests share: cartoon faces, and the real FER2013 where it is at hand."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks: threads would only wait for each other
+
+import tarfile
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from mien.data.faceset import FaceSet
+from mien.data.toy import draw_toy, toy_faces
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def toy() -> FaceSet:
+    """Ten cartoon faces per emotion: eight to train on, two for validation."""
+    return toy_faces(per_class=10, seed=0)
+
+
+@pytest.fixture(scope="session")
+def toy_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The faces of ``toy`` as a folder tree."""
+    root = tmp_path_factory.mktemp("toy")
+    draw_toy(root, per_class=10, seed=0)
+    return root
+
+
+@pytest.fixture(scope="session")
+def fer2013_root() -> Path:
+    """The folder with FER2013's ``train/`` and ``validation/``; unpacked into ~/.cache/mien once if need be."""
+    if given := os.environ.get("MIEN_FER2013"):
+        return Path(given).expanduser()
+    cached = Path.home() / ".cache" / "mien" / "fer2013"
+    archive = REPOSITORY.parent / "shared" / "data" / "fer2013-train-validation.tar.xz"
+    if not cached.exists():
+        if not archive.exists():
+            pytest.skip(f"FER2013 is not here: MIEN_FER2013 is not set, and neither {cached} nor {archive} exists")
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cached.parent) as unpacked:
+            with tarfile.open(archive) as tar:
+                tar.extractall(unpacked, filter="data")
+            os.rename(Path(unpacked) / "fer2013", cached)  # whole or not at all
+    return cached

@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from mien.contract.card import ImageSpec, ModelCard
+from mien.contract.errors import ParityError, RunError
+from mien.data.faceset import FaceSet
+from mien.data.toy import toy_faces
+from mien.export.onnx import ServingModel, export_run, fold_batchnorm, write_model
+from mien.recognize.classify import Classifier
+from mien.train.fit import Run, fit
+from mien.train.network import FaceClassifier
+from mien.train.recipe import load_recipe
+
+TINY = [
+    "network.args={widths: [8, 16, 16, 16], blocks: [1, 1, 1, 1], strides: [2, 2, 2, 2]}",
+    "precision='32'",
+    "batch_size=28",
+    "epochs=2",
+]
+
+
+@pytest.fixture(scope="module")
+def run(toy: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return fit(load_recipe("base", TINY), toy, runs=tmp_path_factory.mktemp("runs"), accelerator="cpu")
+
+
+def lively(classes: int = 7) -> FaceClassifier:
+    """A classifier whose BatchNorms hold statistics worth folding."""
+    torch.manual_seed(0)
+    classifier = FaceClassifier.build(load_recipe("base", TINY), classes)
+    classifier.train()
+    with torch.no_grad():
+        for _ in range(3):
+            classifier(torch.randint(0, 256, (32, 48, 48)).byte())
+    return classifier.eval()
+
+
+def card_for(classes: int = 7) -> ModelCard:
+    labels = tuple(f"class {index}" for index in range(classes))
+    return ModelCard("test", labels, ImageSpec(48, 1, {}), temperature=1.0, accept_threshold=0.5)
+
+
+def test_an_exported_run_gives_pytorch_s_answers_and_carries_its_card(run: Run, toy: FaceSet, tmp_path: Path) -> None:
+    path = tmp_path / "anything.onnx"
+    card, parity = export_run(run, toy, path, name="toy")
+    assert parity.difference <= 1e-4
+    assert parity.faces == len(toy.split("validation"))
+    classifier = Classifier(path)
+    assert classifier.card == ModelCard.from_json(card.to_json())
+    assert (classifier.card.name, classifier.card.labels) == ("toy", toy.labels)
+    faces = toy.faces_NHW[:50]
+    with torch.inference_mode():
+        batch = torch.from_numpy(faces)
+        logits = (run.classifier()(batch) + run.classifier()(batch.flip(-1))) / 2
+        expected = torch.softmax(logits / card.temperature, dim=1).numpy()
+    np.testing.assert_allclose(classifier(faces), expected, atol=2e-3)  # weights are stored in half
+    np.testing.assert_allclose(classifier(faces), classifier(faces[:, :, ::-1].copy()), atol=1e-6)  # mirrored alike
+    metrics = card.metrics["validation"]
+    assert metrics["n"] == 14
+    assert card.recipe["sha256"] == run.recipe.sha256
+    assert card.data["fingerprint"] == toy.fingerprint
+
+
+def test_the_graph_is_small_and_anonymous(run: Run, toy: FaceSet, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    export_run(run, toy, path)
+    proto = onnx.load(path)
+    operators = {node.op_type for node in proto.graph.node}
+    assert "BatchNormalization" not in operators
+    assert str(Path.cwd()).encode() not in path.read_bytes()
+    assert b"site-packages" not in path.read_bytes()
+    halves = [weight for weight in proto.graph.initializer if weight.data_type == onnx.TensorProto.FLOAT16]
+    assert len(halves) > 4
+
+
+def test_full_precision_weights_are_kept_when_asked(run: Run, toy: FaceSet, tmp_path: Path) -> None:
+    half, full = tmp_path / "half.onnx", tmp_path / "full.onnx"
+    export_run(run, toy, half)
+    _, parity = export_run(run, toy, full, half_weights=False)
+    assert parity.drift == pytest.approx(parity.difference, abs=1e-6)
+    assert full.stat().st_size > 1.4 * half.stat().st_size
+
+
+def test_folding_batchnorm_changes_no_answer() -> None:
+    classifier = lively()
+    folded = fold_batchnorm(classifier)
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in folded.modules())
+    faces = torch.randint(0, 256, (16, 48, 48)).byte()
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(faces), classifier(faces), atol=1e-4, rtol=1e-4)
+
+
+def test_a_file_that_disagrees_is_not_written(toy: FaceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ServingModel(lively()).eval()
+    path = tmp_path / "model.onnx"
+    monkeypatch.setattr(Classifier, "__call__", lambda self, crops: np.full((len(crops), 7), 1 / 7, np.float32))
+    with pytest.raises(ParityError, match="not written: on 20 faces a probability differs"):
+        write_model(model, model, card_for(), toy.faces_NHW[:20], path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 65, 130])
+def test_any_batch_size_gives_the_answers_of_single_faces(tmp_path: Path, toy: FaceSet, count: int) -> None:
+    model = ServingModel(lively(3)).eval()
+    path = tmp_path / "model.onnx"
+    write_model(model, model, card_for(3), toy.faces_NHW[:4], path)
+    classifier = Classifier(path)
+    faces = np.concatenate([toy.faces_NHW, toy.faces_NHW])[:count]
+    singly = np.concatenate([classifier(face[None]) for face in faces])
+    np.testing.assert_allclose(classifier(faces), singly, atol=1e-5)
+
+
+def test_calibrating_on_another_data_set_is_refused(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="its fingerprint differs"):
+        export_run(run, toy_faces(per_class=10, seed=1), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,26 @@
+import torch
+
+from mien.train.batches import FaceBatches
+
+FACES, LABELS = torch.arange(10, dtype=torch.uint8).reshape(10, 1, 1), torch.arange(10)
+
+
+def test_in_order_batches_cover_everything_once() -> None:
+    batches = list(FaceBatches(FACES, LABELS, 4))
+    assert [len(labels) for _, labels in batches] == [4, 4, 2]
+    assert torch.cat([labels for _, labels in batches]).tolist() == list(range(10))
+
+
+def test_shuffled_batches_are_equal_and_follow_their_seed() -> None:
+    one = FaceBatches(FACES, LABELS, 4, seed=1)
+    assert len(one) == 2
+    order = torch.cat([labels for _, labels in one]).tolist()
+    assert len(set(order)) == 8
+    assert order == torch.cat([labels for _, labels in FaceBatches(FACES, LABELS, 4, seed=1)]).tolist()
+    assert order != torch.cat([labels for _, labels in FaceBatches(FACES, LABELS, 4, seed=2)]).tolist()
+    for faces, labels in one:
+        assert faces.flatten().tolist() == labels.tolist()
+
+
+def test_a_batch_is_never_larger_than_the_set() -> None:
+    assert [len(labels) for _, labels in FaceBatches(FACES, LABELS, 64, seed=0)] == [10]

@@ -1,0 +1,101 @@
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from mien.contract.errors import DataError, RunError
+from mien.data.faceset import FaceSet
+from mien.data.toy import toy_faces
+from mien.train.fit import Run, fit, resume
+from mien.train.module import FaceTraining
+from mien.train.recipe import AugmentConfig, Recipe
+
+
+def history(run: Run) -> list[dict[str, str]]:
+    with (run.folder / "metrics.csv").open() as file:
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+
+
+def test_a_run_learns_and_leaves_what_it_promises(tiny: Recipe, tmp_path: Path) -> None:
+    toy = toy_faces(per_class=40)
+    easy = {"epochs": 12, "augment": AugmentConfig(), "label_smoothing": 0.0}
+    recipe = tiny.model_copy(update=easy | {"optimizer": tiny.optimizer.model_copy(update={"lr": 0.02})})
+    run = fit(recipe, toy, runs=tmp_path, accelerator="cpu")
+    assert run.folder.parent == tmp_path / "base"
+    rows = history(run)
+    assert [int(row["epoch"]) for row in rows] == list(range(1, 13))
+    assert float(rows[-1]["train_loss"]) < 0.75 * float(rows[0]["train_loss"])
+    highest = max(float(row["validation_accuracy"]) for row in rows)
+    assert run.facts["best"]["validation_accuracy"] == pytest.approx(highest, abs=1e-6)
+    assert highest > 2 / 7
+    names = {path.name for path in run.folder.iterdir()}
+    assert {"recipe.yaml", "run.json", "metrics.csv", "last.ckpt", "best.ckpt", "best.pth"} <= names
+    assert any(name.startswith("events.out") for name in names)
+    reread = Run.read(run.folder)
+    assert (reread.recipe, reread.labels) == (recipe, toy.labels)
+    validation = toy.split("validation")
+    faces = torch.from_numpy(validation.faces_NHW)
+    with torch.inference_mode():
+        logits = reread.classifier()(faces) + reread.classifier()(faces.flip(-1))
+    accuracy = (logits.argmax(1).numpy() == validation.labels_N).mean()
+    assert accuracy == pytest.approx(run.facts["best"]["validation_accuracy"], abs=1e-6)
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_a_run_cut_off_in_an_epoch_resumes_to_the_same_metrics(
+    toy: FaceSet, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, averaged: bool
+) -> None:
+    recipe = Recipe.model_validate(
+        tiny.model_dump() | {"average": {"decay": 0.9, "every_steps": 1} if averaged else None}
+    )
+    unbroken = fit(recipe, toy, runs=tmp_path / "unbroken", accelerator="cpu")
+
+    whole_step = FaceTraining.training_step
+
+    def cut_off(self: FaceTraining, batch: object, batch_idx: int) -> torch.Tensor:
+        if self.current_epoch == 2 and batch_idx == 1:
+            raise RuntimeError("power cut")
+        return whole_step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FaceTraining, "training_step", cut_off)
+        with pytest.raises(RuntimeError, match="power cut"):
+            fit(recipe, toy, runs=tmp_path / "broken", accelerator="cpu")
+    (folder,) = (tmp_path / "broken" / "base").iterdir()
+    with pytest.raises(RunError, match="has not finished"):
+        Run.read(folder).classifier()
+    resumed = resume(folder, toy, accelerator="cpu")
+    assert history(resumed) == history(unbroken)
+    for name, weight in unbroken.classifier().state_dict().items():
+        torch.testing.assert_close(resumed.classifier().state_dict()[name], weight, rtol=0, atol=1e-6)
+
+
+def test_ten_steps_give_the_stored_losses(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
+    """Golden curve: made by this code on torch 2.15, x86-64; a change beyond rounding is a change of training."""
+    recipe = tiny.model_copy(update={"epochs": 5})
+    rows = history(fit(recipe, toy, runs=tmp_path, accelerator="cpu"))  # two steps an epoch
+    assert [float(row["train_loss"]) for row in rows] == pytest.approx(GOLDEN_LOSSES, abs=2e-3)
+
+
+GOLDEN_LOSSES = [2.01871, 2.01157, 2.02525, 1.99384, 1.98876]
+
+
+def test_resuming_something_else_is_refused(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="not a run folder"):
+        resume(tmp_path, toy)
+    run = fit(tiny.model_copy(update={"epochs": 1}), toy, runs=tmp_path, accelerator="cpu")
+    with pytest.raises(RunError, match="its fingerprint differs"):
+        resume(run.folder, toy_faces(per_class=10, seed=1))
+
+
+def test_nan_stops_with_one_line(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
+    wild = tiny.model_copy(update={"optimizer": tiny.optimizer.model_copy(update={"lr": 1e30, "name": "sgd"})})
+    with pytest.raises(RunError, match=r"the loss became (nan|inf) in epoch \d+"):
+        fit(wild, toy, runs=tmp_path, accelerator="cpu")
+
+
+def test_a_missing_split_is_named_before_anything_is_written(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no split 'validation' in this data set; it has: train"):
+        fit(tiny, toy.split("train"), runs=tmp_path)
+    assert not list(tmp_path.iterdir())
