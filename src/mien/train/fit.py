@@ -41,7 +41,7 @@ from mien.train.recipe import AverageConfig, Recipe, load_recipe
 
 HISTORY_COLUMNS = {
     "train_loss": "train/loss_epoch",
-    "train_accuracy": "train/accuracy",
+    "train_accuracy": "train/accuracy_epoch",
     "validation_loss": "validation/loss",
     "validation_accuracy": "validation/accuracy",
 }

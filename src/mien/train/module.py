@@ -50,7 +50,7 @@ class FaceTraining(L.LightningModule):
             )
         self.train_accuracy(logits_BC, labels_B)
         self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(labels_B))
-        self.log("train/accuracy", self.train_accuracy, on_step=False, on_epoch=True, prog_bar=True)
+        self.log("train/accuracy", self.train_accuracy, on_step=True, on_epoch=True, prog_bar=True)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
