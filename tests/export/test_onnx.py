@@ -11,9 +11,10 @@ from mien.data.faceset import FaceSet
 from mien.data.toy import toy_faces
 from mien.export.onnx import ServingModel, export_run, fold_batchnorm, write_model
 from mien.recognize.classify import Classifier
-from mien.train.fit import Run, fit
+from mien.train.fit import fit
 from mien.train.network import FaceClassifier
 from mien.train.recipe import load_recipe
+from mien.train.run import Run
 
 TINY = [
     "network.args={widths: [8, 16, 16, 16], blocks: [1, 1, 1, 1], strides: [2, 2, 2, 2]}",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mien.train.recipe import Recipe, load_recipe
+from mien.train.config import Recipe
+from mien.train.recipe import load_recipe
 
 TINY = [
     "network.args={widths: [8, 16, 16, 16], blocks: [1, 1, 1, 1], strides: [2, 2, 2, 2]}",

@@ -4,7 +4,7 @@ import torch
 
 from mien.data.faceset import FaceSet
 from mien.train.augment import augment
-from mien.train.recipe import AugmentConfig
+from mien.train.config import AugmentConfig
 
 OFF = AugmentConfig(flip=False)
 

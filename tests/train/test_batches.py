@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from mien.train.batches import FaceBatches
@@ -24,3 +25,10 @@ def test_shuffled_batches_are_equal_and_follow_their_seed() -> None:
 
 def test_a_batch_is_never_larger_than_the_set() -> None:
     assert [len(labels) for _, labels in FaceBatches(FACES, LABELS, 64, seed=0)] == [10]
+
+
+def test_balanced_batches_draw_every_class_equally_often() -> None:
+    labels = torch.tensor([0] * 900 + [1] * 90 + [2] * 10)
+    faces = torch.zeros(1000, 1, 1, dtype=torch.uint8)
+    drawn = torch.cat([batch for _, batch in FaceBatches(faces, labels, 100, seed=0, balanced=True)])
+    assert torch.bincount(drawn).tolist() == pytest.approx([333, 333, 333], abs=60)

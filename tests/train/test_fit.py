@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from mien.contract.errors import DataError, RunError
+from mien.contract.errors import DataError, RecipeError, RunError
 from mien.data.faceset import FaceSet
 from mien.data.toy import toy_faces
-from mien.train.fit import Run, fit, resume
+from mien.train.config import AugmentConfig, Recipe
+from mien.train.fit import fit, resume
 from mien.train.module import FaceTraining
-from mien.train.recipe import AugmentConfig, Recipe
+from mien.train.run import Run
 
 
 def history(run: Run) -> list[dict[str, str]]:
@@ -99,3 +100,74 @@ def test_a_missing_split_is_named_before_anything_is_written(toy: FaceSet, tiny:
     with pytest.raises(DataError, match="no split 'validation' in this data set; it has: train"):
         fit(tiny, toy.split("train"), runs=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def two_phases(tiny: Recipe) -> Recipe:
+    phases = [{"train": "head", "epochs": 2}, {"train": 2, "epochs": 2, "optimizer": {"name": "adamw", "lr": 0.001}}]
+    return Recipe.model_validate(tiny.model_dump() | {"phases": phases})
+
+
+def test_phases_train_what_they_say_and_start_from_the_best_before(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
+    run = fit(two_phases(tiny), toy, runs=tmp_path, accelerator="cpu")
+    first, second = (torch.load(run.folder / f"phase-{number}" / "best.pth", weights_only=True) for number in (1, 2))
+    changed = {name for name in first if not torch.equal(first[name], second[name])}
+    assert {"head.weight", "head.bias"} <= changed
+    assert "stem.0.0.weight" not in changed
+    assert "stem.0.1.running_mean" not in changed  # frozen statistics stay
+    assert len(run.facts["phases"]) == 2
+    assert run.facts["best"]["phase"] in (1, 2)
+    assert run.classifier().network.head.weight.shape == (7, 16)
+
+
+def test_a_run_cut_off_in_its_second_phase_resumes_to_the_same_weights(
+    toy: FaceSet, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = two_phases(tiny)
+    unbroken = fit(recipe, toy, runs=tmp_path / "unbroken", accelerator="cpu")
+    whole_step = FaceTraining.training_step
+
+    def cut_off(self: FaceTraining, batch: object, batch_idx: int) -> torch.Tensor:
+        if self.optimizer_config.lr == 0.001 and self.current_epoch == 1:
+            raise RuntimeError("power cut")
+        return whole_step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FaceTraining, "training_step", cut_off)
+        with pytest.raises(RuntimeError, match="power cut"):
+            fit(recipe, toy, runs=tmp_path / "broken", accelerator="cpu")
+    (folder,) = (tmp_path / "broken" / "base").iterdir()
+    resumed = resume(folder, toy, accelerator="cpu")
+    for name, weight in unbroken.classifier().state_dict().items():
+        torch.testing.assert_close(resumed.classifier().state_dict()[name], weight, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mix": {"mixup": 0.2, "cutmix": 1.0}},
+        {"loss": {"name": "focal", "class_weights": "balanced"}},
+        {"schedule": {"name": "plateau", "patience_epochs": 0}},
+        {"optimizer": {"name": "lion", "lr": 0.0003}},
+        {"data": {"side": 48, "fraction": 0.5, "sampling": "balanced"}},
+        {"accumulate": 2, "best_by": "macro_f1"},
+        {"precision": "bf16", "best_by": "loss"},
+    ],
+    ids=lambda change: "+".join(change),
+)
+def test_every_option_trains_and_is_repeatable(toy: FaceSet, tiny: Recipe, tmp_path: Path, change: dict) -> None:
+    recipe = Recipe.model_validate(tiny.model_dump() | {"epochs": 2} | change)
+    one, other = (history(fit(recipe, toy, runs=tmp_path / str(n), accelerator="cpu")) for n in range(2))
+    assert one == other
+    assert all(0 < float(row["train_loss"]) < 10 for row in one)
+
+
+def test_early_stopping_ends_a_run_that_does_not_improve(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
+    still = {"epochs": 9, "early_stopping_epochs": 2, "optimizer": {"name": "sgd", "lr": 1e-12}}
+    run = fit(Recipe.model_validate(tiny.model_dump() | still), toy, runs=tmp_path, accelerator="cpu")
+    assert 3 <= len(history(run)) < 9
+
+
+def test_an_unknown_optimiser_is_named(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(tiny.model_dump() | {"optimizer": {"name": "madam"}})
+    with pytest.raises(RecipeError, match="'madam' is not an optimiser of timm"):
+        fit(recipe, toy, runs=tmp_path, accelerator="cpu")

@@ -1,7 +1,7 @@
 import pytest
 
+from mien.train.config import ScheduleConfig
 from mien.train.module import rate_at
-from mien.train.recipe import ScheduleConfig
 
 
 @pytest.mark.parametrize(

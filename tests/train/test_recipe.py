@@ -42,7 +42,10 @@ def test_extends_changes_only_what_it_says(tmp_path: Path) -> None:
         ("epochs=0", "epochs: Input should be greater than or equal to 1 (got 0)"),
         ("epochs", "--set epochs: expected key=value"),
         ("epochs.x=1", "--set epochs.x=1: epochs is not a section"),
-        ("precision=fp8", "precision: Input should be '32' or 'bf16' (got 'fp8')"),
+        ("precision=fp8", "precision: Input should be '32', 'bf16' or 'fp16' (got 'fp8')"),
+        ("network.mean=[1, 2]", "network: Value error, expected mean and std of 1 or 1 numbers"),
+        ("network.head={hidden: [8], drop: [0.1]}", "network.head: Value error, expected 2 numbers in drop, got 1"),
+        ("phases=[{train: tail, epochs: 1}]", "phases.0.train"),
         ("epochs=[", "--set epochs=[: the value is not valid YAML"),
     ],
 )
@@ -63,3 +66,15 @@ def test_unknown_recipes_and_circles_are_named(tmp_path: Path) -> None:
     other.write_text(f"extends: {one}\n")
     with pytest.raises(RecipeError, match="extends itself"):
         load_recipe(one)
+
+
+def test_phases_inherit_what_they_do_not_say() -> None:
+    recipe = load_recipe("fer2013-v2s")
+    first, second = recipe.resolved_phases()
+    assert (first.train, second.train) == ("head", 30)
+    assert first.optimizer is not None
+    assert second.optimizer is not None
+    assert (first.optimizer.lr, second.optimizer.lr) == (2e-4, 2e-5)
+    assert first.schedule == recipe.schedule
+    (only,) = load_recipe("base").resolved_phases()
+    assert (only.train, only.epochs, only.optimizer) == ("all", 46, load_recipe("base").optimizer)

@@ -22,7 +22,7 @@ def export(
     """Write a run's best weights as one .onnx file with its card inside, once it is seen to give the same answers."""
     with needs("train"):
         from mien.export.onnx import export_run
-        from mien.train.fit import Run
+        from mien.train.run import Run
     from mien.data.sources import load_faces
 
     opened = Run.read(run)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.output import Format, console, print_json
+from mien.cli.output import Format, console, needs, print_json
 
 app = typer.Typer(no_args_is_help=True, help="List training recipes; show one.")
 
@@ -38,11 +38,14 @@ def show(
     set: Annotated[list[str] | None, typer.Option(help="Change a field, as in mien train.")] = None,
     format: Annotated[Format, typer.Option(help="How to print; table prints YAML.")] = Format.table,
 ) -> None:
-    """Print a recipe with everything resolved."""
+    """Print a recipe with everything resolved; as JSON with its parameter counts for seven classes."""
     from mien.train.recipe import load_recipe
 
     recipe = load_recipe(name, set or ())
     if format is Format.json:
-        print_json(recipe.model_dump(mode="json") | {"sha256": recipe.sha256})
+        with needs("train"):
+            from mien.train.network import count_parameters
+        counts = count_parameters(recipe, classes=7)
+        print_json(recipe.model_dump(mode="json") | {"sha256": recipe.sha256, "parameters": counts})
     else:
         typer.echo(recipe.to_yaml(), nl=False)

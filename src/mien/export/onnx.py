@@ -43,8 +43,8 @@ from mien.evaluate.metrics import evaluate
 from mien.evaluate.predict import Predictor, predict_all
 from mien.recognize.classify import Classifier
 from mien.recognize.margins import MARGINS
-from mien.train.fit import Run, write_whole
 from mien.train.network import FaceClassifier
+from mien.train.run import Run, write_whole
 
 PARITY_LIMIT = 1e-4
 PARITY_FACES = 256

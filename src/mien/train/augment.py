@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from mien.train.recipe import AugmentConfig
+from mien.train.config import AugmentConfig
 
 
 def augment(faces_NHW: Tensor, config: AugmentConfig) -> Tensor:

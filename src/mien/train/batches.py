@@ -21,11 +21,14 @@ Batch = tuple[Tensor, Tensor]
 class FaceBatches:
     """Iterable of (faces_BHW uint8, labels_B int64), in order or shuffled by ``seed``.
 
-    When shuffled, the last incomplete batch is dropped: BatchNorm and the schedule want equal batches.
+    When shuffled, the last incomplete batch is dropped: BatchNorm and the schedule want equal batches. When
+    ``balanced`` too, faces are drawn with replacement so that every class comes equally often.
     """
 
-    def __init__(self, faces_NHW: Tensor, labels_N: Tensor, batch_size: int, seed: int | None = None) -> None:
-        self.faces_NHW, self.labels_N, self.seed = faces_NHW, labels_N, seed
+    def __init__(
+        self, faces_NHW: Tensor, labels_N: Tensor, batch_size: int, seed: int | None = None, balanced: bool = False
+    ) -> None:
+        self.faces_NHW, self.labels_N, self.seed, self.balanced = faces_NHW, labels_N, seed, balanced
         self.batch_size = min(batch_size, len(labels_N))
 
     def __len__(self) -> int:
@@ -33,21 +36,29 @@ class FaceBatches:
         return full if self.seed is not None else full + bool(rest)
 
     def __iter__(self) -> Iterator[Batch]:
-        if self.seed is None:
-            order_N = torch.arange(len(self.labels_N))
-        else:
-            order_N = torch.randperm(len(self.labels_N), generator=torch.Generator().manual_seed(self.seed))
-        order_N = order_N.to(self.faces_NHW.device)
+        order_N = self._order().to(self.faces_NHW.device)
         for index_B in order_N.split(self.batch_size)[: len(self)]:
             yield self.faces_NHW[index_B], self.labels_N[index_B]
+
+    def _order(self) -> Tensor:
+        count = len(self.labels_N)
+        if self.seed is None:
+            return torch.arange(count)
+        generator = torch.Generator().manual_seed(self.seed)  # on the CPU, so that every device sees the same order
+        if not self.balanced:
+            return torch.randperm(count, generator=generator)
+        labels_N = self.labels_N.cpu()
+        weights_N = 1 / torch.bincount(labels_N)[labels_N].double()
+        return torch.multinomial(weights_N, count, replacement=True, generator=generator)
 
 
 class FaceData(L.LightningDataModule):
     """A train and a validation FaceSet on the Trainer's device; training batches reshuffle every epoch."""
 
-    def __init__(self, train: FaceSet, validation: FaceSet, batch_size: int, seed: int) -> None:
+    def __init__(self, train: FaceSet, validation: FaceSet, batch_size: int, seed: int, balanced: bool) -> None:
         super().__init__()
         self.train, self.validation, self.batch_size, self.seed = train, validation, batch_size, seed
+        self.balanced = balanced
         self._on_device: dict[str, tuple[Tensor, Tensor]] = {}
 
     def _tensors(self, name: str, faces: FaceSet) -> tuple[Tensor, Tensor]:
@@ -60,7 +71,7 @@ class FaceData(L.LightningDataModule):
     def train_dataloader(self) -> FaceBatches:
         """Called by the Trainer at the start of every epoch (``reload_dataloaders_every_n_epochs=1``)."""
         seed = self.seed * 1_000_003 + self.trainer.current_epoch
-        return FaceBatches(*self._tensors("train", self.train), self.batch_size, seed=seed)
+        return FaceBatches(*self._tensors("train", self.train), self.batch_size, seed, self.balanced)
 
     def val_dataloader(self) -> FaceBatches:
         """The validation set in order, in batches of 256."""

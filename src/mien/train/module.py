@@ -11,38 +11,69 @@ import math
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
+from timm.data.mixup import Mixup
+from timm.optim import create_optimizer_v2
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics.classification import MulticlassAccuracy
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
-from mien.contract.errors import RunError
+from mien.contract.errors import RecipeError, RunError
 from mien.train.augment import augment
 from mien.train.batches import Batch
-from mien.train.network import FaceClassifier
-from mien.train.recipe import Recipe, ScheduleConfig
+from mien.train.config import PhaseConfig, Recipe, ScheduleConfig
+from mien.train.freeze import set_trainable
+from mien.train.losses import FaceLoss
+from mien.train.network import FaceClassifier, head_of
 
 
 class FaceTraining(L.LightningModule):
-    """Trains ``classifier`` by ``recipe``; logs train/loss, train/accuracy, validation/loss, validation/accuracy."""
+    """Trains ``classifier`` through one phase of ``recipe``; logs train/… and validation/… loss, accuracy, macro F1.
 
-    def __init__(self, recipe: Recipe, classifier: FaceClassifier, classes: int) -> None:
+    Args:
+        recipe: augmentation, loss, mixing, seed.
+        phase: which weights train, by which optimiser and schedule.
+        classifier: changed in place.
+        counts_C: training faces of each class.
+    """
+
+    def __init__(self, recipe: Recipe, phase: PhaseConfig, classifier: FaceClassifier, counts_C: Tensor) -> None:
         super().__init__()
-        self.recipe, self.classifier = recipe, classifier
-        self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        assert phase.optimizer is not None and phase.schedule is not None
+        self.recipe, self.optimizer_config, self.schedule = recipe, phase.optimizer, phase.schedule
+        self.classifier = classifier
+        network = classifier.network
+        self.frozen_norms = set_trainable(network, phase.train, head_of(network))
+        self.loss = FaceLoss(recipe.loss, recipe.label_smoothing, counts_C)
+        classes = len(counts_C)
+        mix = recipe.mix
+        self.mix = None
+        if mix.mixup or mix.cutmix:
+            self.mix = Mixup(mix.mixup, mix.cutmix, prob=mix.probability, label_smoothing=0, num_classes=classes)
         self.train_accuracy = MulticlassAccuracy(classes, average="micro")
         self.validation_accuracy = MulticlassAccuracy(classes, average="micro")
+        self.validation_f1 = MulticlassF1Score(classes, average="macro")
 
     def on_train_epoch_start(self) -> None:
-        """Seed dropout and augmentation by epoch, so that a resumed run draws what an unbroken one would."""
-        torch.manual_seed(self.recipe.seed * 1_000_003 + self.current_epoch + 1)
+        """Seed dropout, augmentation and mixing by epoch: a resumed run draws what an unbroken one would."""
+        seed = self.recipe.seed * 1_000_003 + self.current_epoch + 1
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)  # timm mixes by it
+        self.classifier.train()  # Lightning keeps the modes it finds, those of an earlier phase too
+        for norm in self.frozen_norms:
+            norm.eval()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         faces_BHW, labels_B = batch
+        targets: Tensor = labels_B
         with torch.autocast(self.device.type, enabled=False):  # grid coordinates in bf16 are off by a fifth of a pixel
             augmented_BHW = augment(faces_BHW, self.recipe.augment)
+            if self.mix is not None and len(labels_B) % 2 == 0:
+                mixed_B1HW, targets = self.mix(augmented_BHW.unsqueeze(1), labels_B)
+                augmented_BHW = mixed_B1HW[:, 0]
         logits_BC = self.classifier(augmented_BHW).float()
-        loss = self.loss(logits_BC, labels_B)
+        loss: Tensor = self.loss(logits_BC, targets)
         if not torch.isfinite(loss):
             raise RunError(
                 f"the loss became {loss.item()} in epoch {self.current_epoch + 1}, step {self.global_step}; "
@@ -57,20 +88,32 @@ class FaceTraining(L.LightningModule):
         faces_BHW, labels_B = batch
         logits_BC = (self.classifier(faces_BHW) + self.classifier(faces_BHW.flip(-1))).float() / 2
         self.validation_accuracy(logits_BC, labels_B)
+        self.validation_f1(logits_BC, labels_B)
         loss = nn.functional.cross_entropy(logits_BC, labels_B)
         self.log("validation/loss", loss, prog_bar=True, batch_size=len(labels_B))
         self.log("validation/accuracy", self.validation_accuracy, prog_bar=True, batch_size=len(labels_B))
+        self.log("validation/macro_f1", self.validation_f1, batch_size=len(labels_B))
 
     def configure_optimizers(self) -> Any:
-        config, schedule = self.recipe.optimizer, self.recipe.schedule
-        decayed = [weight for weight in self.parameters() if weight.ndim > 1]
-        plain = [weight for weight in self.parameters() if weight.ndim <= 1]  # biases and norms
-        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        optimizer: torch.optim.Optimizer
-        if config.name == "sgd":
-            optimizer = torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0)
-        else:
-            optimizer = torch.optim.AdamW(groups, lr=config.lr)
+        config, schedule = self.optimizer_config, self.schedule
+        if config.layer_decay is not None and not hasattr(self.classifier.network, "group_matcher"):
+            raise RecipeError(f"optimizer.layer_decay: {self.recipe.network.name} does not say what its layers are")
+        try:
+            optimizer = create_optimizer_v2(
+                self.classifier.network,
+                opt=config.name,
+                lr=config.lr,
+                weight_decay=config.weight_decay,
+                momentum=config.momentum,
+                layer_decay=config.layer_decay,
+            )
+        except (ValueError, AssertionError, KeyError) as error:
+            raise RecipeError(f"optimizer.name: {config.name!r} is not an optimiser of timm ({error})") from None
+        if schedule.name == "none":
+            return optimizer
+        if schedule.name == "plateau":
+            plateau = ReduceLROnPlateau(optimizer, factor=schedule.factor, patience=schedule.patience_epochs)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "validation/loss"}}
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler = LambdaLR(optimizer, lambda step: rate_at(step / steps, schedule))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -7,7 +7,7 @@ stages halves it, every convolution is a dense 3x3. Dense convolutions are what 
 (in bf16 twice as fast again, where depthwise networks gain nothing), and conv-BN-ReLU folds into one operator in
 ONNX Runtime. Every other name goes to ``timm.create_model``.
 
-Not here: heads of the published recipes, layer freezing.
+Not here: which weights train (freeze.py).
 
 Shape legend: N faces, C channels or classes, H = W side in pixels.
 """
@@ -15,13 +15,16 @@ Shape legend: N faces, C channels or classes, H = W side in pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import timm
 import torch
 from torch import Tensor, nn
 
 from mien.contract.errors import RecipeError
-from mien.train.recipe import NetworkConfig, Recipe
+from mien.train.config import HeadConfig, NetworkConfig, Recipe
+from mien.train.freeze import set_trainable
 
 STD_FLOOR = 0.03
 """Added to a face's standard deviation (pixels in 0..1), so that a blank crop is not blown up into noise."""
@@ -95,22 +98,117 @@ class FaceResNet(nn.Module):
         return self.head(self.drop(features_NCHW.mean(dim=(2, 3))))
 
 
+class HeadedNetwork(nn.Module):
+    """A timm network without its classifier, and a head of our own on its pooled features."""
+
+    def __init__(self, backbone: nn.Module, head: HeadConfig, classes: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        width = int(backbone.num_features)  # type: ignore[arg-type]
+        layers: list[nn.Module] = [nn.Dropout(head.drop[0])]
+        for hidden, drop in zip(head.hidden, head.drop[1:], strict=True):
+            layers += [nn.Linear(width, hidden), nn.ReLU(inplace=True), nn.BatchNorm1d(hidden), nn.Dropout(drop)]
+            width = hidden
+        self.head = nn.Sequential(*layers, nn.Linear(width, classes))
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        return self.head(self.backbone(x_NCHW))
+
+
 def build_network(config: NetworkConfig, classes: int) -> nn.Module:
-    """Make the network that a recipe names, with fresh weights.
+    """Make the network that a recipe names, with fresh, pretrained or local weights.
 
     Raises:
-        RecipeError: neither ours nor timm's, or its arguments do not fit.
+        RecipeError: neither ours nor timm's, its arguments do not fit, or its weights cannot be had.
     """
     try:
-        if config.name == "faceresnet":
-            return FaceResNet(classes, channels=config.channels, drop=config.drop, **config.args)
-        if not timm.is_model(config.name):
-            raise RecipeError(f"network.name: {config.name!r} is neither faceresnet nor a network of timm")
-        return timm.create_model(
-            config.name, num_classes=classes, in_chans=config.channels, drop_rate=config.drop, **config.args
-        )
+        network = _fresh_or_pretrained(config, classes)
     except (TypeError, AssertionError) as error:
         raise RecipeError(f"network.args do not fit {config.name}: {error}") from error
+    if config.weights is not None:
+        load_weights(network, Path(config.weights).expanduser())
+    return network
+
+
+def _fresh_or_pretrained(config: NetworkConfig, classes: int) -> nn.Module:
+    if config.name == "faceresnet":
+        if config.head is not None or config.pretrained:
+            raise RecipeError("faceresnet has no pretrained weights and no other head; use a network of timm for these")
+        return FaceResNet(classes, channels=config.channels, drop=config.drop, **config.args)
+    if not timm.is_model(config.name):
+        raise RecipeError(f"network.name: {config.name!r} is neither faceresnet nor a network of timm")
+    pretrained = config.pretrained and config.weights is None  # a local file replaces the download
+    try:
+        network = timm.create_model(
+            config.name,
+            pretrained=pretrained,
+            num_classes=0 if config.head else classes,
+            in_chans=config.channels,
+            drop_rate=config.drop,
+            **config.args,
+        )
+    except (OSError, RuntimeError, ValueError) as error:  # what the hub raises, offline or without such weights
+        if not pretrained:
+            raise
+        raise RecipeError(
+            f"ImageNet weights of {config.name} cannot be had ({type(error).__name__}); give a local state_dict with "
+            "--set network.weights=FILE, or train from scratch with --set network.pretrained=false"
+        ) from None
+    return HeadedNetwork(network, config.head, classes) if config.head else network
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load a local state_dict; layers of the classifier whose shape differs keep their fresh weights.
+
+    A file may hold the state_dict itself or hold it under ``state_dict`` or ``model_state_dict``. A first convolution
+    for three channels is summed for a grey network, as timm does.
+
+    Raises:
+        RecipeError: the file is not a state_dict, or is of another network.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise RecipeError(f"network.weights: {path}: no such file") from None
+    except Exception as error:  # zip, pickle and torch errors of any kind
+        raise RecipeError(f"network.weights: {path}: not a state_dict of PyTorch ({type(error).__name__})") from None
+    state = next((content[key] for key in ("model_state_dict", "state_dict") if key in content), content)
+    target = network.backbone if isinstance(network, HeadedNetwork) else network
+    if isinstance(network, HeadedNetwork) and any(name.startswith("backbone.") for name in state):
+        target = network
+    own = target.state_dict()
+    head = head_names(target)
+    kept = {}
+    for name, weight in state.items():
+        if name in own and weight.shape != own[name].shape and weight.ndim == 4 and own[name].shape[1] == 1:
+            weight = weight.sum(dim=1, keepdim=True)
+        if name in own and weight.shape == own[name].shape:
+            kept[name] = weight
+    missing = [
+        name for name in own if name not in kept and name not in head and not name.endswith("num_batches_tracked")
+    ]
+    if missing:
+        raise RecipeError(
+            f"network.weights: {path}: of another network: {len(missing)} of {len(own)} weights do not fit, "
+            f"such as {missing[0]}"
+        )
+    target.load_state_dict(kept, strict=False)
+
+
+def head_names(network: nn.Module) -> set[str]:
+    """Names of the weights of a network's classifier."""
+    head = head_of(network)
+    inside = {id(weight) for weight in head.state_dict(keep_vars=True).values()}
+    return {name for name, weight in network.state_dict(keep_vars=True).items() if id(weight) in inside}
+
+
+def head_of(network: nn.Module) -> nn.Module:
+    """The classifier of a network: what is trained alone while the rest is frozen."""
+    if isinstance(network, HeadedNetwork | FaceResNet):
+        return network.head
+    classifier = network.get_classifier()  # type: ignore[operator]
+    assert isinstance(classifier, nn.Module)
+    return classifier
 
 
 class FaceClassifier(nn.Module):
@@ -124,28 +222,44 @@ class FaceClassifier(nn.Module):
         self.network, self.config, self.input_side = network, config, input_side
 
     @classmethod
-    def build(cls, recipe: Recipe, classes: int) -> FaceClassifier:
-        """The classifier of a recipe with fresh weights, in the memory format that its recipe asks for."""
+    def build(cls, recipe: Recipe, classes: int, initial_weights: bool = False) -> FaceClassifier:
+        """The classifier of a recipe, in the memory format that it asks for.
+
+        Its weights are random, unless ``initial_weights`` asks for the pretrained or local ones that the recipe names.
+        """
         config = recipe.network
-        network = build_network(config, classes)
+        without = {"pretrained": False, "weights": None}
+        network = build_network(config if initial_weights else config.model_copy(update=without), classes)
         if config.channels_last:
             network = network.to(memory_format=torch.channels_last)
         return cls(network, config, config.input_side or recipe.data.side)
 
     def prepare(self, faces_NHW: Tensor) -> Tensor:
         """uint8 (N, H, W), or float of the same range after augmentation -> normalised x_NCHW."""
-        x_NHW = faces_NHW.float() / 255
+        x_NCHW = faces_NHW.float().unsqueeze(1) / 255
         if self.config.normalize == "face":
-            mean_N11 = x_NHW.mean(dim=(1, 2), keepdim=True)
-            variance_N11 = (x_NHW - mean_N11).square().mean(dim=(1, 2), keepdim=True)
-            x_NHW = (x_NHW - mean_N11) / (variance_N11.sqrt() + STD_FLOOR)
-        else:
-            x_NHW = (x_NHW - self.config.mean) / self.config.std
-        x_NCHW = x_NHW.unsqueeze(1)
+            mean_N111 = x_NCHW.mean(dim=(2, 3), keepdim=True)
+            variance_N111 = (x_NCHW - mean_N111).square().mean(dim=(2, 3), keepdim=True)
+            x_NCHW = (x_NCHW - mean_N111) / (variance_N111.sqrt() + STD_FLOOR)
         if x_NCHW.shape[-1] != self.input_side:
             size = (self.input_side, self.input_side)
             x_NCHW = nn.functional.interpolate(x_NCHW, size, mode="bilinear", align_corners=False)
-        return x_NCHW.expand(-1, self.config.channels, -1, -1) if self.config.channels > 1 else x_NCHW
+        x_NCHW = x_NCHW.expand(-1, self.config.channels, -1, -1)
+        if self.config.normalize == "fixed":
+            mean_C11, std_C11 = (x_NCHW.new_tensor(each).view(-1, 1, 1) for each in (self.config.mean, self.config.std))
+            x_NCHW = (x_NCHW - mean_C11) / std_C11
+        return x_NCHW
 
     def forward(self, faces_NHW: Tensor) -> Tensor:
         return self.network(self.prepare(faces_NHW))
+
+
+def count_parameters(recipe: Recipe, classes: int) -> dict[str, Any]:
+    """``{"total", "trainable_by_phase"}`` of a recipe's network, counted without making its weights."""
+    with torch.device("meta"):
+        network = FaceClassifier.build(recipe, classes).network
+    counts = []
+    for phase in recipe.resolved_phases():
+        set_trainable(network, phase.train, head_of(network))
+        counts.append(sum(weight.numel() for weight in network.parameters() if weight.requires_grad))
+    return {"total": sum(weight.numel() for weight in network.parameters()), "trainable_by_phase": counts}

@@ -1,0 +1,79 @@
+"""What happens beside the steps: a row of history each epoch, and the moving average of the weights."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, WeightAveraging
+from torch import Tensor
+
+from mien.train.config import AverageConfig
+from mien.train.run import write_whole
+
+HISTORY_COLUMNS = {
+    "train_loss": "train/loss_epoch",
+    "train_accuracy": "train/accuracy_epoch",
+    "validation_loss": "validation/loss",
+    "validation_accuracy": "validation/accuracy",
+    "validation_macro_f1": "validation/macro_f1",
+}
+
+
+class History(Callback):
+    """One row an epoch, kept in the checkpoint and written to ``metrics.csv``; printed too where no bar is shown."""
+
+    def __init__(self, folder: Path, lines: bool, phase: str = "") -> None:
+        self.folder, self.lines, self.phase = folder, lines, phase
+        self.rows: list[dict[str, float]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.started_s = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        metrics = trainer.callback_metrics
+        row = {"epoch": float(trainer.current_epoch + 1), "lr": trainer.optimizers[0].param_groups[0]["lr"]}
+        row |= {name: float(metrics[key]) for name, key in HISTORY_COLUMNS.items()}
+        row["seconds"] = time.monotonic() - self.started_s
+        self.rows.append(row)
+        table = [",".join(row), *(",".join(f"{value:.6g}" for value in each.values()) for each in self.rows)]
+        write_whole(self.folder / "metrics.csv", ("\n".join(table) + "\n").encode())
+        if self.lines:
+            left_s = row["seconds"] * ((trainer.max_epochs or 0) - row["epoch"])
+            print(  # noqa: T201  for logs, where a progress bar cannot be
+                f"{self.phase}epoch {row['epoch']:.0f}/{trainer.max_epochs}"
+                f"  train loss {row['train_loss']:.4f} accuracy {row['train_accuracy']:.4f}"
+                f"  validation loss {row['validation_loss']:.4f} accuracy {row['validation_accuracy']:.4f}"
+                f"  {row['seconds']:.0f} s, {left_s / 60:.0f} min left",
+                flush=True,
+            )
+
+
+class MovingAverage(WeightAveraging):
+    """Exponential moving average of weights and BatchNorm statistics, validated and kept instead of the last weights.
+
+    The first updates weigh more, decay (1 + n) / (10 + n) after n of them, so that short runs are not held back by
+    the random start (as TensorFlow's ExponentialMovingAverage does with num_updates).
+    """
+
+    def __init__(self, config: AverageConfig) -> None:
+        def average(old: Tensor, new: Tensor, updates: Tensor | int) -> Tensor:
+            if not old.is_floating_point():  # BatchNorm counts its batches
+                return new
+            count = int(updates)
+            return torch.lerp(old, new, 1 - min(config.decay, (1 + count) / (10 + count)))
+
+        super().__init__(avg_fn=average)
+        self.every_steps = config.every_steps
+
+    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
+        return step_idx is not None and step_idx % self.every_steps == 0

@@ -1,0 +1,183 @@
+"""What a recipe can say: typed, immutable, every field with its meaning and its range.
+
+    Recipe(name="mine", epochs=3).optimizer.lr
+
+Recipes are written as YAML and read by ``mien.train.recipe``. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HeadConfig(_Config):
+    """A classifier of our own on the network's pooled features: Dropout, then for each hidden width
+    Linear, ReLU, BatchNorm, Dropout, and a last Linear to the classes."""
+
+    hidden: tuple[int, ...] = Field((), description="widths of the hidden layers")
+    drop: tuple[float, ...] = Field((0.0,), description="dropout before each linear layer, one more than hidden")
+
+    @model_validator(mode="after")
+    def _one_more_drop_than_hidden(self) -> HeadConfig:
+        if len(self.drop) != len(self.hidden) + 1:
+            raise ValueError(f"expected {len(self.hidden) + 1} numbers in drop, got {len(self.drop)}")
+        return self
+
+
+class NetworkConfig(_Config):
+    """Which network, and how pixels reach it."""
+
+    name: str = Field("faceresnet", description="faceresnet, or any network of timm")
+    args: dict[str, Any] = Field(default_factory=dict, description="passed to the network as they are")
+    channels: Literal[1, 3] = Field(1, description="1 grey, 3 the same grey three times")
+    input_side: int | None = Field(None, ge=8, le=1024, description="px the network sees; data.side when left out")
+    normalize: Literal["face", "fixed"] = Field(
+        "face", description="face: each face to mean 0, deviation 1, so light does not matter; fixed: mean and std"
+    )
+    mean: tuple[float, ...] = Field((0.5,), description="when fixed: subtracted from pixels in 0..1, by channel")
+    std: tuple[float, ...] = Field((0.25,), description="when fixed: what the difference is divided by")
+    drop: float = Field(0.3, ge=0, lt=1, description="dropout before the head")
+    head: HeadConfig | None = Field(None, description="replaces the network's own classifier")
+    pretrained: bool = Field(False, description="ImageNet weights, which timm downloads")
+    weights: str | None = Field(None, description="a local state_dict instead; a head of another size starts afresh")
+    channels_last: bool = True
+
+    @model_validator(mode="after")
+    def _mean_and_std_fit_the_channels(self) -> NetworkConfig:
+        if not {len(self.mean), len(self.std)} <= {1, self.channels} or min(self.std) <= 0:
+            raise ValueError(f"expected mean and std of 1 or {self.channels} numbers, std above 0")
+        return self
+
+
+class DataConfig(_Config):
+    """What is read from the data set."""
+
+    side: int = Field(48, ge=8, le=1024, description="px of the stored face")
+    fraction: float = Field(1.0, gt=0, le=1, description="share of each class of the train split, drawn by the seed")
+    sampling: Literal["shuffled", "balanced"] = Field(
+        "shuffled", description="balanced: classes drawn equally often, with replacement"
+    )
+
+
+class AugmentConfig(_Config):
+    """Random changes to each training face; zero turns one off."""
+
+    flip: bool = Field(True, description="mirror half of the faces")
+    rotate_deg: float = Field(0, ge=0, le=180, description="angle drawn from ±this")
+    shift: float = Field(0, ge=0, le=0.5, description="shift drawn from ±this share of the side")
+    scale: tuple[float, float] = Field((1.0, 1.0), description="zoom drawn from this range")
+    brightness: float = Field(0, ge=0, le=1, description="added: ±this share of the full range")
+    contrast: float = Field(0, ge=0, lt=1, description="factor drawn from 1±this around the face's mean")
+    cutout: float = Field(0, ge=0, le=1, description="a grey square of up to this share of the side")
+
+
+class MixConfig(_Config):
+    """Blends of two faces and their labels, by timm: mixup (arXiv:1710.09412) and CutMix (arXiv:1905.04899)."""
+
+    mixup: float = Field(0, ge=0, description="alpha of the Beta distribution; 0 turns it off")
+    cutmix: float = Field(0, ge=0, description="likewise; where both are on, half of the batches each")
+    probability: float = Field(1.0, ge=0, le=1, description="share of batches that are mixed at all")
+
+
+class LossConfig(_Config):
+    """Cross-entropy, or focal loss (Lin et al. 2017, arXiv:1708.02002)."""
+
+    name: Literal["cross-entropy", "focal"] = "cross-entropy"
+    gamma: float = Field(2.0, ge=0, description="of focal loss; 0 is cross-entropy")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: n / (classes x count of the class), as in scikit-learn"
+    )
+
+
+class OptimizerConfig(_Config):
+    """Any optimiser of timm's factory; sgd has Nesterov momentum."""
+
+    name: str = Field("sgd", description="sgd, adam, adamw, or another name that timm's factory knows")
+    lr: float = Field(0.1, gt=0, description="peak learning rate")
+    weight_decay: float = Field(5e-4, ge=0, description="not applied to biases and norms")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of optimisers that have one")
+    layer_decay: float | None = Field(None, gt=0, le=1, description="factor of the rate for each layer further down")
+    clip_norm: float | None = Field(None, gt=0, description="largest gradient norm")
+
+
+class ScheduleConfig(_Config):
+    """Learning rate over a phase: stepped every batch, or by the validation loss (plateau)."""
+
+    name: Literal["one-cycle", "cosine", "plateau", "none"] = "one-cycle"
+    warmup: float = Field(0.25, ge=0, lt=1, description="share of the phase in which the rate rises; not of plateau")
+    factor: float = Field(0.5, gt=0, lt=1, description="of plateau: what the rate is multiplied by")
+    patience_epochs: int = Field(2, ge=0, description="of plateau: epochs without improvement before that")
+
+
+class AverageConfig(_Config):
+    """Exponential moving average of the weights, which is what gets validated and kept."""
+
+    decay: float = Field(0.995, gt=0, lt=1)
+    every_steps: int = Field(4, ge=1)
+
+
+class PhaseConfig(_Config):
+    """A stretch of training with its own trainable layers, from the best weights of the phase before."""
+
+    train: Literal["all", "head"] | int = Field(
+        "all", description="all weights, the head alone, or the head and the last so many layers that have weights"
+    )
+    epochs: int = Field(ge=1)
+    optimizer: OptimizerConfig | None = Field(None, description="the recipe's own when left out")
+    schedule: ScheduleConfig | None = Field(None, description="likewise")
+
+
+class Recipe(_Config):
+    """Everything that decides a training run, data aside."""
+
+    name: str
+    description: str = ""
+    network: NetworkConfig = NetworkConfig()
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    mix: MixConfig = MixConfig()
+    loss: LossConfig = LossConfig()
+    average: AverageConfig | None = AverageConfig()
+    epochs: int = Field(30, ge=1, description="of the one phase where no phases are named")
+    phases: tuple[PhaseConfig, ...] = Field((), description="several stretches of training, one after the other")
+    early_stopping_epochs: int | None = Field(None, ge=1, description="end a phase after so many without improvement")
+    best_by: Literal["accuracy", "loss", "macro_f1"] = Field("accuracy", description="on validation")
+    batch_size: int = Field(128, ge=1)
+    accumulate: int = Field(1, ge=1, description="batches whose gradients are added up before a step")
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    precision: Literal["32", "bf16", "fp16"] = Field("bf16", description="of the arithmetic; weights stay float32")
+    seed: int = Field(0, ge=0)
+
+    def resolved_phases(self) -> tuple[PhaseConfig, ...]:
+        """The phases with everything filled in; one of all weights where the recipe names none."""
+        phases = self.phases or (PhaseConfig(epochs=self.epochs),)
+        return tuple(
+            phase.model_copy(
+                update={
+                    "optimizer": phase.optimizer or self.optimizer,
+                    "schedule": phase.schedule or self.schedule,
+                }
+            )
+            for phase in phases
+        )
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the resolved recipe, description aside."""
+        facts = self.model_dump(mode="json", exclude={"description"})
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def to_yaml(self) -> str:
+        """The resolved recipe as YAML that ``load_recipe`` reads back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)

@@ -1,0 +1,48 @@
+"""Losses over class indices or over soft targets, weighted by class, smoothed, focused.
+
+    loss = FaceLoss(config, label_smoothing=0.1, counts_C=torch.tensor([3995, 436, …]))
+    loss(logits_NC, targets)            # targets_N of class indices, or targets_NC of probabilities
+
+Shape legend: N faces, C classes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mien.train.config import LossConfig
+
+
+class FaceLoss(nn.Module):
+    """Mean loss of a batch, as ``torch.nn.CrossEntropyLoss`` where focal loss is off.
+
+    Args:
+        config: which loss.
+        label_smoothing: share of the target spread evenly over all classes.
+        counts_C: training faces of each class, for balanced class weights.
+    """
+
+    def __init__(self, config: LossConfig, label_smoothing: float, counts_C: Tensor) -> None:
+        super().__init__()
+        self.gamma = config.gamma if config.name == "focal" else 0.0
+        self.label_smoothing = label_smoothing
+        weight_C = None
+        if config.class_weights == "balanced":
+            weight_C = counts_C.sum() / (len(counts_C) * counts_C.clamp(min=1)).float()
+        self.register_buffer("weight_C", weight_C, persistent=False)
+        self.weight_C: Tensor | None
+
+    def forward(self, logits_NC: Tensor, targets: Tensor) -> Tensor:
+        if self.gamma == 0:
+            return nn.functional.cross_entropy(
+                logits_NC, targets, weight=self.weight_C, label_smoothing=self.label_smoothing
+            )
+        classes = logits_NC.shape[1]
+        targets_NC = nn.functional.one_hot(targets, classes).float() if targets.ndim == 1 else targets
+        targets_NC = targets_NC * (1 - self.label_smoothing) + self.label_smoothing / classes
+        log_probs_NC = torch.log_softmax(logits_NC, dim=1)
+        weight_C = torch.ones_like(log_probs_NC[0]) if self.weight_C is None else self.weight_C
+        focus_NC = (1 - log_probs_NC.exp()).clamp(min=0) ** self.gamma
+        loss_N = -(weight_C * targets_NC * focus_NC * log_probs_NC).sum(dim=1)
+        return loss_N.sum() / (weight_C * targets_NC).sum()

@@ -1,0 +1,73 @@
+"""The run folder: what a training run leaves behind, and how to read it again.
+
+    run = Run.read(Path("runs/base/2026-01-31T10-00-00"))
+    run.classifier()                                        # the best weights, ready to use
+
+    recipe.yaml        the resolved recipe
+    run.json           labels, data fingerprint, versions, machine; for each finished phase its best epoch and its time
+    metrics.csv        one row an epoch             events.out.*  the same and every step, for TensorBoard
+    last.ckpt          resumes the run              best.ckpt     the best epoch on validation
+    best.pth           the best (averaged) weights as a plain state_dict of the network
+
+A recipe of several phases keeps metrics, events and checkpoints of each in ``phase-1/``, ``phase-2/``, ….
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mien.contract.errors import RunError
+from mien.train.config import Recipe
+from mien.train.network import FaceClassifier
+from mien.train.recipe import load_recipe
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, read back: its recipe and the facts in run.json."""
+
+    folder: Path
+    recipe: Recipe
+    facts: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> Run:
+        """Open a run folder; RunError says what is missing."""
+        try:
+            recipe = load_recipe(folder / "recipe.yaml")
+            return cls(folder, recipe, json.loads((folder / "run.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{folder}: not a run folder ({error})") from None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in index order."""
+        return tuple(self.facts["labels"])
+
+    def classifier(self) -> FaceClassifier:
+        """The classifier with the run's best weights, on the CPU, in eval mode."""
+        weights = self.folder / "best.pth"
+        if not weights.is_file():
+            raise RunError(f"{self.folder}: no best.pth; the run has not finished, go on with: mien train --resume")
+        classifier = FaceClassifier.build(self.recipe, classes=len(self.labels))  # fresh weights, replaced at once
+        classifier.network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        return classifier.eval()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write beside, flush to disk, rename: the file appears whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
