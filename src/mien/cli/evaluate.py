@@ -50,7 +50,7 @@ def _open(model: str) -> tuple[Predictor, tuple[str, ...], int]:
     if Path(model).is_dir():
         with needs("train"):
             from mien.export.onnx import torch_predictor
-            from mien.train.fit import Run
+            from mien.train.run import Run
         run = Run.read(Path(model))
         return torch_predictor(run), run.labels, run.recipe.data.side
     from mien.recognize.classify import Classifier, resolve_model

@@ -29,10 +29,11 @@ def train(
         raise typer.BadParameter("a resumed run keeps its own recipe; start a new one to change it", param_hint="--set")
     with needs("train"):
         from mien.train import fit as training
+        from mien.train.run import Run
     from mien.data.sources import load_faces
     from mien.train.recipe import load_recipe
 
-    resolved = training.Run.read(resume).recipe if resume is not None else load_recipe(recipe, set or ())
+    resolved = Run.read(resume).recipe if resume is not None else load_recipe(recipe, set or ())
     faces = load_faces(data, side=resolved.data.side, strict=strict, on_problem=problem)
     say(f"{data}: " + ", ".join(f"{sum(counts.values()):,} {split}" for split, counts in faces.counts().items()))
     progress = sys.stderr.isatty() and sys.stdout.isatty()
