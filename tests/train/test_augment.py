@@ -78,3 +78,37 @@ def test_cutout_leaves_a_grey_hole() -> None:
     assert set(out.unique().tolist()) == {127.5, 255.0}
     assert hole.max() <= 0.27
     assert 0.03 < float(hole.mean()) < 0.1
+
+
+def test_gamma_bends_the_middle_and_leaves_the_ends() -> None:
+    ramp = torch.arange(256, dtype=torch.uint8)[None, None, :].expand(500, 1, -1)
+    torch.manual_seed(0)
+    out = augment(ramp, AugmentConfig(flip=False, gamma=0.5))
+    assert out[:, 0, 0].abs().max() == 0
+    assert (out[:, 0, 255] - 255).abs().max() < 1e-3
+    middle = out[:, 0, 128] / 255
+    expected = sorted([(128 / 255) ** 1.5, (128 / 255) ** (1 / 1.5)])
+    assert [float(middle.min()), float(middle.max())] == pytest.approx(expected, abs=0.01)
+
+
+def test_blur_spreads_a_dot_by_its_sigma_and_keeps_its_mass() -> None:
+    dot = torch.zeros(300, 33, 33, dtype=torch.uint8)
+    dot[:, 16, 16] = 255
+    torch.manual_seed(0)
+    out = augment(dot, AugmentConfig(flip=False, blur=2.0))
+    assert out.sum(dim=(1, 2)).tolist() == pytest.approx([255] * 300, rel=1e-4)
+    offset = torch.arange(33.0) - 16
+    sigma = ((out.sum(dim=1) * offset**2).sum(dim=1) / 255).sqrt()
+    assert sigma.max() == pytest.approx(2.0, abs=0.1)
+    assert sigma.min() < 0.4
+    assert torch.allclose(out, out.transpose(1, 2), atol=1e-3)
+
+
+def test_noise_has_up_to_its_sigma() -> None:
+    grey = torch.full((300, 48, 48), 128, dtype=torch.uint8)
+    torch.manual_seed(0)
+    out = augment(grey, AugmentConfig(flip=False, noise=0.1))
+    sigma = (out - 128).std(dim=(1, 2)) / 255
+    assert sigma.max() == pytest.approx(0.1, abs=0.01)
+    assert sigma.mean() == pytest.approx(0.05, abs=0.01)
+    assert (out - 128).mean().abs() < 0.5

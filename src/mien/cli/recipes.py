@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mien.cli.output import Format, console, needs, print_json
+from mien.cli.output import Format, console, needs, print_json, problem, say
 
-app = typer.Typer(no_args_is_help=True, help="List training recipes; show one.")
+app = typer.Typer(no_args_is_help=True, help="List training recipes; show one; preview its augmentation.")
 
 
 @app.command("list")
@@ -49,3 +50,35 @@ def show(
         print_json(recipe.model_dump(mode="json") | {"sha256": recipe.sha256, "parameters": counts})
     else:
         typer.echo(recipe.to_yaml(), nl=False)
+
+
+@app.command()
+def preview(
+    name: Annotated[str, typer.Argument(help="A built-in recipe's name, or a .yaml file.")],
+    data: Annotated[Path, typer.Option(help="Folder tree or fer2013.csv.")],
+    out: Annotated[Path, typer.Option(help="The .png to write.")] = Path("preview.png"),
+    set: Annotated[list[str] | None, typer.Option(help="Change a field, as in mien train.")] = None,
+    faces: Annotated[int, typer.Option(help="Different faces, one a column.", min=1)] = 12,
+    draws: Annotated[int, typer.Option(help="Draws of each, one a row below the original.", min=1)] = 6,
+) -> None:
+    """Write a grid of training faces as the recipe's augmentation changes them; the first row is unchanged."""
+    from mien.train.recipe import load_recipe
+
+    recipe = load_recipe(name, set or ())
+    with needs("train"):
+        import numpy as np
+        import torch
+
+        from mien.train.augment import augment
+    from mien.cli.predict import write_picture
+    from mien.data.sources import load_faces
+
+    train = load_faces(data, side=recipe.data.side, on_problem=problem).split("train")
+    spread_N = np.linspace(0, len(train) - 1, faces).astype(int)  # folders are sorted by class: all classes are met
+    originals = torch.from_numpy(train.faces_NHW[spread_N])
+    torch.manual_seed(recipe.seed)
+    rows = [originals.float(), *(augment(originals, recipe.augment) for _ in range(draws))]
+    zoom = max(1, 96 // recipe.data.side)
+    grid_HW = np.concatenate([np.concatenate(list(row.numpy()), axis=1) for row in rows])
+    write_picture(out, grid_HW.round().astype(np.uint8).repeat(zoom, axis=0).repeat(zoom, axis=1))
+    say(f"{out}: {faces} faces, {draws} draws of each below")

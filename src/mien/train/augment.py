@@ -1,4 +1,7 @@
-"""Random changes to a batch of faces, on the device where the batch is: one affine resampling, then light, then a hole.
+"""Random changes to a batch of faces, on the device where the batch is.
+
+One affine resampling (flip, rotation, scale, shift), then light (contrast, brightness, gamma), then what a poor camera
+does (blur, noise), then a hole.
 
     augmented_NHW = augment(faces_NHW, config)          # uint8 in, float in 0..255 out
 
@@ -10,9 +13,12 @@ Shape legend: N faces, H = W side in pixels.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import affine_grid, conv2d, grid_sample, pad
 
 from mien.train.config import AugmentConfig
 
@@ -34,19 +40,7 @@ def augment(faces_NHW: Tensor, config: AugmentConfig) -> Tensor:
         return torch.empty(count, device=device).uniform_(low, high)
 
     if config.rotate_deg or config.shift or config.scale != (1.0, 1.0):
-        angle_N = torch.deg2rad(uniform(-config.rotate_deg, config.rotate_deg))
-        zoom_N = uniform(*config.scale)
-        mirror_N = 1 - 2 * torch.randint(0, 2, (count,), device=device).float() if config.flip else 1.0
-        cos_N, sin_N = torch.cos(angle_N) / zoom_N, torch.sin(angle_N) / zoom_N
-        theta_N23 = torch.stack(
-            [
-                torch.stack([cos_N * mirror_N, -sin_N, uniform(-2 * config.shift, 2 * config.shift)], dim=1),
-                torch.stack([sin_N * mirror_N, cos_N, uniform(-2 * config.shift, 2 * config.shift)], dim=1),
-            ],
-            dim=1,
-        )
-        grid_NHW2 = affine_grid(theta_N23, [count, 1, side, side], align_corners=False)
-        x_NHW = grid_sample(x_NHW[:, None], grid_NHW2, padding_mode="border", align_corners=False)[:, 0]
+        x_NHW = _affine(x_NHW, config, uniform)
     elif config.flip:
         mirrored_N = torch.randint(0, 2, (count,), device=device).bool()
         x_NHW = torch.where(mirrored_N[:, None, None], x_NHW.flip(-1), x_NHW)
@@ -55,6 +49,14 @@ def augment(faces_NHW: Tensor, config: AugmentConfig) -> Tensor:
         offset_N11 = 255 * uniform(-config.brightness, config.brightness)[:, None, None]
         mean_N11 = x_NHW.mean(dim=(1, 2), keepdim=True)
         x_NHW = ((x_NHW - mean_N11) * gain_N11 + mean_N11 + offset_N11).clamp(0, 255)
+    if config.gamma:
+        exponent_N11 = torch.exp(uniform(-1, 1) * math.log1p(config.gamma))[:, None, None]
+        x_NHW = 255 * (x_NHW / 255) ** exponent_N11
+    if config.blur:
+        x_NHW = _blur(x_NHW, uniform(0, config.blur))
+    if config.noise:
+        sigma_N11 = 255 * uniform(0, config.noise)[:, None, None]
+        x_NHW = (x_NHW + sigma_N11 * torch.randn_like(x_NHW)).clamp(0, 255)
     if config.cutout:
         size_N11 = (uniform(0, config.cutout) * side)[:, None, None]
         centre_y_N11, centre_x_N11 = (uniform(0, side)[:, None, None] for _ in range(2))
@@ -64,3 +66,31 @@ def augment(faces_NHW: Tensor, config: AugmentConfig) -> Tensor:
         )
         x_NHW = x_NHW.masked_fill(hole_NHW, 127.5)
     return x_NHW
+
+
+def _affine(x_NHW: Tensor, config: AugmentConfig, uniform: Callable[[float, float], Tensor]) -> Tensor:
+    count, side = len(x_NHW), x_NHW.shape[-1]
+    angle_N = torch.deg2rad(uniform(-config.rotate_deg, config.rotate_deg))
+    zoom_N = uniform(*config.scale)
+    mirror_N = 1 - 2 * torch.randint(0, 2, (count,), device=x_NHW.device).float() if config.flip else 1.0
+    cos_N, sin_N = torch.cos(angle_N) / zoom_N, torch.sin(angle_N) / zoom_N
+    theta_N23 = torch.stack(
+        [
+            torch.stack([cos_N * mirror_N, -sin_N, uniform(-2 * config.shift, 2 * config.shift)], dim=1),
+            torch.stack([sin_N * mirror_N, cos_N, uniform(-2 * config.shift, 2 * config.shift)], dim=1),
+        ],
+        dim=1,
+    )
+    grid_NHW2 = affine_grid(theta_N23, [count, 1, side, side], align_corners=False)
+    return grid_sample(x_NHW[:, None], grid_NHW2, padding_mode="border", align_corners=False)[:, 0]
+
+
+def _blur(x_NHW: Tensor, sigma_N: Tensor) -> Tensor:
+    """Each face with its own Gaussian, along rows and then columns; one grouped convolution each."""
+    reach = max(1, math.ceil(3 * float(sigma_N.max())))
+    offset_K = torch.arange(-reach, reach + 1, device=x_NHW.device)
+    kernel_NK = torch.exp(-(offset_K**2) / (2 * sigma_N[:, None].clamp(min=1e-3) ** 2))
+    kernel_NK = kernel_NK / kernel_NK.sum(dim=1, keepdim=True)
+    x_1NHW = pad(x_NHW[None], (reach,) * 4, mode="replicate")
+    x_1NHW = conv2d(x_1NHW, kernel_NK[:, None, None, :], groups=len(x_NHW))
+    return conv2d(x_1NHW, kernel_NK[:, None, :, None], groups=len(x_NHW))[0]

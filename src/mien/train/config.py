@@ -77,6 +77,9 @@ class AugmentConfig(_Config):
     scale: tuple[float, float] = Field((1.0, 1.0), description="zoom drawn from this range")
     brightness: float = Field(0, ge=0, le=1, description="added: ±this share of the full range")
     contrast: float = Field(0, ge=0, lt=1, description="factor drawn from 1±this around the face's mean")
+    gamma: float = Field(0, ge=0, lt=1, description="exponent drawn from 1/(1+this) to 1+this, evenly in its logarithm")
+    blur: float = Field(0, ge=0, le=4, description="Gaussian blur of up to this many px (sigma)")
+    noise: float = Field(0, ge=0, le=1, description="Gaussian noise of up to this share of the full range (sigma)")
     cutout: float = Field(0, ge=0, le=1, description="a grey square of up to this share of the side")
 
 
