@@ -11,7 +11,7 @@ from mien.data.faceset import FaceSet
 from mien.data.toy import toy_faces
 from mien.export.onnx import ServingModel, export_run, fold_batchnorm, write_model
 from mien.recognize.classify import Classifier
-from mien.train.fit import fit
+from mien.train.fit import Machine, fit
 from mien.train.network import FaceClassifier
 from mien.train.recipe import load_recipe
 from mien.train.run import Run
@@ -23,10 +23,12 @@ TINY = [
     "epochs=2",
 ]
 
+CPU = Machine(accelerator="cpu")
+
 
 @pytest.fixture(scope="module")
 def run(toy: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return fit(load_recipe("base", TINY), toy, runs=tmp_path_factory.mktemp("runs"), accelerator="cpu")
+    return fit(load_recipe("base", TINY), toy, runs=tmp_path_factory.mktemp("runs"), machine=CPU)
 
 
 def lively(classes: int = 7) -> FaceClassifier:

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from mien.contract.errors import RunError
 from mien.train.batches import FaceBatches
 
 FACES, LABELS = torch.arange(10, dtype=torch.uint8).reshape(10, 1, 1), torch.arange(10)
@@ -32,3 +33,15 @@ def test_balanced_batches_draw_every_class_equally_often() -> None:
     faces = torch.zeros(1000, 1, 1, dtype=torch.uint8)
     drawn = torch.cat([batch for _, batch in FaceBatches(faces, labels, 100, seed=0, balanced=True)])
     assert torch.bincount(drawn).tolist() == pytest.approx([333, 333, 333], abs=60)
+
+
+def test_processes_share_each_batch_without_overlap() -> None:
+    whole = [labels.tolist() for _, labels in FaceBatches(FACES, LABELS, 4, seed=5)]
+    shares = [
+        [labels.tolist() for _, labels in FaceBatches(FACES, LABELS, 4, seed=5, rank=rank, world=2)] for rank in (0, 1)
+    ]
+    for batch, one, other in zip(whole, *shares, strict=True):
+        assert sorted(one + other) == sorted(batch)
+        assert len(one) == len(other) == 2
+    with pytest.raises(RunError, match="a batch of 4 faces cannot be shared by 8 processes"):
+        FaceBatches(FACES, LABELS, 4, world=8)

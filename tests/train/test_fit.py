@@ -8,9 +8,11 @@ from mien.contract.errors import DataError, RecipeError, RunError
 from mien.data.faceset import FaceSet
 from mien.data.toy import toy_faces
 from mien.train.config import AugmentConfig, Recipe
-from mien.train.fit import fit, resume
+from mien.train.fit import Machine, fit, resume
 from mien.train.module import FaceTraining
 from mien.train.run import Run
+
+CPU = Machine(accelerator="cpu")
 
 
 def history(run: Run) -> list[dict[str, str]]:
@@ -22,7 +24,7 @@ def test_a_run_learns_and_leaves_what_it_promises(tiny: Recipe, tmp_path: Path) 
     toy = toy_faces(per_class=40)
     easy = {"epochs": 12, "augment": AugmentConfig(), "label_smoothing": 0.0}
     recipe = tiny.model_copy(update=easy | {"optimizer": tiny.optimizer.model_copy(update={"lr": 0.02})})
-    run = fit(recipe, toy, runs=tmp_path, accelerator="cpu")
+    run = fit(recipe, toy, runs=tmp_path, machine=CPU)
     assert run.folder.parent == tmp_path / "base"
     rows = history(run)
     assert [int(row["epoch"]) for row in rows] == list(range(1, 13))
@@ -50,7 +52,7 @@ def test_a_run_cut_off_in_an_epoch_resumes_to_the_same_metrics(
     recipe = Recipe.model_validate(
         tiny.model_dump() | {"average": {"decay": 0.9, "every_steps": 1} if averaged else None}
     )
-    unbroken = fit(recipe, toy, runs=tmp_path / "unbroken", accelerator="cpu")
+    unbroken = fit(recipe, toy, runs=tmp_path / "unbroken", machine=CPU)
 
     whole_step = FaceTraining.training_step
 
@@ -62,11 +64,11 @@ def test_a_run_cut_off_in_an_epoch_resumes_to_the_same_metrics(
     with monkeypatch.context() as patch:
         patch.setattr(FaceTraining, "training_step", cut_off)
         with pytest.raises(RuntimeError, match="power cut"):
-            fit(recipe, toy, runs=tmp_path / "broken", accelerator="cpu")
+            fit(recipe, toy, runs=tmp_path / "broken", machine=CPU)
     (folder,) = (tmp_path / "broken" / "base").iterdir()
     with pytest.raises(RunError, match="has not finished"):
         Run.read(folder).classifier()
-    resumed = resume(folder, toy, accelerator="cpu")
+    resumed = resume(folder, toy, machine=CPU)
     assert history(resumed) == history(unbroken)
     for name, weight in unbroken.classifier().state_dict().items():
         torch.testing.assert_close(resumed.classifier().state_dict()[name], weight, rtol=0, atol=1e-6)
@@ -75,7 +77,7 @@ def test_a_run_cut_off_in_an_epoch_resumes_to_the_same_metrics(
 def test_ten_steps_give_the_stored_losses(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
     """Golden curve: made by this code on torch 2.15, x86-64; a change beyond rounding is a change of training."""
     recipe = tiny.model_copy(update={"epochs": 5})
-    rows = history(fit(recipe, toy, runs=tmp_path, accelerator="cpu"))  # two steps an epoch
+    rows = history(fit(recipe, toy, runs=tmp_path, machine=CPU))  # two steps an epoch
     assert [float(row["train_loss"]) for row in rows] == pytest.approx(GOLDEN_LOSSES, abs=2e-3)
 
 
@@ -85,7 +87,7 @@ GOLDEN_LOSSES = [2.01871, 2.01157, 2.02525, 1.99384, 1.98876]
 def test_resuming_something_else_is_refused(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="not a run folder"):
         resume(tmp_path, toy)
-    run = fit(tiny.model_copy(update={"epochs": 1}), toy, runs=tmp_path, accelerator="cpu")
+    run = fit(tiny.model_copy(update={"epochs": 1}), toy, runs=tmp_path, machine=CPU)
     with pytest.raises(RunError, match="its fingerprint differs"):
         resume(run.folder, toy_faces(per_class=10, seed=1))
 
@@ -93,7 +95,7 @@ def test_resuming_something_else_is_refused(toy: FaceSet, tiny: Recipe, tmp_path
 def test_nan_stops_with_one_line(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
     wild = tiny.model_copy(update={"optimizer": tiny.optimizer.model_copy(update={"lr": 1e30, "name": "sgd"})})
     with pytest.raises(RunError, match=r"the loss became (nan|inf) in epoch \d+"):
-        fit(wild, toy, runs=tmp_path, accelerator="cpu")
+        fit(wild, toy, runs=tmp_path, machine=CPU)
 
 
 def test_a_missing_split_is_named_before_anything_is_written(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def two_phases(tiny: Recipe) -> Recipe:
 
 
 def test_phases_train_what_they_say_and_start_from_the_best_before(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
-    run = fit(two_phases(tiny), toy, runs=tmp_path, accelerator="cpu")
+    run = fit(two_phases(tiny), toy, runs=tmp_path, machine=CPU)
     first, second = (torch.load(run.folder / f"phase-{number}" / "best.pth", weights_only=True) for number in (1, 2))
     changed = {name for name in first if not torch.equal(first[name], second[name])}
     assert {"head.weight", "head.bias"} <= changed
@@ -123,7 +125,7 @@ def test_a_run_cut_off_in_its_second_phase_resumes_to_the_same_weights(
     toy: FaceSet, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = two_phases(tiny)
-    unbroken = fit(recipe, toy, runs=tmp_path / "unbroken", accelerator="cpu")
+    unbroken = fit(recipe, toy, runs=tmp_path / "unbroken", machine=CPU)
     whole_step = FaceTraining.training_step
 
     def cut_off(self: FaceTraining, batch: object, batch_idx: int) -> torch.Tensor:
@@ -134,9 +136,9 @@ def test_a_run_cut_off_in_its_second_phase_resumes_to_the_same_weights(
     with monkeypatch.context() as patch:
         patch.setattr(FaceTraining, "training_step", cut_off)
         with pytest.raises(RuntimeError, match="power cut"):
-            fit(recipe, toy, runs=tmp_path / "broken", accelerator="cpu")
+            fit(recipe, toy, runs=tmp_path / "broken", machine=CPU)
     (folder,) = (tmp_path / "broken" / "base").iterdir()
-    resumed = resume(folder, toy, accelerator="cpu")
+    resumed = resume(folder, toy, machine=CPU)
     for name, weight in unbroken.classifier().state_dict().items():
         torch.testing.assert_close(resumed.classifier().state_dict()[name], weight, rtol=0, atol=1e-6)
 
@@ -156,18 +158,18 @@ def test_a_run_cut_off_in_its_second_phase_resumes_to_the_same_weights(
 )
 def test_every_option_trains_and_is_repeatable(toy: FaceSet, tiny: Recipe, tmp_path: Path, change: dict) -> None:
     recipe = Recipe.model_validate(tiny.model_dump() | {"epochs": 2} | change)
-    one, other = (history(fit(recipe, toy, runs=tmp_path / str(n), accelerator="cpu")) for n in range(2))
+    one, other = (history(fit(recipe, toy, runs=tmp_path / str(n), machine=CPU)) for n in range(2))
     assert one == other
     assert all(0 < float(row["train_loss"]) < 10 for row in one)
 
 
 def test_early_stopping_ends_a_run_that_does_not_improve(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
     still = {"epochs": 9, "early_stopping_epochs": 2, "optimizer": {"name": "sgd", "lr": 1e-12}}
-    run = fit(Recipe.model_validate(tiny.model_dump() | still), toy, runs=tmp_path, accelerator="cpu")
+    run = fit(Recipe.model_validate(tiny.model_dump() | still), toy, runs=tmp_path, machine=CPU)
     assert 3 <= len(history(run)) < 9
 
 
 def test_an_unknown_optimiser_is_named(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
     recipe = Recipe.model_validate(tiny.model_dump() | {"optimizer": {"name": "madam"}})
     with pytest.raises(RecipeError, match="'madam' is not an optimiser of timm"):
-        fit(recipe, toy, runs=tmp_path, accelerator="cpu")
+        fit(recipe, toy, runs=tmp_path, machine=CPU)

@@ -22,6 +22,9 @@ def train(
     runs: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("runs"),
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder; its own recipe holds.")] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",
+    devices: Annotated[int, typer.Option(help="Processes on each node, one a device.", min=1)] = 1,
+    nodes: Annotated[int, typer.Option(help="Machines; start the same command on each.", min=1)] = 1,
+    name: Annotated[str | None, typer.Option(help="Of the run folder; the time if left out.")] = None,
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable file or row.")] = False,
 ) -> None:
     """Train a recipe."""
@@ -36,11 +39,11 @@ def train(
     resolved = Run.read(resume).recipe if resume is not None else load_recipe(recipe, set or ())
     faces = load_faces(data, side=resolved.data.side, strict=strict, on_problem=problem)
     say(f"{data}: " + ", ".join(f"{sum(counts.values()):,} {split}" for split, counts in faces.counts().items()))
-    progress = sys.stderr.isatty() and sys.stdout.isatty()
+    machine = training.Machine(accelerator, devices, nodes, progress=sys.stderr.isatty() and sys.stdout.isatty())
     if resume is not None:
-        run = training.resume(resume, faces, accelerator=accelerator, progress=progress)
+        run = training.resume(resume, faces, machine=machine)
     else:
-        run = training.fit(resolved, faces, runs=runs, accelerator=accelerator, progress=progress)
+        run = training.fit(resolved, faces, runs=runs, machine=machine, name=name)
     best = run.facts["best"]
     say(f"best epoch {best['epoch']}: validation accuracy {best['validation_accuracy']:.4f}")
     say(f"next: mien export {run.folder} --data {data} --out model.onnx")

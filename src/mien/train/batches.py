@@ -13,6 +13,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from mien.contract.errors import RunError
 from mien.data.faceset import FaceSet
 
 Batch = tuple[Tensor, Tensor]
@@ -22,14 +23,26 @@ class FaceBatches:
     """Iterable of (faces_BHW uint8, labels_B int64), in order or shuffled by ``seed``.
 
     When shuffled, the last incomplete batch is dropped: BatchNorm and the schedule want equal batches. When
-    ``balanced`` too, faces are drawn with replacement so that every class comes equally often.
+    ``balanced`` too, faces are drawn with replacement so that every class comes equally often. Of several processes
+    each (``rank`` of ``world``) takes its share of every batch, so the batch as a whole does not depend on how many
+    there are.
     """
 
     def __init__(
-        self, faces_NHW: Tensor, labels_N: Tensor, batch_size: int, seed: int | None = None, balanced: bool = False
+        self,
+        faces_NHW: Tensor,
+        labels_N: Tensor,
+        batch_size: int,
+        seed: int | None = None,
+        balanced: bool = False,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self.faces_NHW, self.labels_N, self.seed, self.balanced = faces_NHW, labels_N, seed, balanced
-        self.batch_size = min(batch_size, len(labels_N))
+        self.rank, self.world = rank, world
+        self.batch_size = min(batch_size, len(labels_N)) // world * world
+        if self.batch_size == 0:
+            raise RunError(f"a batch of {min(batch_size, len(labels_N))} faces cannot be shared by {world} processes")
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.labels_N), self.batch_size)
@@ -37,7 +50,8 @@ class FaceBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         order_N = self._order().to(self.faces_NHW.device)
-        for index_B in order_N.split(self.batch_size)[: len(self)]:
+        for batch in order_N.split(self.batch_size)[: len(self)]:
+            index_B = batch[self.rank :: self.world]
             yield self.faces_NHW[index_B], self.labels_N[index_B]
 
     def _order(self) -> Tensor:
@@ -71,8 +85,10 @@ class FaceData(L.LightningDataModule):
     def train_dataloader(self) -> FaceBatches:
         """Called by the Trainer at the start of every epoch (``reload_dataloaders_every_n_epochs=1``)."""
         seed = self.seed * 1_000_003 + self.trainer.current_epoch
-        return FaceBatches(*self._tensors("train", self.train), self.batch_size, seed, self.balanced)
+        tensors = self._tensors("train", self.train)
+        rank, world = self.trainer.global_rank, self.trainer.world_size
+        return FaceBatches(*tensors, self.batch_size, seed, self.balanced, rank, world)
 
     def val_dataloader(self) -> FaceBatches:
-        """The validation set in order, in batches of 256."""
+        """The validation set in order, in batches of 256; every process validates all of it."""
         return FaceBatches(*self._tensors("validation", self.validation), 256)

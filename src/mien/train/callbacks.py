@@ -45,6 +45,8 @@ class History(Callback):
         row |= {name: float(metrics[key]) for name, key in HISTORY_COLUMNS.items()}
         row["seconds"] = time.monotonic() - self.started_s
         self.rows.append(row)
+        if not trainer.is_global_zero:
+            return
         table = [",".join(row), *(",".join(f"{value:.6g}" for value in each.values()) for each in self.rows)]
         write_whole(self.folder / "metrics.csv", ("\n".join(table) + "\n").encode())
         if self.lines:

@@ -1,6 +1,6 @@
 """A recipe and a FaceSet -> a run folder with the best weights in it.
 
-    run = fit(load_recipe("base"), load_faces("fer2013/"), runs=Path("runs"))
+    run = fit(load_recipe("base"), load_faces("fer2013/"), runs=Path("runs"), machine=Machine(devices=2))
     run = resume(Path("runs/base/2026-01-31T10-00-00"), faces)
 
 Each phase of the recipe is one Lightning fit that starts from the best weights of the phase before. Selection is on
@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import platform
 import warnings
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +23,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from mien.contract.errors import RunError
 from mien.data.faceset import FaceSet
@@ -38,6 +41,9 @@ EXPECTED_WARNINGS = (
     ".*number of training batches.*smaller than the logging interval",  # small data sets
 )
 
+RUN_NAME = "MIEN_RUN_NAME"
+"""Environment variable by which processes of one run agree on its folder."""
+
 BEST_BY = {  # what a recipe calls it: what is logged, and which way is better
     "accuracy": ("validation/accuracy", "max"),
     "loss": ("validation/loss", "min"),
@@ -45,22 +51,43 @@ BEST_BY = {  # what a recipe calls it: what is logged, and which way is better
 }
 
 
-def fit(recipe: Recipe, faces: FaceSet, *, runs: Path, accelerator: str = "auto", progress: bool = False) -> Run:
-    """Train from the start into a new folder ``runs/<recipe>/<time>``.
+@dataclass(frozen=True)
+class Machine:
+    """What to train on; Lightning's own words.
+
+    Attributes:
+        accelerator: auto, cpu, gpu or mps.
+        devices: processes on each node, one a device.
+        nodes: machines; each starts the same command (torchrun, SLURM), which tells the processes their places.
+        progress: a live progress bar (for terminals) instead of one line an epoch.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    progress: bool = False
+
+
+def fit(recipe: Recipe, faces: FaceSet, *, runs: Path, machine: Machine | None = None, name: str | None = None) -> Run:
+    """Train from the start into a new folder ``runs/<recipe>/<name>``.
+
+    With several devices this process starts the others, which run the same program; each comes through here.
 
     Args:
         recipe: what to do.
         faces: has the splits "train" and "validation".
         runs: where run folders go.
-        accelerator: Lightning's name of the device kind: auto, cpu, gpu, mps.
-        progress: a live progress bar (for terminals) instead of one line an epoch.
+        machine: what to train on.
+        name: of the run folder; the time if left out. Processes started by a launcher of your own need one.
 
     Raises:
         DataError: a split is missing.
-        RunError: the loss became NaN, or the folder cannot be written.
+        RunError: the loss became NaN, or the folder is there already or cannot be written.
     """
     faces.split("train"), faces.split("validation")  # say what is missing before anything is written
-    folder = runs / recipe.name / datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+    # child processes inherit it, and so find the folder of their parent
+    name = os.environ.setdefault(RUN_NAME, name or datetime.now().strftime("%Y-%m-%dT%H-%M-%S"))
+    folder = runs / recipe.name / name
     facts = {
         "labels": list(faces.labels),
         "data": {"fingerprint": faces.fingerprint, "counts": faces.counts()},
@@ -69,15 +96,18 @@ def fit(recipe: Recipe, faces: FaceSet, *, runs: Path, accelerator: str = "auto"
         "machine": {"processor": _processor(), "threads": torch.get_num_threads()},
     }
     try:
-        folder.mkdir(parents=True)
-        write_whole(folder / "recipe.yaml", recipe.to_yaml().encode())
-        write_whole(folder / "run.json", json.dumps(facts, indent=2).encode())
+        if rank_zero_only.rank == 0:
+            folder.mkdir(parents=True)
+            write_whole(folder / "recipe.yaml", recipe.to_yaml().encode())
+            write_whole(folder / "run.json", json.dumps(facts, indent=2).encode())
+        return _train(Run(folder, recipe, facts), faces, machine or Machine())
     except OSError as error:
         raise RunError(f"{folder}: cannot write the run folder ({error.strerror})") from None
-    return _train(Run(folder, recipe, facts), faces, accelerator, progress)
+    finally:
+        os.environ.pop(RUN_NAME, None)
 
 
-def resume(folder: Path, faces: FaceSet, *, accelerator: str = "auto", progress: bool = False) -> Run:
+def resume(folder: Path, faces: FaceSet, *, machine: Machine | None = None) -> Run:
     """Go on with an interrupted run from its last finished epoch.
 
     Raises:
@@ -88,10 +118,10 @@ def resume(folder: Path, faces: FaceSet, *, accelerator: str = "auto", progress:
         raise RunError(f"{folder}: no last.ckpt, the run stopped before its first epoch ended; start it again")
     if run.facts["data"]["fingerprint"] != faces.fingerprint:
         raise RunError(f"{folder}: the data set is not the one this run began with (its fingerprint differs)")
-    return _train(run, faces, accelerator, progress)
+    return _train(run, faces, machine or Machine())
 
 
-def _train(run: Run, faces: FaceSet, accelerator: str, progress: bool) -> Run:
+def _train(run: Run, faces: FaceSet, machine: Machine) -> Run:
     """Go through the phases that are not finished yet, each from the best weights of the one before."""
     recipe = run.recipe
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it greets with devices and advertisements
@@ -105,20 +135,25 @@ def _train(run: Run, faces: FaceSet, accelerator: str, progress: bool) -> Run:
     for number, (phase, folder) in enumerate(zip(phases, folders, strict=True)):
         if number >= len(finished):
             data = FaceData(train, faces.split("validation"), recipe.batch_size, recipe.seed, balanced)
-            finished.append(_train_phase(recipe, phase, classifier, data, folder, accelerator, progress))
+            finished.append(_train_phase(recipe, phase, classifier, data, folder, machine))
             run = Run(run.folder, recipe, run.facts | {"phases": finished})
-            write_whole(run.folder / "run.json", json.dumps(run.facts, indent=2).encode())
+            _write_facts(run)
         weights = torch.load(folder / "best.pth", map_location="cpu", weights_only=True)
         classifier.network.load_state_dict(weights)
     better = max if BEST_BY[recipe.best_by][1] == "max" else min
     winner = finished.index(better(finished, key=lambda each: each["score"]))
-    if len(phases) > 1:
+    if len(phases) > 1 and rank_zero_only.rank == 0:
         write_whole(run.folder / "best.pth", (folders[winner] / "best.pth").read_bytes())
     best = {key: finished[winner][key] for key in ("epoch", "validation_accuracy")}
     seconds = round(sum(phase["seconds"] for phase in finished), 1)
-    facts = run.facts | {"best": best | {"phase": winner + 1}, "seconds": seconds}
-    write_whole(run.folder / "run.json", json.dumps(facts, indent=2).encode())
-    return Run(run.folder, recipe, facts)
+    run = Run(run.folder, recipe, run.facts | {"best": best | {"phase": winner + 1}, "seconds": seconds})
+    _write_facts(run)
+    return run
+
+
+def _write_facts(run: Run) -> None:
+    if rank_zero_only.rank == 0:
+        write_whole(run.folder / "run.json", json.dumps(run.facts, indent=2).encode())
 
 
 def _train_phase(
@@ -127,15 +162,14 @@ def _train_phase(
     classifier: FaceClassifier,
     data: FaceData,
     folder: Path,
-    accelerator: str,
-    progress: bool,
+    machine: Machine,
 ) -> dict[str, float]:
     """One Lightning fit, from ``folder/last.ckpt`` if that is there; leaves ``best.pth`` and returns its facts."""
     assert phase.optimizer is not None
     counts_C = torch.from_numpy(np.bincount(data.train.labels_N, minlength=len(data.train.labels)))
     module = FaceTraining(recipe, phase, classifier, counts_C)
     monitor, mode = BEST_BY[recipe.best_by]
-    history = History(folder, lines=not progress, phase=f"{folder.name} " if recipe.phases else "")
+    history = History(folder, lines=not machine.progress, phase=f"{folder.name} " if recipe.phases else "")
     best = ModelCheckpoint(
         folder,
         filename="best",
@@ -146,16 +180,20 @@ def _train_phase(
     )
     last = ModelCheckpoint(folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
     callbacks: list[Callback] = [history, best, last]
-    if progress:
+    if machine.progress:
         callbacks.append(RichProgressBar())
     if recipe.average is not None:
         callbacks.append(MovingAverage(recipe.average))
     if recipe.early_stopping_epochs is not None:
         callbacks.append(EarlyStopping(monitor, mode=mode, patience=recipe.early_stopping_epochs))
+    on_gpu = machine.accelerator in ("gpu", "cuda") or (machine.accelerator == "auto" and torch.cuda.is_available())
     trainer = L.Trainer(
-        accelerator=accelerator,
-        devices=1,
-        precision=_lightning_precision(recipe, accelerator),
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        num_nodes=machine.nodes,
+        strategy="ddp" if machine.devices * machine.nodes > 1 else "auto",
+        sync_batchnorm=on_gpu,  # which PyTorch has for GPUs alone
+        precision=_lightning_precision(recipe, on_gpu),
         max_epochs=phase.epochs,
         callbacks=callbacks,
         logger=TensorBoardLogger(folder, name="", version=""),
@@ -164,7 +202,7 @@ def _train_phase(
         reload_dataloaders_every_n_epochs=1,
         accumulate_grad_batches=recipe.accumulate,
         gradient_clip_val=phase.optimizer.clip_norm,
-        enable_progress_bar=progress,
+        enable_progress_bar=machine.progress,
         enable_model_summary=False,
     )
     checkpoint = folder / "last.ckpt" if (folder / "last.ckpt").is_file() else None
@@ -177,11 +215,13 @@ def _train_phase(
             run = folder.parent if recipe.phases and len(recipe.phases) > 1 else folder
             raise RunError(f"{run}: interrupted; go on with: mien train --resume {run} --data ...") from None
     state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
-    prefix = "classifier.network."
-    weights = {name.removeprefix(prefix): w for name, w in state["state_dict"].items() if name.startswith(prefix)}
-    beside = folder / ".best.pth"
-    torch.save(weights, beside)
-    beside.replace(folder / "best.pth")
+    if trainer.is_global_zero:
+        prefix = "classifier.network."
+        weights = {name.removeprefix(prefix): w for name, w in state["state_dict"].items() if name.startswith(prefix)}
+        beside = folder / ".best.pth"
+        torch.save(weights, beside)
+        beside.replace(folder / "best.pth")
+    trainer.strategy.barrier()  # the other processes read it next
     epoch = int(state["epoch"]) + 1
     return {
         "epoch": epoch,
@@ -202,9 +242,8 @@ def _subset(train: FaceSet, fraction: float, seed: int) -> FaceSet:
     return train.take(np.sort(kept_M))
 
 
-def _lightning_precision(recipe: Recipe, accelerator: str) -> str:
+def _lightning_precision(recipe: Recipe, on_gpu: bool) -> str:
     """fp16 needs a GPU; on a CPU its stand-in is bf16, which has the range of float32 and needs no loss scaling."""
-    on_gpu = accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())
     if recipe.precision == "fp16":
         return "16-mixed" if on_gpu else "bf16-mixed"
     return "bf16-mixed" if recipe.precision == "bf16" else "32-true"

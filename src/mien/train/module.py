@@ -57,7 +57,7 @@ class FaceTraining(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Seed dropout, augmentation and mixing by epoch: a resumed run draws what an unbroken one would."""
-        seed = self.recipe.seed * 1_000_003 + self.current_epoch + 1
+        seed = self.recipe.seed * 1_000_003 + self.current_epoch + 1 + 7919 * self.global_rank
         torch.manual_seed(seed)
         np.random.seed(seed % 2**32)  # timm mixes by it
         self.classifier.train()  # Lightning keeps the modes it finds, those of an earlier phase too
@@ -80,7 +80,9 @@ class FaceTraining(L.LightningModule):
                 "lower optimizer.lr or set optimizer.clip_norm, then resume from the last checkpoint"
             )
         self.train_accuracy(logits_BC, labels_B)
-        self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(labels_B))
+        self.log(
+            "train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(labels_B), sync_dist=True
+        )
         self.log("train/accuracy", self.train_accuracy, on_step=True, on_epoch=True, prog_bar=True)
         return loss
 
@@ -90,7 +92,7 @@ class FaceTraining(L.LightningModule):
         self.validation_accuracy(logits_BC, labels_B)
         self.validation_f1(logits_BC, labels_B)
         loss = nn.functional.cross_entropy(logits_BC, labels_B)
-        self.log("validation/loss", loss, prog_bar=True, batch_size=len(labels_B))
+        self.log("validation/loss", loss, prog_bar=True, batch_size=len(labels_B), sync_dist=True)
         self.log("validation/accuracy", self.validation_accuracy, prog_bar=True, batch_size=len(labels_B))
         self.log("validation/macro_f1", self.validation_f1, batch_size=len(labels_B))
 

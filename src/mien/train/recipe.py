@@ -86,7 +86,7 @@ def _resolve(name: str, seen: tuple[str, ...]) -> dict[str, Any]:
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict) and key != "args"  # of another network
         merged[key] = _merge(merged[key], value) if both else value
     return merged
 
