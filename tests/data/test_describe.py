@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mien.data.describe import describe
+from mien.contract.emotions import FER2013_EMOTIONS
+from mien.data.describe import compare_votes, describe
 from mien.data.faceset import FaceSet
+from mien.data.sources import load_faces
 
 
 def by_hand() -> FaceSet:
@@ -49,7 +53,13 @@ def test_by_hand() -> None:
     assert validation["duplicates"] == {"images": 0, "faces": 0, "conflicts": 0}
     assert facts["duplicates_across_splits"] == {"images": 2, "faces": 5, "conflicts": 1}
     pixels = faces.split("validation").faces_NHW
-    assert validation["intensity"] == pytest.approx({"mean": pixels.mean(), "std": pixels.std()})
+    assert validation["intensity"]["mean"] == pytest.approx(pixels.mean())
+    assert validation["intensity"]["std"] == pytest.approx(pixels.std())
+    assert sum(validation["intensity"]["histogram"]) == pixels.size
+    assert validation["contrast"]["mean"] == pytest.approx(np.mean([face.std() for face in pixels]))
+    assert validation["sizes"] is None and facts["votes"] is None  # nobody said
+    assert facts["class_weights"]["balanced"] == pytest.approx({"angry": 6 / 12, "happy": 6 / 6, "sad": 0})
+    assert any("No faces of sad in train" in line for line in facts["findings"])
 
 
 def test_imbalance_and_json(toy: FaceSet) -> None:
@@ -57,3 +67,60 @@ def test_imbalance_and_json(toy: FaceSet) -> None:
     facts = describe(some)
     assert facts["splits"]["train"]["imbalance"] == 8 / 2
     assert json.loads(json.dumps(facts)) == facts
+
+
+def noise_set(rng: np.random.Generator, splits: list[str], labels: list[int]) -> FaceSet:
+    n = len(splits)
+    faces_NHW = rng.integers(0, 256, (n, 48, 48), dtype=np.uint8)
+    names = np.array([f"{number}.png" for number in range(n)])
+    return FaceSet(faces_NHW, np.array(labels), np.array(splits), FER2013_EMOTIONS, names)
+
+
+def test_twins_across_splits_and_their_labels() -> None:
+    """Five pictures; two of validation's three faces have twins in train, one under another label."""
+    faces = noise_set(np.random.default_rng(0), ["train"] * 4 + ["validation"] * 3, [0, 1, 2, 2, 0, 5, 3])
+    pixels = faces.faces_NHW
+    pixels[4] = np.clip(pixels[0] * 0.9 + 10, 0, 255)  # darker, label 0 as its twin
+    pixels[5] = pixels[1][:, ::-1]  # mirrored, label 5 where its twin has 1
+    near = describe(faces)["near_duplicates"]
+    assert near["across"] == {"train, validation": {"pairs": 2, "faces": 2, "conflicts": 1}}
+    assert (near["pairs"], near["groups"], near["faces"], near["largest"], near["conflicts"]) == (2, 2, 4, 2, 1)
+    (leak, *_) = describe(faces)["findings"]
+    assert leak.startswith(
+        "2 of 3 validation faces (66.7%) show a picture that is also in train, 1 of them under another"
+    )
+
+
+def test_votes_beside_labels() -> None:
+    faces = noise_set(np.random.default_rng(0), ["train"] * 5, [3, 3, 4, 0, 6])
+    votes_NC = np.zeros((5, 10), np.uint8)
+    votes_NC[0, 1] = 10  # happy, as the label says
+    votes_NC[1, 0] = 6  # neutral, with the rest elsewhere
+    votes_NC[1, 1] = 4
+    votes_NC[2, [0, 3]] = 5  # a tie
+    votes_NC[3, 9] = 9  # not a face
+    votes = compare_votes(replace(faces, votes_NC=votes_NC))
+    assert (votes["faces"], votes["judged"], votes["agree"]) == (4, 3, pytest.approx(1 / 3))
+    table = {label: {vote: n for vote, n in row.items() if n} for label, row in votes["table"].items()}
+    assert table == {
+        "angry": {"not a face": 1},
+        "disgust": {},
+        "fear": {},
+        "happy": {"happy": 1, "neutral": 1},
+        "sad": {"no majority": 1},
+        "surprise": {},
+        "neutral": {"no votes": 1},
+    }
+
+
+def test_fer2013_as_it_is(fer2013_root: Path) -> None:
+    """What anyone who trains on it should know, from the files themselves."""
+    facts = describe(load_faces(fer2013_root))
+    assert facts["fingerprint"] == "5469fe73bbc5843d84dc645a5fff7ac9d116a5b216fb936b1a0cc8d3a7734080"
+    assert facts["splits"]["train"]["imbalance"] == pytest.approx(7215 / 436)
+    assert (facts["splits"]["train"]["blank"], facts["splits"]["validation"]["blank"]) == (11, 1)
+    assert facts["splits"]["train"]["sizes"] == {"48 x 48": 28709}
+    assert facts["duplicates_across_splits"] == {"images": 270, "faces": 631, "conflicts": 13}
+    leak = facts["near_duplicates"]["across"]["train, validation"]
+    # a correlation on the threshold may fall either way with another BLAS
+    assert leak["faces"] == pytest.approx(500, abs=3) and leak["conflicts"] == pytest.approx(30, abs=2)

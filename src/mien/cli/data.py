@@ -1,15 +1,32 @@
-"""``mien data``: draw a toy data set, and say what a data set holds."""
+"""``mien data``: draw a toy set, cut faces out of photos, say what a data set holds, find labels that look wrong."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.output import Format, console, print_json, problem, say
+from mien.cli.output import Format, console, needs, print_json, problem, progress, say
 
-app = typer.Typer(no_args_is_help=True, help="Draw a toy data set; say what a data set holds.")
+if TYPE_CHECKING:
+    from mien.data.faceset import FaceSet
+
+app = typer.Typer(no_args_is_help=True, help="Draw, cut, describe and audit data sets.")
+
+PROBLEMS_SHOWN = 20
+"""Lines about bad files on the screen; --format json and the report have all of them."""
+
+Root = Annotated[Path, typer.Argument(help="Folder tree or .csv.")]
+Side = Annotated[int, typer.Option(help="Read faces at this side, in pixels.", min=8)]
+Layout = Annotated[
+    str, typer.Option(help="auto, folders, images, fer2013-csv, icml-csv, challenge-csv or classes (<class>/*.jpg).")
+]
+Classes = Annotated[str | None, typer.Option(help="Read these class folders alone: angry,happy,bored")]
+Votes = Annotated[str, typer.Option(help="FER+'s fer2013new.csv or ferplus.csv; auto looks beside the data; none.")]
+Cache = Annotated[Path | None, typer.Option(help="Folder for packed sets.", file_okay=False, show_default=False)]
+Strict = Annotated[bool, typer.Option(help="Stop at the first unreadable file or row.")]
 
 
 @app.command()
@@ -27,27 +44,178 @@ def toy(
 
 
 @app.command()
+def crop(
+    root: Annotated[Path, typer.Argument(help="Folder tree of photos.")],
+    out: Annotated[Path, typer.Argument(help="An empty or new folder; gets the same tree, a face each.")],
+    side: Annotated[int, typer.Option(help="Side of the faces, in pixels.", min=8)] = 112,
+    detector: Annotated[str, typer.Option(help="auto, yunet or haar.")] = "auto",
+    detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
+    layout: Layout = "auto",
+    classes: Classes = None,
+) -> None:
+    """Cut the largest face out of each photo, as grey PNGs that the other verbs read."""
+    from mien.cli.predict import write_picture
+    from mien.contract.errors import DataError, ImageError
+    from mien.contract.pixels import crop_faces
+    from mien.data.layouts import find_source
+    from mien.recognize.detect import make_detector
+    from mien.recognize.images import read_image
+    from mien.recognize.margins import MARGINS
+    from mien.recognize.recognizer import largest_first
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out}: exists and is not an empty folder; faces are only written into a new one")
+    log = Log()
+    source = find_source(root.expanduser(), layout, classes=_names(classes), problem=log, note=log)
+    if not source.images:
+        raise DataError(f"{root}: no photos; a .csv holds faces already")
+    finder, written = make_detector(detector, detector_model), 0
+    with progress("cutting") as on_progress:
+        for done, image in enumerate(source.images, start=1):
+            on_progress(done, len(source.images))
+            try:
+                frame_rgb = read_image(source.path / image.file)
+                found = largest_first(finder.detect(frame_rgb))
+            except ImageError as error:
+                log(str(error))
+                continue
+            if not len(found):
+                log(f"{source.path / image.file}: no face found")
+                continue
+            (face,) = crop_faces(frame_rgb, found.boxes_N4[:1], side, MARGINS[finder.name])
+            write_picture(out / f"{image.file}.png", face)
+            written += 1
+    log.close()
+    if not written:
+        raise DataError(f"{root}: no face found in {len(source.images):,} photos")
+    say(f"{out}: {written:,} faces of {len(source.images):,} photos")
+    say(f"next: mien data describe {out}")
+
+
+@app.command()
 def describe(
-    root: Annotated[Path, typer.Argument(help="Folder tree or fer2013.csv.")],
-    side: Annotated[int, typer.Option(help="Read faces at this side, in pixels.", min=8)] = 48,
-    strict: Annotated[bool, typer.Option(help="Stop at the first unreadable file or row.")] = False,
+    root: Root,
+    side: Side = 48,
+    layout: Layout = "auto",
+    classes: Classes = None,
+    votes: Votes = "auto",
+    cache: Cache = None,
+    strict: Strict = False,
+    report: Annotated[Path | None, typer.Option(help="Write a page with pictures into this folder.")] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
-    """Count splits and classes, balance, grey levels, blank and repeated faces."""
+    """Count splits and classes, balance, grey levels and repeated pictures; compare labels with FER+'s votes."""
+    from mien.data.describe import NEAR_LIMIT
     from mien.data.describe import describe as describe_faces
-    from mien.data.sources import load_faces
+    from mien.data.duplicates import find_duplicates
 
-    problems: list[str] = []
+    if report is not None:
+        with needs("evaluate"):
+            import matplotlib  # noqa: F401  said before any work is done
+    log = Log()
+    faces = _open(root, side, layout, classes, votes, cache, strict, log)
+    duplicates = find_duplicates(faces) if len(faces) <= NEAR_LIMIT else None
+    facts = describe_faces(faces, duplicates) | {"problems": log.lines}
+    if report is not None:
+        from mien.data.report import write_report
 
-    def note(line: str) -> None:
-        problem(line)
-        problems.append(line)
-
-    facts = describe_faces(load_faces(root, side=side, strict=strict, on_problem=note)) | {"problems": problems}
+        page = write_report(faces, facts, duplicates, report, title=root.expanduser().resolve().name)
+        say(f"report: {page}")
     if format is Format.json:
         print_json(facts)
     else:
         _print(facts)
+
+
+@app.command()
+def audit(
+    root: Root,
+    model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
+    split: Annotated[str, typer.Option(help="Faces that the model has not trained on.")] = "validation",
+    out: Annotated[Path, typer.Option(help="Folder for the list, the gallery and the figures.")] = Path("audit"),
+    layout: Layout = "auto",
+    votes: Votes = "auto",
+    cache: Cache = None,
+    strict: Strict = False,
+    format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
+) -> None:
+    """Rank labels by how likely they are wrong, and ask FER+'s votes whether the ranking is right."""
+    with needs("audit"):
+        import cleanlab  # type: ignore[import-untyped]  # noqa: F401  said before any work is done
+    from mien.contract.errors import ModelError
+    from mien.data.audit import find_label_errors, judge, write_audit
+    from mien.evaluate.predict import predict_all
+    from mien.recognize.classify import Classifier, resolve_model
+
+    classifier = Classifier(resolve_model(model))
+    labels = classifier.card.labels
+    log = Log()
+    faces = _open(root, classifier.card.image.side, layout, None, votes, cache, strict, log)
+    if sorted(labels) != sorted(faces.labels):
+        raise ModelError(
+            f"the model's classes ({', '.join(labels)}) are not those of the data ({', '.join(faces.labels)})"
+        )
+    if split == "train":
+        problem("a model has seen its training labels and believes them; audit a split that it has not seen")
+    faces = faces.split(split)
+    with progress("classifying") as on_progress:
+        probs_NC = predict_all(classifier, faces.faces_NHW, on_progress=on_progress)
+    found = find_label_errors(probs_NC[:, [labels.index(name) for name in faces.labels]], faces.labels_N)
+    verdict = judge(found, faces) if faces.votes_NC is not None else None
+    title = f"{root.expanduser().resolve().name}, {split}: labels that look wrong"
+    page = write_audit(found, faces, out, title, verdict)
+    say(f"gallery: {page}")
+    if format is Format.json:
+        issues = int(found.issue_N.sum())
+        print_json({"model": model, "split": split, "n": len(faces), "issues": issues, "ferplus": verdict})
+        return
+    console().print(f"{found.issue_N.sum():,} of {len(faces):,} {split} labels look wrong")
+    if verdict is None:
+        say("no FER+ votes beside the data (--votes ferplus.csv), so nothing says whether the ranking is right")
+    else:
+        _print_verdict(verdict)
+
+
+class Log:
+    """Problems as they come: the first few on the screen, all of them kept."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        self.lines.append(line)
+        if len(self.lines) <= PROBLEMS_SHOWN:
+            problem(line)
+
+    def close(self) -> None:
+        """Say how many more there were."""
+        if len(self.lines) > PROBLEMS_SHOWN:
+            problem(f"and {len(self.lines) - PROBLEMS_SHOWN:,} more problems like these")
+
+
+def _open(
+    root: Path, side: int, layout: str, classes: str | None, votes: str, cache: Path | None, strict: bool, log: Log
+) -> FaceSet:
+    from mien.data.pack import open_faces
+
+    with progress("reading") as on_progress:
+        faces = open_faces(
+            root,
+            side=side,
+            strict=strict,
+            on_problem=log,
+            layout=layout,
+            classes=_names(classes),
+            votes=None if votes == "none" else votes,
+            on_progress=on_progress,
+            cache=cache,
+        )
+    log.close()
+    return faces
+
+
+def _names(classes: str | None) -> list[str] | None:
+    return [name.strip() for name in classes.split(",") if name.strip()] if classes else None
 
 
 def _print(facts: dict[str, Any]) -> None:
@@ -58,25 +226,55 @@ def _print(facts: dict[str, Any]) -> None:
     table.add_column("", style="bold")
     for name in facts["splits"]:
         table.add_column(name, justify="right")
+    table.add_column("weight", justify="right", style="dim")
     splits = list(facts["splits"].values())
     for label in facts["labels"]:
-        table.add_row(label, *(f"{split['counts'][label]:,}  {split['shares'][label]:5.1%}" for split in splits))
+        cells = (f"{split['counts'][label]:,}  {split['shares'][label]:5.1%}" for split in splits)
+        table.add_row(label, *cells, f"{facts['class_weights']['balanced'][label]:.2f}")
     table.add_section()
-    table.add_row("faces", *(f"{split['n']:,}" for split in splits))
-    table.add_row(
-        "largest / smallest class", *(f"{split['imbalance']:.1f}" if split["imbalance"] else "–" for split in splits)
-    )
-    table.add_row(
-        "grey level", *(f"{split['intensity']['mean']:.0f} ± {split['intensity']['std']:.0f}" for split in splits)
-    )
-    table.add_row("blank", *(str(split["blank"]) for split in splits))
-    table.add_row("repeated images", *(_repeats(split["duplicates"]) for split in splits))
+
+    def row(title: str, cell: Callable[[dict[str, Any]], str]) -> None:
+        table.add_row(title, *map(cell, splits), "")
+
+    row("faces", lambda split: f"{split['n']:,}")
+    row("largest / smallest class", lambda split: f"{split['imbalance']:.1f}" if split["imbalance"] else "–")
+    row("grey level", lambda split: f"{split['intensity']['mean']:.0f} ± {split['intensity']['std']:.0f}")
+    row("contrast", lambda split: f"{split['contrast']['mean']:.0f} ± {split['contrast']['std']:.0f}")
+    row("size on disk (px)", lambda split: _sizes(split["sizes"]))
+    row("blank", lambda split: f"{split['blank']:,}")
+    row("repeated images", lambda split: _repeats(split["duplicates"]))
     console().print(table)
     if len(splits) > 1:
         console().print(f"  in more than one split: {_repeats(facts['duplicates_across_splits'])}")
+    near = facts["near_duplicates"]
+    if near:
+        console().print(f"  near duplicates: {near['groups']:,} pictures on {near['faces']:,} faces")
+    for line in facts["findings"]:
+        console().print(f"• {line}", highlight=False)
     console().print(f"  fingerprint {facts['fingerprint']}", highlight=False)
+
+
+def _sizes(sizes: dict[str, int] | None) -> str:
+    if not sizes:
+        return "–"
+    first = next(iter(sizes))
+    return first if len(sizes) == 1 else f"{first} and {len(sizes) - 1:,} more"
 
 
 def _repeats(duplicates: dict[str, int]) -> str:
     conflicts = f", {duplicates['conflicts']:,} with labels that disagree" if duplicates["conflicts"] else ""
     return f"{duplicates['images']:,}{conflicts}"
+
+
+def _print_verdict(verdict: dict[str, Any]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("FER+ disagrees with the label", "this ranking", "shuffled"):
+        table.add_column(column, justify="right")
+    for k, precision in verdict["precision"].items():
+        if precision is not None:
+            table.add_row(f"of the first {int(k):,}", f"{precision:.1%}", f"{verdict['random'][k]:.1%}")
+    table.add_row(f"of all {verdict['judged']:,}", f"{verdict['base_rate']:.1%}", "")
+    console().print(table)

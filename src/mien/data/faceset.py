@@ -5,18 +5,25 @@
 
 FER2013 whole is 83 MB: it is one uint8 array in memory, later one tensor on the training device.
 
+A set that was packed (mien.data.pack) is mapped from disk instead; ``chunks`` walks it without keeping it resident.
+
 Shape legend: N faces, H = W side in pixels, C classes.
 """
 
 from __future__ import annotations
 
 import hashlib
+import mmap
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.errors import DataError
+
+VOTE_COLUMNS = 10
+"""FER+'s eight emotions, unknown, and not a face."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +35,10 @@ class FaceSet:
         labels_N: int64, index into ``labels``.
         splits_N: split name of each face ("train", "validation", "test").
         labels: class names in index order.
-        names_N: where each face came from: path relative to the root, or "row 12".
+        names_N: where each face came from: path relative to the root, or "row 12" (the line of the CSV).
+        votes_NC: uint8, FER+'s votes over the ten columns of ``mien.data.votes``, zeros where a face has none; None
+            for a set without votes. No part of the fingerprint, and neither is the next.
+        shapes_N3: int32, height, width and channels of each image on disk; None where that is not known.
     """
 
     faces_NHW: NDArray[np.uint8]
@@ -36,6 +46,8 @@ class FaceSet:
     splits_N: NDArray[np.str_]
     labels: tuple[str, ...]
     names_N: NDArray[np.str_]
+    votes_NC: NDArray[np.uint8] | None = None
+    shapes_N3: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.faces_NHW)
@@ -45,6 +57,10 @@ class FaceSet:
         for what in ("labels_N", "splits_N", "names_N"):
             if getattr(self, what).shape != (count,):
                 raise DataError(f"expected {count} entries in {what}, got shape {getattr(self, what).shape}")
+        for what, columns in (("votes_NC", VOTE_COLUMNS), ("shapes_N3", 3)):
+            value = getattr(self, what)
+            if value is not None and value.shape != (count, columns):
+                raise DataError(f"expected {what} of shape {(count, columns)}, got {value.shape}")
         if count and not (0 <= self.labels_N.min() and self.labels_N.max() < len(self.labels)):
             found = f"{self.labels_N.min()}..{self.labels_N.max()}"
             raise DataError(f"labels must lie in 0..{len(self.labels) - 1}, found {found}")
@@ -66,7 +82,13 @@ class FaceSet:
     def take(self, index_M: NDArray[np.int64]) -> FaceSet:
         """Return the faces at the given positions, in that order."""
         return FaceSet(
-            self.faces_NHW[index_M], self.labels_N[index_M], self.splits_N[index_M], self.labels, self.names_N[index_M]
+            self.faces_NHW[index_M],
+            self.labels_N[index_M],
+            self.splits_N[index_M],
+            self.labels,
+            self.names_N[index_M],
+            None if self.votes_NC is None else self.votes_NC[index_M],
+            None if self.shapes_N3 is None else self.shapes_N3[index_M],
         )
 
     def split(self, name: str) -> FaceSet:
@@ -84,12 +106,21 @@ class FaceSet:
             table[split] = dict(zip(self.labels, per_class_C.tolist(), strict=True))
         return table
 
+    def chunks(self, size: int = 4096) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Yield (position of the first, faces) in order; pages of a mapped file are let go behind the reader."""
+        mapped = getattr(self.faces_NHW, "_mmap", None)
+        for start in range(0, len(self), size):
+            yield start, np.array(self.faces_NHW[start : start + size])
+            if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+                mapped.madvise(mmap.MADV_DONTNEED)  # of this process only: the system's file cache keeps them
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 over class names and every (split, label, pixels), whatever the order, file names or source."""
         digests = sorted(
             hashlib.sha256(f"{split}\0{label}\0".encode() + face.tobytes()).digest()
-            for split, label, face in zip(self.splits_N, self.labels_N, self.faces_NHW, strict=True)
+            for start, faces_BHW in self.chunks()
+            for split, label, face in zip(self.splits_N[start:], self.labels_N[start:], faces_BHW, strict=False)
         )
         head = f"{','.join(self.labels)}\0{self.side}\0".encode()
         return hashlib.sha256(head + b"".join(digests)).hexdigest()

@@ -1,16 +1,18 @@
-"""The original FER2013 CSV -> faces: ``fer2013.csv`` (emotion,pixels,Usage) and ``icml_face_data.csv``.
+"""FER2013's CSVs -> faces: ``fer2013.csv`` (emotion,pixels,Usage), ``icml_face_data.csv``, the challenge's train.csv.
 
     rows = read_fer_csv(Path("fer2013.csv"), on_problem=print)
 
-The second differs in the order of its columns and in the spaces before their names. Other sets that Kaggle publishes
-in this format (CK+ among them) read too, as far as their emotions are FER2013's seven.
+The second differs in the order of its columns and in the spaces before their names; the third has no Usage, so its
+rows come with split "" and a split is made later. The challenge's test.csv has no labels and is refused. Other sets
+that Kaggle publishes in this format (CK+ among them) read too, as far as their emotions are FER2013's seven.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,22 +30,24 @@ CSV_SIDE = 48
 _GREY_LEVELS = {str(level): level for level in range(256)}  # twice as fast as int(), and refuses "-1", "256" and "1_0"
 
 
-def parse_csv_row(row: Mapping[str, str]) -> tuple[NDArray[np.uint8], int, str]:
+def parse_csv_row(row: Mapping[str, str], columns: Sequence[str] = COLUMNS) -> tuple[NDArray[np.uint8], int, str]:
     """Turn one row of fer2013.csv into (face of 48 x 48 uint8, label index, split name).
 
     Args:
-        row: text of the fields ``emotion``, ``pixels`` and ``Usage``; a short row lacks some.
+        row: text of the fields; a short row lacks some.
+        columns: those it must have; without ``Usage`` the split is "".
 
     Raises:
         DataError: says which field is wrong and what was expected.
     """
-    missing = [name for name in COLUMNS if not row.get(name, "").strip()]
+    missing = [name for name in columns if not row.get(name, "").strip()]
     if missing:
         raise DataError(f"{', '.join(missing)} missing")
-    emotion, usage = row["emotion"].strip(), row["Usage"].strip()
+    emotion = row["emotion"].strip()
+    usage = row["Usage"].strip() if "Usage" in columns else ""
     if emotion not in map(str, range(len(FER2013_EMOTIONS))):
         raise DataError(f"emotion is {emotion[:20]!r}, expected 0..{len(FER2013_EMOTIONS) - 1}")
-    if usage not in USAGES:
+    if "Usage" in columns and usage not in USAGES:
         raise DataError(f"Usage is {usage[:20]!r}, expected one of {', '.join(USAGES)}")
     try:
         levels = bytes(map(_GREY_LEVELS.__getitem__, row["pixels"].split()))
@@ -51,34 +55,58 @@ def parse_csv_row(row: Mapping[str, str]) -> tuple[NDArray[np.uint8], int, str]:
         raise DataError(f"pixels holds {error.args[0][:20]!r}, expected whole numbers 0..255") from None
     if len(levels) != CSV_SIDE**2:
         raise DataError(f"pixels has {len(levels)} values, expected {CSV_SIDE**2} ({CSV_SIDE} x {CSV_SIDE})")
-    return np.frombuffer(levels, dtype=np.uint8).reshape(CSV_SIDE, CSV_SIDE), int(emotion), USAGES[usage]
+    return np.frombuffer(levels, dtype=np.uint8).reshape(CSV_SIDE, CSV_SIDE), int(emotion), USAGES.get(usage, "")
 
 
-def read_fer_csv(path: Path, on_problem: Callable[[str], None]) -> Iterator[tuple[int, NDArray[np.uint8], int, str]]:
+def read_fer_csv(
+    path: Path, on_problem: Callable[[str], None], on_progress: Callable[[int, int], None] | None = None
+) -> Iterator[tuple[int, NDArray[np.uint8], int, str]]:
     """Yield (line number from 1, face of 48 x 48 uint8, label index, split name) for each good row.
+
+    The split is "" where the file has no Usage.
 
     Args:
         path: the CSV, UTF-8 with or without a byte order mark.
         on_problem: called with one line for each row left out; it names the file and the line.
+        on_progress: called now and then with (bytes read, about, and bytes in all).
 
     Raises:
-        DataError: the three columns are not there.
+        DataError: the columns are not there, or there are no labels among them.
     """
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        header = [name.strip() for name in _fields(file.readline(4096))]
-        if not set(COLUMNS) <= set(header):
+    try:
+        opened = path.open(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    with opened as file:
+        header = read_header(file)
+        columns = [name for name in COLUMNS if name in header]
+        if columns == ["pixels"]:
+            raise DataError(
+                f"{path}: has no labels (its columns: {', '.join(header)}), so there is nothing to learn or score; "
+                "fer2013.csv and icml_face_data.csv hold the same faces with labels"
+            )
+        if columns[:2] != ["emotion", "pixels"]:
             found = ",".join(header)[:80] or "nothing"
             raise DataError(f"{path}: expected the columns {','.join(COLUMNS)}, found {found}")
+        done, size = 0, path.stat().st_size
         for line, text in enumerate(file, start=2):
+            done += len(text)
+            if on_progress is not None and line % 512 == 0:
+                on_progress(min(done, size), size)
             try:
-                face, label, split = parse_csv_row(dict(zip(header, _fields(text), strict=False)))
+                face, label, split = parse_csv_row(dict(zip(header, split_line(text), strict=False)), columns)
             except DataError as error:
                 on_problem(f"{path}: line {line}: {error}")
                 continue
             yield line, face, label, split
 
 
-def _fields(text: str) -> list[str]:
+def read_header(file: TextIO) -> list[str]:
+    """Column names of a CSV that was just opened, without the spaces that icml_face_data.csv puts before them."""
+    return [name.strip() for name in split_line(file.readline(4096))]
+
+
+def split_line(text: str) -> list[str]:
     """Split one line; each is parsed alone, so that an unclosed quote costs one row and not the rest of the file."""
     try:
         return next(csv.reader([text], skipinitialspace=True), [])

@@ -1,178 +1,190 @@
-"""Bytes on disk -> FaceSet: class-folder trees and the original FER2013 CSV, told apart by looking.
+"""Bytes on disk -> FaceSet, whatever the layout.
 
-    faces = load_faces("~/.cache/mien/fer2013")          # train/angry/*.jpg, validation/…
-    faces = load_faces("fer2013.csv")                    # emotion,pixels,Usage
+    faces = load_faces("~/.cache/mien/fer2013")                   # train/angry/*.jpg, validation/…
+    faces = load_faces("fer2013.csv", votes="fer2013new.csv")     # emotion,pixels,Usage, and FER+'s votes
+    faces = load_faces("my-photos/")                              # angry/*.jpg, …: a split is made
 
 Bad files and rows are collected as problems, one line each; the rest is read. ``strict=True`` raises on the first.
-Not here: face detection (a folder holds faces that fill their frame), caching, votes.
+Not here: which layouts there are (layouts.py), face detection (a folder holds faces that fill their frame), the cache
+(pack.py: ``open_faces`` is this with a memory).
+
+Shape legend: S side of a face in pixels.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mien.contract.emotions import FER2013_EMOTIONS, canonical, index_order
 from mien.contract.errors import DataError
-from mien.contract.pixels import crop_faces
 from mien.data.faceset import FaceSet
-from mien.data.fer_csv import read_fer_csv
+from mien.data.fer_csv import CSV_SIDE, read_fer_csv
+from mien.data.images import Shape, VanishedError, read_face, read_grey, whole
+from mien.data.layouts import Report, Source, find_source
+from mien.data.splits import DEFAULT_SHARES, make_split
+from mien.data.votes import find_votes, read_votes
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "test": "test",
-}
-MERGED_TEST_PREFIXES = {"PublicTest_": "validation", "PrivateTest_": "test"}
-"""Kaggle's folder release keeps both of FER2013's held-out splits in ``test/``; the file names tell them apart."""
+__all__ = ["Progress", "Request", "load_faces", "read_grey"]
 
-NESTED = ("", "fer2013", "images", "fer2013.csv", "icml_face_data.csv", "fer2013/fer2013.csv")
-"""Where an unpacked download keeps the data, below the folder that was unpacked into."""
+Progress = Callable[[int, int], None]
+"""Called with (faces done, faces in all); of a CSV, bytes."""
 
-Report = Callable[[str], None]
+PROGRESS_EVERY = 512
 
 
-def load_faces(root: str | Path, *, side: int = 48, strict: bool = False, on_problem: Report | None = None) -> FaceSet:
+class Row(NamedTuple):
+    """One face as it is read."""
+
+    face_SS: NDArray[np.uint8]
+    label: int
+    split: str
+    name: str
+    shape: Shape
+
+
+class Request(NamedTuple):
+    """What of a data set is asked for, and how.
+
+    Attributes:
+        root: a folder or a ``.csv``; see mien.data.layouts.
+        side: pixels of each face's side; images of another size are resampled, CSV faces too.
+        layout: a name from mien.data.layouts, or "auto".
+        classes: read these class folders alone, in this index order.
+        votes: FER+'s file; "auto" for one that lies beside the data, None for none.
+        shares: of the split that is made where the data names none.
+    """
+
+    root: Path
+    side: int = 48
+    layout: str = "auto"
+    classes: Sequence[str] | None = None
+    votes: str | Path | None = "auto"
+    shares: Mapping[str, float] = DEFAULT_SHARES
+
+    def votes_file(self, source: Source) -> Path | None:
+        """The file of votes to read, if any."""
+        if self.votes is None:
+            return None
+        if self.votes == "auto":
+            return find_votes([source.path if source.path.is_dir() else source.path.parent, self.root])
+        path = Path(self.votes).expanduser()
+        if not path.is_file():
+            raise DataError(f"{path}: no such file of votes")
+        return path
+
+
+def load_faces(
+    root: str | Path,
+    *,
+    side: int = 48,
+    strict: bool = False,
+    on_problem: Report | None = None,
+    layout: str = "auto",
+    classes: Sequence[str] | None = None,
+    votes: str | Path | None = "auto",
+    shares: Mapping[str, float] = DEFAULT_SHARES,
+    on_progress: Progress | None = None,
+) -> FaceSet:
     """Read a data set into memory.
 
-    A class is a folder under a split, also when it is empty. Files that are not images are ignored.
+    A class is a folder, also when it is empty. Files that are not images are ignored.
 
     Args:
-        root: a folder with ``train/<class>/…`` (and ``validation|val|test/<class>/…``), or a ``.csv`` file, or a
-            folder that holds ``fer2013.csv``.
+        root: a folder or a ``.csv`` file.
         side: pixels of each face's side; images of another size are resampled, CSV faces too.
         strict: raise DataError on the first unreadable file or row instead of going on without it.
-        on_problem: called with one line for each file or row left out.
+        on_problem: called with one line for each file, folder or row left out, and for what is merely unusual.
+        layout: a name from ``mien.data.layouts.LAYOUTS``; "auto" recognises it by looking.
+        classes: read these class folders alone, in this index order.
+        votes: FER+'s ``fer2013new.csv`` or ``ferplus.csv``; "auto" takes one that lies beside the data, None none.
+        shares: of the split that is made where the data names none.
+        on_progress: called now and then with (done, in all).
 
     Raises:
         DataError: nothing there, not a known layout, or nothing readable in it.
     """
+    note = on_problem or _silent
 
     def problem(line: str) -> None:
         if strict:
             raise DataError(line)
-        if on_problem is not None:
-            on_problem(line)
+        note(line)
 
-    path = _locate(Path(root).expanduser())
-    faces = _load_csv(path, side, problem) if path.is_file() else _load_folders(path, side, problem)
-    if not len(faces):
-        raise DataError(f"{root}: no readable face found")
-    return faces
-
-
-def read_grey(path: str | Path, side: int) -> NDArray[np.uint8]:
-    """Read an image file, upright, as a grey (side, side) uint8 array.
-
-    An image that is not square is made so as any box is: its edge repeats along the shorter axis.
-
-    Raises:
-        DataError: names the file and says why it cannot be read.
-    """
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):  # Pillow would clip all above 255 to white
-                raise DataError(f"{path}: not a readable image (mode {image.mode}, expected 8 bits per channel)")
-            upright = ImageOps.exif_transpose(image) if "exif" in image.info else image
-            pixels = np.asarray(upright if upright.mode in ("L", "RGB") else upright.convert("RGB"))
-    except DataError:
-        raise
-    except UnidentifiedImageError:
-        raise DataError(f"{path}: not a readable image (unknown format or empty file)") from None
-    except Exception as error:  # a damaged file raises whatever its parser met: struct.error, IndexError, OSError, …
-        raise DataError(f"{path}: not a readable image ({error})") from error
-    return _whole(pixels, side)
+    request = Request(Path(root).expanduser(), side, layout, classes, votes, shares)
+    source = find_source(request.root, layout, classes=classes, problem=problem, note=note)
+    pixels = io.BytesIO()
+    table = write_faces(source, side, pixels, problem, on_progress)
+    faces_NHW = np.frombuffer(pixels.getbuffer(), dtype=np.uint8).reshape(-1, side, side)
+    return finish(request, source, table, faces_NHW)
 
 
-def _whole(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """The whole image as a grey (side, side) face; one that is that already is passed on."""
-    if pixels.shape == (side, side):
-        return pixels
-    height, width = pixels.shape[:2]
-    face_SS: NDArray[np.uint8] = crop_faces(pixels, [(0, 0, width, height)], side)[0]
-    return face_SS
+class Table:
+    """All of a set but its pixels, while it grows."""
+
+    def __init__(self) -> None:
+        self.labels: list[int] = []
+        self.splits: list[str] = []
+        self.names: list[str] = []
+        self.shapes: list[Shape] = []
+        self.vanished = 0  # files that were listed and could not be opened
 
 
-def _locate(root: Path) -> Path:
-    """Return the CSV file, or the folder that holds the split folders."""
-    if not root.exists():
-        raise DataError(f"{root}: no such file or folder; expected a FER2013 folder tree or fer2013.csv")
-    if root.is_file() and root.suffix.lower() != ".csv":
-        raise DataError(f"{root}: expected a folder or a .csv file; unpack an archive first")
-    if root.is_file():
-        return root
-    for candidate in (root / name for name in NESTED):
-        if candidate.is_file() or (candidate.is_dir() and any(_split_folders(candidate))):
-            return candidate
-    raise DataError(f"{root}: neither train/<class>/, validation|val/<class>/ or test/<class>/ nor fer2013.csv in it")
+def write_faces(
+    source: Source, side: int, pixels: BinaryIO, problem: Report, on_progress: Progress | None = None
+) -> Table:
+    """Read every face, write its pixels to ``pixels`` one after the other, and return the rest."""
+    table = Table()
+    for row in _rows(source, side, table, problem, on_progress or _no_progress):
+        pixels.write(np.ascontiguousarray(row.face_SS).data)
+        table.labels.append(row.label)
+        table.splits.append(row.split)
+        table.names.append(row.name)
+        table.shapes.append(row.shape)
+    return table
 
 
-def _subfolders(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-
-
-def _split_folders(root: Path) -> Iterator[tuple[Path, str]]:
-    for folder in _subfolders(root):
-        if folder.name.lower() in SPLIT_FOLDERS:
-            yield folder, SPLIT_FOLDERS[folder.name.lower()]
-
-
-def _image_files(folder: Path) -> list[str]:
-    """Paths of all images at any depth, sorted; hidden ones (as macOS writes into archives) left out."""
-    return sorted(
-        os.path.join(parent, name)  # strings: sorting 32 k Path objects costs as much as reading 5 k faces
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
-    )
-
-
-def _load_folders(root: Path, side: int, problem: Report) -> FaceSet:
-    found: list[tuple[str, str, str]] = []  # path, split, class
-    classes: list[str] = []
-    for folder, split in _split_folders(root):
-        for class_folder in _subfolders(folder):
-            classes.append(class_folder.name)
-            for file in _image_files(class_folder):
-                prefix = os.path.basename(file).partition("_")[0] + "_"
-                own = MERGED_TEST_PREFIXES.get(prefix, split) if split == "test" else split
-                found.append((file, own, canonical(class_folder.name)))
-    labels = index_order(classes)
-    faces_NHW = np.empty((len(found), side, side), dtype=np.uint8)
-    kept: list[tuple[str, str, str]] = []
-    for entry in found:
-        try:
-            faces_NHW[len(kept)] = read_grey(entry[0], side)
-            kept.append(entry)
-        except DataError as error:
-            problem(str(error))
-    return FaceSet(
-        faces_NHW[: len(kept)],
-        np.array([labels.index(name) for _, _, name in kept], dtype=np.int64),
-        np.array([split for _, split, _ in kept], dtype=np.str_),
-        labels,
-        np.array([Path(file).relative_to(root).as_posix() for file, _, _ in kept], dtype=np.str_),
-    )
-
-
-def _load_csv(path: Path, side: int, problem: Report) -> FaceSet:
-    rows = list(read_fer_csv(path, problem))
-    faces_NHW = np.empty((len(rows), side, side), dtype=np.uint8)
-    for index, (_, face, _, _) in enumerate(rows):
-        faces_NHW[index] = _whole(face, side)
-    return FaceSet(
+def finish(request: Request, source: Source, table: Table, faces_NHW: NDArray[np.uint8]) -> FaceSet:
+    """Put pixels and the rest together, with votes, and with a split where there is none."""
+    if not table.names:
+        raise DataError(f"{request.root}: no readable face found")
+    votes = request.votes_file(source)
+    faces = FaceSet(
         faces_NHW,
-        np.array([label for _, _, label, _ in rows], dtype=np.int64),
-        np.array([split for _, _, _, split in rows], dtype=np.str_),
-        FER2013_EMOTIONS,
-        np.array([f"row {line}" for line, _, _, _ in rows], dtype=np.str_),
+        np.array(table.labels, dtype=np.int64),
+        np.array(table.splits, dtype=np.str_),
+        source.labels,
+        np.array(table.names, dtype=np.str_),
+        None if votes is None else read_votes(votes, table.names),
+        np.array(table.shapes, dtype=np.int32),
     )
+    return faces if any(table.splits) else make_split(faces, request.shares)
+
+
+def _rows(source: Source, side: int, table: Table, problem: Report, on_progress: Progress) -> Iterator[Row]:
+    if source.path.is_file():
+        for line, face, label, split in read_fer_csv(source.path, problem, on_progress):
+            yield Row(whole(face, side), label, split, f"row {line}", (CSV_SIDE, CSV_SIDE, 1))
+        return
+    for done, image in enumerate(source.images, start=1):
+        if done % PROGRESS_EVERY == 0 or done == len(source.images):
+            on_progress(done, len(source.images))
+        try:
+            face, shape = read_face(source.path / image.file, side)
+        except DataError as error:
+            table.vanished += isinstance(error, VanishedError)
+            problem(str(error))
+            continue
+        yield Row(face, image.label, image.split, image.file, shape)
+
+
+def _silent(line: str) -> None:
+    """Where nobody asked for problems."""
+
+
+def _no_progress(done: int, total: int) -> None:
+    """Where nobody watches."""

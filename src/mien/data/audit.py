@@ -1,0 +1,211 @@
+"""Which labels are likely wrong? A ranking by cleanlab from a model's opinion, judged by FER+ where there are votes.
+
+    audit = find_label_errors(probs_NC, faces.labels_N)       # probs of a model that has not trained on these faces
+    judge(audit, faces)                                       # precision of the first 100, 500, 2,000
+    write_audit(audit, faces, Path("audit"))                  # labels.csv, audit.json, index.html
+
+cleanlab (Northcutt, Jiang & Chuang 2021, "Confident Learning") scores each label by how well the model's probabilities
+support it, and says which labels it takes to be errors. The probabilities must be held out: a model that has seen a
+label has begun to believe it. Not here: the model. Comes with ``mien[audit]``.
+
+Shape legend: N faces, C classes.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contract.errors import DataError, MissingExtraError
+from mien.data.faceset import FaceSet
+from mien.data.report import face_image, html_page, html_table, section
+from mien.data.votes import VOTES, majority
+
+AT = (100, 500, 2000)
+"""How many of the first are judged."""
+
+SHOWN = 120
+"""Faces in the gallery."""
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What a model makes of a set's labels.
+
+    Attributes:
+        probs_NC: the model's probabilities, columns in the order of the set's labels.
+        quality_N: cleanlab's score of each label, 0 (surely wrong) to 1.
+        issue_N: the labels that cleanlab takes to be errors.
+        order_N: positions, most suspect first.
+    """
+
+    probs_NC: NDArray[np.float64]
+    quality_N: NDArray[np.float64]
+    issue_N: NDArray[np.bool_]
+    order_N: NDArray[np.int64]
+
+
+def find_label_errors(probs_NC: NDArray[np.floating[Any]], labels_N: NDArray[np.int64]) -> Audit:
+    """Rank faces by how likely their label is wrong.
+
+    Args:
+        probs_NC: held-out probabilities, columns in the order of the labels.
+        labels_N: the labels under suspicion, each class at least once or not at all.
+
+    Raises:
+        DataError: probabilities that are none, or of another number of faces.
+        MissingExtraError: cleanlab is not installed.
+    """
+    try:
+        from cleanlab.filter import find_label_issues  # type: ignore[import-untyped]
+        from cleanlab.rank import get_label_quality_scores  # type: ignore[import-untyped]
+    except ImportError:
+        raise MissingExtraError("cleanlab", "audit") from None
+    probs = np.asarray(probs_NC, dtype=np.float64)
+    if probs.ndim != 2 or len(probs) != len(labels_N) or probs.shape[1] <= labels_N.max(initial=0):
+        raise DataError(f"expected probabilities ({len(labels_N)}, classes), got shape {probs.shape}")
+    if not np.isfinite(probs).all() or probs.min() < 0 or np.abs(probs.sum(axis=1) - 1).max() > 1e-3:
+        raise DataError("expected probabilities: rows of numbers 0..1 that sum to 1")
+    probs = probs / probs.sum(axis=1, keepdims=True)
+    # cleanlab counts classes 0.. without gaps; a class that no face has cannot be anyone's wrong label
+    present_C, dense_N = np.unique(labels_N, return_inverse=True)
+    if len(present_C) < 2:
+        raise DataError("all labels are the same; there is nothing to tell a wrong one from")
+    kept_NC = np.maximum(probs[:, present_C], 1e-12)
+    kept_NC /= kept_NC.sum(axis=1, keepdims=True)
+    quality_N = get_label_quality_scores(dense_N, kept_NC, method="self_confidence")
+    with warnings.catch_warnings():
+        # classes of a few faces: their errors are ranked all the same, only the verdict "is one" is held back
+        warnings.filterwarnings("ignore", "May not flag all label issues")
+        issue_N = find_label_issues(dense_N, kept_NC, filter_by="prune_by_noise_rate", n_jobs=1)
+    return Audit(probs, quality_N, np.asarray(issue_N, dtype=bool), np.argsort(quality_N, kind="stable"))
+
+
+def judge(
+    audit: Audit, faces: FaceSet, at: Sequence[int] = AT, threshold: float = 0.5, seed: int = 0
+) -> dict[str, Any]:
+    """Ask FER+ about the ranking: of the first so many faces, on how many is its majority not the label?
+
+    Faces without a majority above ``threshold`` are passed over, in the ranking and in the base rate. A majority for
+    contempt, unknown or not-a-face counts as disagreement.
+
+    Returns:
+        ``judged`` (faces with a majority), ``base_rate`` (share of them on which FER+ disagrees), ``threshold``, and
+        ``precision``, ``random``: for each of ``at`` the share among the first so many of this ranking and of a
+        shuffled one; None beyond the number judged.
+
+    Raises:
+        DataError: the set has no votes, or no majority among them.
+    """
+    if faces.votes_NC is None:
+        raise DataError("no FER+ votes to judge by: put ferplus.csv or fer2013new.csv beside the data, or name it")
+    winner_N = majority(faces.votes_NC, threshold)
+    disagree_N = np.array(VOTES)[winner_N] != np.array(faces.labels)[faces.labels_N]
+    ranked = audit.order_N[winner_N[audit.order_N] >= 0]
+    if not len(ranked):
+        raise DataError(f"no face has a FER+ majority above {threshold:.0%} to judge by")
+    shuffled = np.random.default_rng(seed).permutation(ranked)
+
+    def first(order: NDArray[np.int64]) -> dict[str, float | None]:
+        return {str(k): float(disagree_N[order[:k]].mean()) if k <= len(order) else None for k in at}
+
+    return {
+        "judged": len(ranked),
+        "threshold": threshold,
+        "base_rate": float(disagree_N[ranked].mean()),
+        "precision": first(ranked),
+        "random": first(shuffled),
+    }
+
+
+def write_audit(audit: Audit, faces: FaceSet, folder: Path, title: str, verdict: dict[str, Any] | None = None) -> Path:
+    """Write ``labels.csv`` (every face, most suspect first), ``audit.json`` and a gallery; return the gallery's path.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    facts = {
+        "n": len(faces),
+        "issues": int(audit.issue_N.sum()),
+        "fingerprint": faces.fingerprint,
+        "labels": list(faces.labels),
+        "ferplus": verdict,
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(
+                ["rank", "face", "split", "label", "suggested", "quality", "p_label", "p_suggested", "issue", "ferplus"]
+            )
+            writer.writerows(_csv_rows(audit, faces))
+        (folder / "audit.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        (folder / "index.html").write_text(_gallery(audit, faces, title, verdict), encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{folder}: cannot write the audit ({error.strerror}); name another folder") from None
+    return folder / "index.html"
+
+
+def _csv_rows(audit: Audit, faces: FaceSet) -> list[list[object]]:
+    suggested_N = audit.probs_NC.argmax(axis=1)
+    opinion = _ferplus(faces)
+    return [
+        [
+            rank,
+            faces.names_N[index],
+            faces.splits_N[index],
+            faces.labels[faces.labels_N[index]],
+            faces.labels[suggested_N[index]],
+            f"{audit.quality_N[index]:.6f}",
+            f"{audit.probs_NC[index, faces.labels_N[index]]:.6f}",
+            f"{audit.probs_NC[index, suggested_N[index]]:.6f}",
+            int(audit.issue_N[index]),
+            opinion[index],
+        ]
+        for rank, index in enumerate(audit.order_N.tolist(), start=1)
+    ]
+
+
+def _ferplus(faces: FaceSet) -> list[str]:
+    if faces.votes_NC is None:
+        return [""] * len(faces)
+    return [VOTES[winner] if winner >= 0 else "" for winner in majority(faces.votes_NC).tolist()]
+
+
+def _gallery(audit: Audit, faces: FaceSet, title: str, verdict: dict[str, Any] | None) -> str:
+    parts = []
+    if verdict:
+        rows = [
+            [f"first {int(k):,}", *("–" if each[k] is None else f"{each[k]:.1%}" for each in columns)]
+            for columns in [(verdict["precision"], verdict["random"])]
+            for k in verdict["precision"]
+        ]
+        parts.append(
+            section(
+                "Is the ranking right?",
+                f"<p>On {verdict['judged']:,} of these faces more than {verdict['threshold']:.0%} of FER+'s taggers "
+                f"agree; on {verdict['base_rate']:.1%} of those they do not agree with the label.</p>"
+                + html_table(["FER+ disagrees with the label", "this ranking", "shuffled"], rows),
+            )
+        )
+    suggested_N, opinion = audit.probs_NC.argmax(axis=1), _ferplus(faces)
+    cards = "".join(
+        f"<figure>{face_image(faces, index)}<figcaption>{escape(faces.labels[faces.labels_N[index]])} →<br>"
+        f"<b>{escape(faces.labels[suggested_N[index]])}</b> {audit.probs_NC[index, suggested_N[index]]:.0%}"
+        + (f"<br>FER+: {opinion[index]}" if opinion[index] else "")
+        + "</figcaption></figure>"
+        for index in audit.order_N[:SHOWN].tolist()
+    )
+    shown = min(SHOWN, len(faces))
+    parts.append(section(f"The {shown} most suspect labels", f'<div class="cards single">{cards}</div>'))
+    lead = f"{audit.issue_N.sum():,} of {len(faces):,} labels look wrong; each face: its label → what the model sees"
+    return html_page(title, lead, parts, "Every face is in labels.csv beside this page, most suspect first.")

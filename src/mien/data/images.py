@@ -1,0 +1,87 @@
+"""One image file -> one grey square face.
+
+    face_SS = read_grey("happy/1.jpg", side=48)
+
+A 48 px grey JPEG passes through as its decoder gives it. Not here: finding the face in a photograph (``mien data crop``
+does that with a detector, and writes files that this reads).
+
+Shape legend: S side of the face in pixels.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mien.contract.errors import DataError
+from mien.contract.pixels import crop_faces
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+
+MIN_SIDE_PX = 8
+"""An image with a shorter side holds no face anyone could read."""
+
+Shape = tuple[int, int, int]
+"""Height, width and channels on disk; 1 channel for all grey ones."""
+
+
+class VanishedError(DataError):
+    """A file could not be opened or read at all; another time it may be."""
+
+
+def read_pixels(path: str | Path) -> NDArray[np.uint8]:
+    """Read an image file, upright, as uint8 (H, W) grey or (H, W, 3) RGB.
+
+    Raises:
+        VanishedError: the file cannot be opened.
+        DataError: names the file and says why it is not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith(("I", "F")):  # Pillow would clip all above 255 to white
+                raise DataError(f"{path}: not a readable image (mode {image.mode}, expected 8 bits per channel)")
+            upright = ImageOps.exif_transpose(image) if "exif" in image.info else image
+            pixels: NDArray[np.uint8] = np.asarray(
+                upright if upright.mode in ("L", "RGB") else upright.convert("L" if upright.mode == "1" else "RGB")
+            )
+    except DataError:
+        raise
+    except UnidentifiedImageError:
+        raise DataError(f"{path}: not a readable image (unknown format or empty file)") from None
+    except Exception as error:  # a damaged file raises whatever its parser met: struct.error, IndexError, OSError, …
+        if isinstance(error, OSError) and error.errno is not None:
+            raise VanishedError(f"{path}: cannot be read ({error.strerror})") from None
+        raise DataError(f"{path}: not a readable image ({error})") from error
+    if min(pixels.shape[:2]) < MIN_SIDE_PX:
+        height, width = pixels.shape[:2]
+        raise DataError(f"{path}: too small ({width} x {height} px, expected {MIN_SIDE_PX} or more)")
+    return pixels
+
+
+def read_face(path: str | Path, side: int) -> tuple[NDArray[np.uint8], Shape]:
+    """Read an image file as a grey (side, side) uint8 face, and the shape it has on disk.
+
+    An image that is not square is made so as any box is: its edge repeats along the shorter axis.
+
+    Raises:
+        DataError: names the file and says why it cannot be read.
+    """
+    pixels = read_pixels(path)
+    return whole(pixels, side), (pixels.shape[0], pixels.shape[1], 1 if pixels.ndim == 2 else 3)
+
+
+def read_grey(path: str | Path, side: int) -> NDArray[np.uint8]:
+    """``read_face`` without the shape."""
+    return read_face(path, side)[0]
+
+
+def whole(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The whole image as a grey (side, side) face; one that is that already is passed on."""
+    if pixels.shape == (side, side):
+        return pixels
+    height, width = pixels.shape[:2]
+    face_SS: NDArray[np.uint8] = crop_faces(pixels, [(0, 0, width, height)], side)[0]
+    return face_SS

@@ -1,0 +1,113 @@
+"""Splits where the data has none, and smaller subsets of those it has.
+
+    faces = make_split(faces, {"train": 0.8, "validation": 0.2})
+    less = subset(faces, fraction=0.7, seed=0)
+
+**A split** goes by a hash of the pixels. A face keeps its place when files are renamed, moved or added, and near
+duplicates share the place of the one with the lowest hash, so no picture is on both sides (adding a near duplicate of
+a face may therefore move that face). It is stratified in the mean: every class has the asked share give or take chance,
+and a class with a picture for each split is never missing from one.
+
+**A subset** is exact: of every class of every split the faces that come first in the order of a seeded hash. A smaller
+fraction with the same seed is a part of a larger.
+
+Shape legend: N faces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contract.errors import DataError
+from mien.data.duplicates import near_groups
+from mien.data.faceset import FaceSet
+
+DEFAULT_SHARES: Mapping[str, float] = {"train": 0.8, "validation": 0.2}
+
+
+def make_split(
+    faces: FaceSet, shares: Mapping[str, float] = DEFAULT_SHARES, *, group_N: NDArray[np.int64] | None = None
+) -> FaceSet:
+    """Return the set with a split made from nothing but pixels and labels; the one it had is not looked at.
+
+    Args:
+        faces: any set.
+        shares: by split name, summing to 1.
+        group_N: faces with equal numbers stay together; found by ``near_groups`` if not given.
+
+    Raises:
+        DataError: shares that are not positive or do not sum to 1.
+    """
+    if not shares or min(shares.values()) <= 0 or abs(sum(shares.values()) - 1) > 1e-6:
+        raise DataError(f"expected positive shares that sum to 1, got {dict(shares)}")
+    if group_N is None:
+        group_N = near_groups(faces)
+    rank_N = _hashes(faces, "split")
+    members = np.unique(group_N, return_inverse=True)[1]
+    lowest_G = np.full(members.max(initial=-1) + 1, np.inf)
+    np.minimum.at(lowest_G, members, rank_N)
+    names = list(shares)
+    edges = np.cumsum(list(shares.values()))[:-1]
+    place_G = np.searchsorted(edges, lowest_G, side="right")
+    _give_each_class_a_place(place_G, lowest_G, members, faces.labels_N, len(names))
+    return replace(faces, splits_N=np.array(names, dtype=np.str_)[place_G[members]])
+
+
+def _give_each_class_a_place(
+    place_G: NDArray[np.int64],
+    rank_G: NDArray[np.float64],
+    group_N: NDArray[np.int64],
+    labels_N: NDArray[np.int64],
+    splits: int,
+) -> None:
+    """Move one group (the highest rank) of a class into each split that has none of it, from where most are."""
+    for label in np.unique(labels_N):
+        own = np.unique(group_N[labels_N == label])
+        own = own[np.argsort(rank_G[own], kind="stable")]
+        if len(own) < splits:
+            continue
+        for split in range(splits):
+            if not (place_G[own] == split).any():
+                counts = np.bincount(place_G[own], minlength=splits)
+                place_G[own[place_G[own] == counts.argmax()][-1]] = split
+
+
+def subset(faces: FaceSet, fraction: float, seed: int = 0) -> FaceSet:
+    """Return ``fraction`` of every class of every split, rounded, at least one face where there is one; order kept.
+
+    Args:
+        faces: any set, or one split of it.
+        fraction: above 0, at most 1.
+        seed: another seed, other faces.
+
+    Raises:
+        DataError: the fraction is out of range.
+    """
+    if not 0 < fraction <= 1:
+        raise DataError(f"expected a fraction above 0 and at most 1, got {fraction}")
+    rank_N = _hashes(faces, f"subset {seed}")
+    chosen: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+    for split in faces.split_names:
+        for label in range(len(faces.labels)):
+            own = np.flatnonzero((faces.splits_N == split) & (faces.labels_N == label))
+            order = own[np.lexsort((faces.names_N[own], rank_N[own]))]  # copies of a face differ in name alone
+            chosen.append(order[: max(1, round(fraction * len(own)))])
+    return faces.take(np.sort(np.concatenate(chosen)))
+
+
+def _hashes(faces: FaceSet, salt: str) -> NDArray[np.float64]:
+    """A number in 0..1 from each face's pixels; ``salt`` makes the numbers of one purpose say nothing about another."""
+    key = hashlib.sha256(salt.encode()).digest()
+    return np.array(
+        [
+            int.from_bytes(hashlib.blake2b(face.tobytes(), digest_size=6, key=key).digest()) / 2**48
+            for _, block in faces.chunks()
+            for face in block
+        ],
+        dtype=np.float64,
+    )
