@@ -40,6 +40,17 @@ def test_equal_to_scikit_learn(seed: int) -> None:
     assert found["macro_f1"] == pytest.approx(sk.f1_score(labels_N, predicted_N, average="macro"), **close)
     assert found["nll"] == pytest.approx(sk.log_loss(labels_N, probs_NC), **close)
     assert found["confusion"] == sk.confusion_matrix(labels_N, predicted_N).tolist()
+    assert found["top2"] == pytest.approx(sk.top_k_accuracy_score(labels_N, probs_NC, k=2), **close)
+    assert found["kappa"] == pytest.approx(sk.cohen_kappa_score(labels_N, predicted_N), **close)
+    assert found["brier"] == pytest.approx(sk.brier_score_loss(labels_N, probs_NC, scale_by_half=False), **close)
+    assert found["roc_auc"] == pytest.approx(sk.roc_auc_score(labels_N, probs_NC, multi_class="ovr"), **close)
+    assert found["average_precision"] == pytest.approx(sk.average_precision_score(labels_N, probs_NC), **close)
+    for index, name in enumerate(LABELS):
+        own = found["per_class"][name]
+        assert own["roc_auc"] == pytest.approx(sk.roc_auc_score(labels_N == index, probs_NC[:, index]), **close)
+        assert own["average_precision"] == pytest.approx(
+            sk.average_precision_score(labels_N == index, probs_NC[:, index]), **close
+        )
     report = sk.classification_report(labels_N, predicted_N, target_names=LABELS, output_dict=True)
     for name in LABELS:
         assert found["per_class"][name]["support"] == report[name]["support"]
@@ -62,10 +73,29 @@ def test_by_hand_with_a_class_that_is_not_there_and_one_that_is_never_predicted(
     assert found["balanced_accuracy"] == pytest.approx((1 / 2 + 1 + 0) / 3)
     assert found["macro_f1"] == pytest.approx((1 / 2 + 2 / 3 + 0) / 3)
     assert found["nll"] == pytest.approx(-(math.log(0.7) + math.log(0.1) + math.log(1.0) + math.log(0.2)) / 4)
-    assert found["per_class"]["happy"] == {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "support": 1}
-    assert found["per_class"]["sad"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1}
-    assert found["per_class"]["neutral"] == {"precision": None, "recall": None, "f1": None, "support": 0}
+    happy = found["per_class"]["happy"]
+    assert happy == {
+        "precision": 0.5,
+        "recall": 1.0,
+        "f1": pytest.approx(2 / 3),
+        "roc_auc": 1.0,
+        "average_precision": 1.0,
+        "support": 1,
+    }
+    sad = found["per_class"]["sad"]
+    assert (sad["precision"], sad["recall"], sad["f1"], sad["support"]) == (0.0, 0.0, 0.0, 1)
+    assert sad["roc_auc"] == pytest.approx((1 + 1 / 2 + 1) / 3)  # above .1 and 0, beside the other .2
+    assert set(found["per_class"]["neutral"].values()) == {None, 0}
+    assert found["top2"] == 0.5  # the two that are wrong have the truth third
     assert found["confusion"] == [[1, 1, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_a_split_of_one_class_has_no_ranking_and_no_kappa() -> None:
+    found = evaluate([[0.7, 0.1, 0.1, 0.1], [0.6, 0.4, 0, 0]], [0, 0], LABELS)
+    assert (found["accuracy"], found["balanced_accuracy"]) == (1.0, 1.0)
+    assert (found["kappa"], found["roc_auc"]) == (None, None)
+    assert found["per_class"]["angry"]["average_precision"] == 1.0
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
 def test_ece_by_hand() -> None:
@@ -88,6 +118,16 @@ def test_ece_of_a_calibrated_and_of_an_overconfident_model() -> None:
     assert expected_calibration_error(honest, labels_N) < 0.015
     boastful = np.tile([0.95, 0.05], (20_000, 1))
     assert expected_calibration_error(boastful, labels_N) == pytest.approx(0.2, abs=0.01)
+
+
+def test_ece_does_not_depend_on_the_order_of_equal_confidences() -> None:
+    """Forty sure answers and sixty less sure ones, sorted by class as folders are, then shuffled."""
+    confidence_N, right_N = np.repeat([0.9, 0.6], [40, 60]), np.r_[np.arange(40) < 36, np.arange(60) < 30]
+    probs_NC = np.stack([confidence_N, 1 - confidence_N], axis=1)
+    labels_N = np.where(right_N, 0, 1)
+    shuffled_N = np.random.default_rng(0).permutation(100)
+    assert expected_calibration_error(probs_NC, labels_N) == pytest.approx((40 * 0 + 60 * 0.1) / 100)
+    assert expected_calibration_error(probs_NC[shuffled_N], labels_N[shuffled_N]) == pytest.approx(0.06)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from mien.contract.card import ImageSpec, ModelCard
 from mien.contract.errors import ParityError, RunError
 from mien.data.faceset import FaceSet
 from mien.data.toy import toy_faces
-from mien.export.onnx import ServingModel, export_run, fold_batchnorm, write_model
+from mien.export.onnx import ServingModel, _calibrate, export_run, fold_batchnorm, write_model
 from mien.recognize.classify import Classifier
 from mien.train.fit import Machine, fit
 from mien.train.network import FaceClassifier
@@ -59,6 +59,8 @@ def test_an_exported_run_gives_pytorch_s_answers_and_carries_its_card(run: Run, 
     with torch.inference_mode():
         batch = torch.from_numpy(faces)
         logits = (run.classifier()(batch) + run.classifier()(batch.flip(-1))) / 2
+        if card.vector is not None:
+            logits = logits * torch.tensor(card.vector["factors"]) + torch.tensor(card.vector["offsets"])
         expected = torch.softmax(logits / card.temperature, dim=1).numpy()
     np.testing.assert_allclose(classifier(faces), expected, atol=2e-3)  # weights are stored in half
     np.testing.assert_allclose(classifier(faces), classifier(faces[:, :, ::-1].copy()), atol=1e-6)  # mirrored alike
@@ -98,7 +100,7 @@ def test_folding_batchnorm_changes_no_answer() -> None:
 
 
 def test_a_file_that_disagrees_is_not_written(toy: FaceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = ServingModel(lively()).eval()
+    model = ServingModel(lively(), 7).eval()
     path = tmp_path / "model.onnx"
     monkeypatch.setattr(Classifier, "__call__", lambda self, crops: np.full((len(crops), 7), 1 / 7, np.float32))
     with pytest.raises(ParityError, match="not written: on 20 faces a probability differs"):
@@ -108,7 +110,7 @@ def test_a_file_that_disagrees_is_not_written(toy: FaceSet, tmp_path: Path, monk
 
 @pytest.mark.parametrize("count", [1, 2, 3, 65, 130])
 def test_any_batch_size_gives_the_answers_of_single_faces(tmp_path: Path, toy: FaceSet, count: int) -> None:
-    model = ServingModel(lively(3)).eval()
+    model = ServingModel(lively(3), 3).eval()
     path = tmp_path / "model.onnx"
     write_model(model, model, card_for(3), toy.faces_NHW[:4], path)
     classifier = Classifier(path)
@@ -121,3 +123,17 @@ def test_calibrating_on_another_data_set_is_refused(run: Run, tmp_path: Path) ->
     with pytest.raises(RunError, match="its fingerprint differs"):
         export_run(run, toy_faces(per_class=10, seed=1), tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("tilt", "by_vector"), [(0.0, False), (3.0, True)])
+def test_vector_scaling_is_taken_only_where_one_temperature_cannot_do(tilt: float, by_vector: bool) -> None:
+    """Logits that are right but twice too large, and with one class pushed up by ``tilt``."""
+    rng = np.random.default_rng(0)
+    true_NC = rng.normal(0, 1.5, (20_000, 3))
+    probs_NC = np.exp(true_NC) / np.exp(true_NC).sum(axis=1, keepdims=True)
+    labels_N = (rng.random((20_000, 1)) < probs_NC.cumsum(axis=1)).argmax(axis=1)
+    scaling, temperature, figures = _calibrate(2 * true_NC + np.array([tilt, 0, 0]), labels_N)
+    assert (temperature == 1) is by_vector
+    assert scaling.factors_C == pytest.approx((0.5,) * 3, abs=0.05)
+    assert scaling.offsets_C[0] - scaling.offsets_C[1] == pytest.approx(-tilt / 2, abs=0.15)
+    assert figures["ece_cross_fitted"] < 0.02 < figures["ece_before"]

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mien.contract.errors import DataError, RecipeError, RunError
 from mien.data.faceset import FaceSet
@@ -20,6 +21,13 @@ def history(run: Run) -> list[dict[str, str]]:
         return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
 
 
+def dashboard(folder: Path) -> set[str]:
+    """What TensorBoard would show."""
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return {*events.Tags()["scalars"], *events.Tags()["images"]}
+
+
 def test_a_run_learns_and_leaves_what_it_promises(tiny: Recipe, tmp_path: Path) -> None:
     toy = toy_faces(per_class=40)
     easy = {"epochs": 12, "augment": AugmentConfig(), "label_smoothing": 0.0}
@@ -35,6 +43,7 @@ def test_a_run_learns_and_leaves_what_it_promises(tiny: Recipe, tmp_path: Path) 
     names = {path.name for path in run.folder.iterdir()}
     assert {"recipe.yaml", "run.json", "metrics.csv", "last.ckpt", "best.ckpt", "best.pth"} <= names
     assert any(name.startswith("events.out") for name in names)
+    assert dashboard(run.folder) >= {"train/lr", "train/faces_per_s", "train/memory_mb", "validation/confusion"}
     reread = Run.read(run.folder)
     assert (reread.recipe, reread.labels) == (recipe, toy.labels)
     validation = toy.split("validation")

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import mien
-from mien.cli import data, demo, evaluate, export, models, predict, recipes, train
+from mien.cli import compare, data, demo, evaluate, export, models, predict, recipes, train
 from mien.cli.output import problem
 from mien.contract.errors import MienError
 
@@ -28,6 +28,7 @@ app.command()(predict.predict)
 app.command()(demo.demo)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command()(export.export)
 app.add_typer(data.app, name="data")
 app.add_typer(recipes.app, name="recipes")

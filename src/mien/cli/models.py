@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -67,9 +68,27 @@ def show(
     import yaml
 
     validation = card["metrics"].get("validation", {})
-    for key in ("confusion", "labels"):  # JSON has them; on a screen they are noise
+    for key in ("confusion", "labels", "intervals_95"):  # JSON has them; on a screen they are noise
         validation.pop(key, None)
     typer.echo(yaml.safe_dump(_plain(card), sort_keys=False, allow_unicode=True, default_flow_style=None), nl=False)
+
+
+@app.command()
+def card(
+    model: Annotated[str, typer.Argument(help="A shipped model's name, or an .onnx file that mien exported.")],
+    out: Annotated[Path | None, typer.Option(help="Write to this file; standard output if left out.")] = None,
+) -> None:
+    """Write a model card as Markdown, every figure from the model file itself."""
+    from mien.evaluate.modelcard import model_card_markdown
+    from mien.recognize.classify import Classifier, resolve_model
+
+    path = resolve_model(model)
+    text = model_card_markdown(Classifier(path).card, path.stat().st_size)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")
+        say(f"{out}: written")
 
 
 def _plain(value: Any) -> Any:

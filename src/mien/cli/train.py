@@ -44,6 +44,10 @@ def train(
         run = training.resume(resume, faces, machine=machine)
     else:
         run = training.fit(resolved, faces, runs=runs, machine=machine, name=name)
+    if resolved.artefacts:
+        from mien.export.artefacts import write_artefacts
+
+        say(f"{run.folder}: {', '.join(write_artefacts(run))}")
     best = run.facts["best"]
     say(f"best epoch {best['epoch']}: validation accuracy {best['validation_accuracy']:.4f}")
     say(f"next: mien export {run.folder} --data {data} --out model.onnx")

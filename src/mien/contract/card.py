@@ -47,12 +47,15 @@ class ModelCard:
         name: short name, such as "base".
         labels: emotions in the order of the outputs.
         image: the crops it wants.
-        temperature: what the logits are divided by, inside the graph, so that confidence is calibrated.
+        temperature: what the logits are divided by, inside the graph, so that confidence is calibrated; 1 where
+            ``vector`` does that instead.
         accept_threshold: below this confidence the model abstains (``Face.accepted`` is False).
         metrics: figures by split, such as {"validation": {"n": 3589, "accuracy": 0.69}}.
         recipe: the resolved training recipe.
         data: data set name, fingerprint and class counts per split.
         provenance: licence, version, machine, versions of libraries, seconds of training, parameters.
+        vector: {"factors", "offsets"}, one a class: the logits times the factors plus the offsets, inside the graph;
+            None where the temperature is enough.
     """
 
     name: str
@@ -64,6 +67,7 @@ class ModelCard:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    vector: Mapping[str, list[float]] | None = None
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):

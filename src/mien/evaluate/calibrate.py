@@ -11,6 +11,8 @@ Shape legend: N faces, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -19,6 +21,12 @@ from mien.evaluate.metrics import check_predictions, expected_calibration_error
 
 TEMPERATURES = (0.05, 20.0)
 """Range that is searched. A set without a single error would drive the temperature to zero."""
+
+
+Logits = NDArray[np.float64]
+
+Calibrate = Callable[[Logits, NDArray[np.int64], Logits], NDArray[np.float64]]
+"""Fits on (logits, labels), applies to the third argument, returns probabilities."""
 
 
 def fit_temperature(logits_NC: ArrayLike, labels_N: ArrayLike) -> float:
@@ -41,7 +49,7 @@ def fit_temperature(logits_NC: ArrayLike, labels_N: ArrayLike) -> float:
     except ImportError:
         raise MissingExtraError("scikit-learn", "evaluate") from None  # which brings scipy
 
-    logits, labels = _check_logits(logits_NC, labels_N)
+    logits, labels = check_logits(logits_NC, labels_N)
     own_N = np.arange(len(labels))
 
     def nll(log_temperature: float) -> float:
@@ -77,15 +85,26 @@ def cross_fit_ece(logits_NC: ArrayLike, labels_N: ArrayLike, folds: int = 5, see
     Raises:
         DataError: not finite, shapes that do not fit, or fewer faces than folds.
     """
-    logits, labels = _check_logits(logits_NC, labels_N)
+
+    def scaled(fit_NC: Logits, labels_N: NDArray[np.int64], held_NC: Logits) -> NDArray[np.float64]:
+        return apply_temperature(held_NC, fit_temperature(fit_NC, labels_N))
+
+    return expected_calibration_error(cross_fit(logits_NC, labels_N, scaled, folds, seed), labels_N)
+
+
+def cross_fit(
+    logits_NC: ArrayLike, labels_N: ArrayLike, calibrate: Calibrate, folds: int = 5, seed: int = 0
+) -> NDArray[np.float64]:
+    """Calibrate each face by what was fitted without it; probabilities (N, C). Raises as ``cross_fit_ece`` does."""
+    logits, labels = check_logits(logits_NC, labels_N)
     if len(labels) < folds:
         raise DataError(f"expected at least {folds} faces for {folds} folds, got {len(labels)}")
     fold_N = np.random.default_rng(seed).permutation(np.arange(len(labels)) % folds)
     probs_NC = np.empty_like(logits)
     for fold in range(folds):
         held_N = fold_N == fold
-        probs_NC[held_N] = apply_temperature(logits[held_N], fit_temperature(logits[~held_N], labels[~held_N]))
-    return expected_calibration_error(probs_NC, labels)
+        probs_NC[held_N] = calibrate(logits[~held_N], labels[~held_N], logits[held_N])
+    return probs_NC
 
 
 def accept_threshold(probs_NC: ArrayLike, labels_N: ArrayLike, error_rate: float) -> float:
@@ -120,7 +139,8 @@ def accept_threshold(probs_NC: ArrayLike, labels_N: ArrayLike, error_rate: float
     return float(falling_N[np.flatnonzero(good_N)[-1]]) if good_N.any() else 1.0
 
 
-def _check_logits(logits_NC: ArrayLike, labels_N: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def check_logits(logits_NC: ArrayLike, labels_N: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return logits as float64 and labels as int64, or raise DataError."""
     logits, labels = np.asarray(logits_NC, dtype=np.float64), np.asarray(labels_N, dtype=np.int64)
     if logits.ndim != 2 or labels.shape != (len(logits),) or not len(logits):
         raise DataError(f"expected logits (N, C) and labels (N,), got {logits.shape} and {labels.shape}")

@@ -4,7 +4,8 @@
     metrics["accuracy"], metrics["accuracy_95"], metrics["per_class"]["fear"]["recall"]
 
 A class without a single face has no recall; it is null here, never zero, and left out of the averages over classes.
-Not here: running a model (predict.py), calibrating one (calibrate.py), drawing (plots.py, table.py).
+Not here: intervals that take resampling (intervals.py), running a model (predict.py), calibrating one (calibrate.py),
+drawing (plots.py, charts.py, table.py).
 
 Shape legend: N faces, C classes.
 """
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mien.contract.errors import DataError, MissingExtraError, ModelError
+from mien.evaluate.ranking import ranking
 
 ECE_BINS = 15
 """As in Guo et al. 2017 (arXiv:1706.04599)."""
@@ -36,12 +38,15 @@ def evaluate(probs_NC: ArrayLike, labels_N: ArrayLike, labels: tuple[str, ...]) 
     Returns:
         Plain types, ready for JSON. Shares lie in 0..1, figures that do not exist are None:
 
-        - ``n``, ``labels``, ``accuracy``, ``accuracy_95`` (Wilson's interval)
-        - ``balanced_accuracy`` and ``macro_f1``: mean recall and mean F1 over the classes with support
-        - ``nll``: mean negative log-likelihood in nats (a probability of 0 counts as 2e-16); ``ece``: see
-          ``expected_calibration_error``
+        - ``n``, ``labels``, ``accuracy`` and ``top2`` (the true class is among the two likeliest), each with Wilson's
+          interval as ``accuracy_95`` and ``top2_95``
+        - ``balanced_accuracy``, ``macro_f1``, ``roc_auc`` and ``average_precision``: means over the classes that have
+          the figure
+        - ``kappa``: Cohen's; None where chance alone would agree always
+        - ``nll``: mean negative log-likelihood in nats (a probability of 0 counts as 2e-16); ``brier``: mean squared
+          distance to the one-hot truth, 0..2; ``ece``: see ``expected_calibration_error``
         - ``per_class``: by name ``precision`` (0 for a class that is never predicted, as in scikit-learn), ``recall``,
-          ``f1`` and ``support`` (faces)
+          ``f1``, ``roc_auc`` (against the rest), ``average_precision`` and ``support`` (faces)
         - ``confusion``: counts, rows are the true class, columns the predicted one
 
     Raises:
@@ -59,20 +64,30 @@ def evaluate(probs_NC: ArrayLike, labels_N: ArrayLike, labels: tuple[str, ...]) 
     correct, n = int((predicted_N == labels_N).sum()), len(labels_N)
     columns = precision_recall_fscore_support(labels_N, predicted_N, labels=classes, zero_division=0)
     per_class: dict[str, dict[str, Any]] = {}
-    for name, precision, recall, f1, support in zip(labels, *columns, strict=True):
-        scores = {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
+    for index, (name, precision, recall, f1, support) in enumerate(zip(labels, *columns, strict=True)):
+        scores: dict[str, float | None] = {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
+        auc_R, ap_R = ranking(probs_NC[:, index], labels_N == index)
+        scores |= {"roc_auc": _or_none(auc_R[0]), "average_precision": _or_none(ap_R[0])}
         per_class[name] = (scores if support else dict.fromkeys(scores)) | {"support": int(support)}
-    supported = [row for row in per_class.values() if row["support"]]
+    counts_CC = confusion_matrix(labels_N, predicted_N, labels=classes)
+    second_N = np.argsort(-probs_NC, axis=1, kind="stable")[:, 1]  # of equals the first, as argmax does
+    in_two = correct + int((second_N == labels_N).sum())
     return {
         "n": n,
         "accuracy": correct / n,
         "accuracy_95": list(wilson_interval(correct, n)),
-        "balanced_accuracy": sum(row["recall"] for row in supported) / len(supported),
-        "macro_f1": sum(row["f1"] for row in supported) / len(supported),
+        "top2": in_two / n,
+        "top2_95": list(wilson_interval(in_two, n)),
+        "balanced_accuracy": _mean_over_classes(per_class, "recall"),
+        "macro_f1": _mean_over_classes(per_class, "f1"),
+        "roc_auc": _mean_over_classes(per_class, "roc_auc"),
+        "average_precision": _mean_over_classes(per_class, "average_precision"),
+        "kappa": _or_none(kappa(counts_CC[None])[0]),
         "nll": float(log_loss(labels_N, probs_NC, labels=classes)),
+        "brier": float(((probs_NC - np.eye(len(labels))[labels_N]) ** 2).sum(axis=1).mean()),
         "ece": expected_calibration_error(probs_NC, labels_N),
         "per_class": per_class,
-        "confusion": confusion_matrix(labels_N, predicted_N, labels=classes).tolist(),
+        "confusion": counts_CC.tolist(),
         "labels": list(labels),
     }
 
@@ -100,7 +115,26 @@ def check_predictions(
     return probs / sums_N[:, None], labels.astype(np.int64)
 
 
-def wilson_interval(correct: int, n: int) -> tuple[float, float]:
+def _mean_over_classes(per_class: dict[str, dict[str, Any]], key: str) -> float | None:
+    values = [row[key] for row in per_class.values() if row[key] is not None]
+    return sum(values) / len(values) if values else None
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def kappa(counts_RCC: NDArray[Any]) -> NDArray[np.float64]:
+    """Cohen's kappa of R confusion matrices, each of at least one face; NaN where chance alone would agree always."""
+    shares_RCC = np.asarray(counts_RCC, dtype=np.float64)
+    shares_RCC = shares_RCC / shares_RCC.sum(axis=(1, 2), keepdims=True)
+    chance_R = (shares_RCC.sum(axis=1) * shares_RCC.sum(axis=2)).sum(axis=1)
+    agreed_R = np.trace(shares_RCC, axis1=1, axis2=2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(chance_R < 1 - 1e-12, (agreed_R - chance_R) / (1 - chance_R), np.nan)
+
+
+def wilson_interval(correct: float, n: int) -> tuple[float, float]:
     """95 % interval of a share, ``correct`` of ``n`` (Wilson 1927); it stays inside 0..1 and is right for small n."""
     z = 1.959963984540054  # the normal distribution's 97.5 % quantile
     share = correct / n
@@ -114,10 +148,22 @@ def expected_calibration_error(probs_NC: ArrayLike, labels_N: ArrayLike, bins: i
 
     The confidence is the largest probability. Guo et al. 2017 (arXiv:1706.04599, eq. 3) with the equal-mass bins of
     Nixon et al. 2019 (arXiv:1904.01685): bins of equal width leave most of a good model's faces in one bin. Fewer faces
-    than bins make a bin of each face. Small sets are biased upwards: a perfectly calibrated model does not reach 0.
+    than bins make a bin of each face; faces of equal confidence share their accuracy. Small sets are biased upwards: a
+    perfectly calibrated model does not reach 0.
     """
     probs = np.asarray(probs_NC, dtype=np.float64)
     confidence_N = probs.max(axis=1)
-    gap_N = confidence_N - (probs.argmax(axis=1) == np.asarray(labels_N))
+    right_N = shared_by_ties(confidence_N, probs.argmax(axis=1) == np.asarray(labels_N))
+    gap_N = confidence_N - right_N
     order_N = np.argsort(confidence_N, kind="stable")
     return sum(abs(float(gap_N[bin_M].sum())) for bin_M in np.array_split(order_N, bins)) / len(probs)
+
+
+def shared_by_ties(confidence_N: NDArray[np.float64], values_N: NDArray[Any]) -> NDArray[np.float64]:
+    """Each value replaced by the mean of all with the same confidence, so that no figure depends on the faces' order.
+
+    Data sets come sorted by class: a bin's edge that cuts through equal confidences would cut between classes.
+    """
+    _, group_N, size_G = np.unique(confidence_N, return_inverse=True, return_counts=True)
+    mean_G: NDArray[np.float64] = np.bincount(group_N, weights=values_N) / size_G
+    return mean_G[group_N]

@@ -1,17 +1,22 @@
-"""Figures as PNG files. matplotlib is imported when one is drawn, and none of its global state is touched.
+"""The confusion matrix as a PNG file. matplotlib is imported when it is drawn; none of its global state is touched.
 
 confusion_png(metrics, Path("confusion.png"))       # metrics of mien.evaluate.metrics or .predict
+
+The other figures, which go into a report, are in charts.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mien.contract.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 INK, FAINT = "#1f2933", "#b8c2cc"
 
@@ -26,6 +31,11 @@ def confusion_png(metrics: Mapping[str, Any], path: str | Path) -> None:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
+    confusion_figure(metrics, title=True).savefig(path, format="png")
+
+
+def confusion_figure(metrics: Mapping[str, Any], title: bool) -> Figure:
+    """The same as a figure; raises as ``confusion_png`` does."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -57,8 +67,9 @@ def confusion_png(metrics: Mapping[str, Any], path: str | Path) -> None:
     axes.grid(which="minor", color="white", linewidth=2)
     axes.tick_params(which="both", length=0, labelcolor=INK)
     axes.spines[:].set_visible(False)
-    axes.set_title(_title(metrics), loc="left", fontsize=11, color=INK, pad=12)
-    figure.savefig(path, format="png")
+    if title:
+        axes.set_title(_title(metrics), loc="left", fontsize=11, color=INK, pad=12)
+    return figure
 
 
 def _title(metrics: Mapping[str, Any]) -> str:

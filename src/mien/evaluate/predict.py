@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.contract.emotions import canonical
 from mien.contract.errors import ModelError
 from mien.data.faceset import FaceSet
 from mien.evaluate.metrics import evaluate
@@ -74,12 +75,29 @@ def score(
     Raises:
         ModelError: model and data do not have the same classes, or the answers are not probabilities.
     """
-    if sorted(model_labels) != sorted(faces.labels):
+    matched = in_data_order(predictor, model_labels, faces.labels)
+    probs_NC = predict_all(matched, faces.faces_NHW, batch_size, on_progress)
+    return {"split": " + ".join(faces.split_names)} | evaluate(probs_NC, faces.labels_N, faces.labels)
+
+
+def in_data_order(predictor: Predictor, model_labels: tuple[str, ...], data_labels: tuple[str, ...]) -> Predictor:
+    """The same predictor with its columns in the data's order; names are matched as ``canonical`` spells them.
+
+    Raises:
+        ModelError: model and data do not have the same classes; later, an answer has not one column a class.
+    """
+    names = [canonical(name) for name in model_labels]
+    wanted = [canonical(name) for name in data_labels]
+    if sorted(names) != sorted(wanted):
         raise ModelError(
-            f"the model's classes ({', '.join(model_labels)}) are not those of the data ({', '.join(faces.labels)})"
+            f"the model's classes ({', '.join(model_labels)}) are not those of the data ({', '.join(data_labels)})"
         )
-    probs_NC = predict_all(predictor, faces.faces_NHW, batch_size, on_progress)
-    if probs_NC.shape[1] != len(model_labels):
-        raise ModelError(f"the model answers with {probs_NC.shape[1]} columns but names {len(model_labels)} classes")
-    columns = [model_labels.index(name) for name in faces.labels]
-    return {"split": " + ".join(faces.split_names)} | evaluate(probs_NC[:, columns], faces.labels_N, faces.labels)
+    columns = [names.index(name) for name in wanted]
+
+    def matched(crops_BHW: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
+        probs_BC = np.asarray(predictor(crops_BHW))
+        if probs_BC.ndim == 2 and probs_BC.shape[1] != len(names):
+            raise ModelError(f"the model answers with {probs_BC.shape[1]} columns but names {len(names)} classes")
+        return probs_BC if probs_BC.ndim != 2 else probs_BC[:, columns]
+
+    return matched

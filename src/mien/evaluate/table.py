@@ -11,12 +11,24 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+ROWS = (
+    ("top-2 accuracy", "top2", True, "truth among the two likeliest"),
+    ("balanced accuracy", "balanced_accuracy", True, "mean recall of the classes"),
+    ("macro F1", "macro_f1", True, "mean F1 of the classes"),
+    ("ROC-AUC", "roc_auc", False, "one against the rest, mean of the classes"),
+    ("average precision", "average_precision", False, "mean of the classes"),
+    ("Cohen's kappa", "kappa", False, "agreement beyond chance"),
+    ("NLL", "nll", False, "negative log-likelihood, nats"),
+    ("Brier", "brier", False, "squared distance to the truth, 0 to 2"),
+)
+
 
 def metrics_tables(metrics: Mapping[str, Any]) -> tuple[Table, Table]:
     """Return the headline figures and the table of classes.
 
     Args:
-        metrics: of ``evaluate`` or ``score``; the latter's ``split`` goes into the title.
+        metrics: of ``evaluate``, ``score`` or ``assess``; a ``split`` goes into the title, intervals and what else was
+            measured into rows of their own.
     """
     return _headline(metrics), _per_class(metrics)
 
@@ -29,10 +41,24 @@ def _headline(metrics: Mapping[str, Any]) -> Table:
     table.add_column(justify="right")
     table.add_column(style="dim")
     table.add_row("accuracy", _percent(metrics["accuracy"]), f"95 %: {_percent(low)} to {_percent(high)}")
-    table.add_row("balanced accuracy", _percent(metrics["balanced_accuracy"]), "mean recall of the classes")
-    table.add_row("macro F1", _percent(metrics["macro_f1"]), "mean F1 of the classes")
-    table.add_row("NLL", f"{metrics['nll']:.3f}", "negative log-likelihood, nats")
+    for name, key, as_share, meaning in ROWS:
+        show = _percent if as_share else _number
+        bounds = metrics.get(f"{key}_95")
+        note = f"95 %: {show(bounds[0])} to {show(bounds[1])}" if bounds else meaning
+        table.add_row(name, show(metrics[key]), note)
     table.add_row("ECE", _percent(metrics["ece"]), "confidence against accuracy, 15 equal-mass bins")
+    if "abstention" in metrics:
+        at = metrics["abstention"]["error_at"]
+        shares = f"{_percent(at['0.5'])} at 50 %, {_percent(at['1.0'])} at 100 %"
+        table.add_row("error at 80 % coverage", _percent(at["0.8"]), shares)
+    if metrics.get("votes"):
+        votes = metrics["votes"]
+        note = f"{votes['n']:,} faces; one human tagger gets {_percent(votes['tagger_accuracy'])}"
+        table.add_row("on FER+ majority", _percent(votes["accuracy"]), note)
+    if "robustness" in metrics:
+        swept = metrics["robustness"]
+        note = f"mean of 10 corruptions at 5 strengths; clean {_percent(swept['clean_accuracy'])}"
+        table.add_row("corrupted", _percent(swept["mean_corruption_accuracy"]), note)
     return table
 
 
@@ -53,3 +79,7 @@ def _per_class(metrics: Mapping[str, Any]) -> Table:
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.1%}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -3,7 +3,7 @@
     card, parity = export_run(Run.read("runs/base/…"), faces, Path("base.onnx"))
 
 The graph holds every step after the crop: scaling, normalisation, mirroring (the network sees each face both ways and
-averages, which is the model that was validated), the network with BatchNorm folded, the temperature, softmax.
+averages, which is the model that was validated), the network with BatchNorm folded, calibration, softmax.
 Before the file appears, ONNX Runtime runs it on 256 real faces beside PyTorch; past 1e-4 nothing is written.
 
 Weights that half precision holds exactly are stored in half and widened when the file is opened, so rounding the
@@ -38,9 +38,12 @@ import mien
 from mien.contract.card import CARD_KEY, ImageSpec, ModelCard
 from mien.contract.errors import ParityError, RunError
 from mien.data.faceset import FaceSet
-from mien.evaluate.calibrate import accept_threshold, apply_temperature, cross_fit_ece, fit_temperature
+from mien.evaluate.calibrate import accept_threshold
+from mien.evaluate.intervals import intervals_95
 from mien.evaluate.metrics import evaluate
 from mien.evaluate.predict import Predictor, predict_all
+from mien.evaluate.vector import VectorScaling, calibration
+from mien.evaluate.votes import against_votes
 from mien.recognize.classify import Classifier
 from mien.recognize.margins import MARGINS
 from mien.train.network import FaceClassifier
@@ -66,24 +69,34 @@ class Parity:
 
 
 class ServingModel(nn.Module):
-    """faces_NHW uint8 -> probs_NC: both mirror images through the classifier, logits averaged, temperature, softmax."""
+    """faces_NHW uint8 -> probs_NC: both mirror images through the classifier, logits averaged, calibrated, softmax."""
 
-    def __init__(self, classifier: FaceClassifier, temperature: float = 1.0) -> None:
+    factors_C: Tensor
+    offsets_C: Tensor
+
+    def __init__(self, classifier: FaceClassifier, classes: int) -> None:
         super().__init__()
-        self.classifier, self.temperature = classifier, temperature
+        self.classifier = classifier
+        self.register_buffer("factors_C", torch.ones(classes))
+        self.register_buffer("offsets_C", torch.zeros(classes))
+
+    def calibrate(self, scaling: VectorScaling) -> None:
+        """Set what the logits are multiplied by and what is added to them."""
+        self.factors_C = torch.tensor(scaling.factors_C, dtype=torch.float32)
+        self.offsets_C = torch.tensor(scaling.offsets_C, dtype=torch.float32)
 
     def logits(self, faces_NHW: Tensor) -> Tensor:
-        """Averaged logits_NC before the temperature."""
+        """Averaged logits_NC before calibration."""
         both_MHW = torch.cat([faces_NHW, faces_NHW.flip(-1)])
         return self.classifier(both_MHW).unflatten(0, (2, -1)).mean(dim=0)
 
     def forward(self, faces_NHW: Tensor) -> Tensor:
-        return torch.softmax(self.logits(faces_NHW) / self.temperature, dim=1)
+        return torch.softmax(self.logits(faces_NHW) * self.factors_C + self.offsets_C, dim=1)
 
 
 def torch_predictor(run: Run) -> Predictor:
     """A run's best weights as a callable, to be scored before it is exported; probabilities are not calibrated yet."""
-    return _on_arrays(ServingModel(run.classifier()).eval())
+    return _on_arrays(ServingModel(run.classifier(), len(run.labels)).eval())
 
 
 def _on_arrays(function: Callable[[Tensor], Tensor]) -> Predictor:
@@ -115,6 +128,8 @@ def export_run(
         accept_error: the model abstains so that at most this share of what it accepts is wrong (on validation).
         licence: of the weights.
 
+    Calibration is one temperature, or vector scaling where that is clearly better on held-out faces.
+
     Raises:
         RunError: the run is not finished, or the data set is not the one it was trained on.
         ParityError: the file would differ from PyTorch by more than 1e-4; nothing is written.
@@ -122,29 +137,29 @@ def export_run(
     if run.facts["data"]["fingerprint"] != faces.fingerprint:
         raise RunError(f"{run.folder}: the data set is not the one this run was trained on (its fingerprint differs)")
     validation = faces.split("validation")
-    checkpoint = ServingModel(run.classifier()).eval()
-    stored = ServingModel(fold_batchnorm(checkpoint.classifier)).eval()
+    classes = len(run.labels)
+    checkpoint = ServingModel(run.classifier(), classes).eval()
+    stored = ServingModel(fold_batchnorm(checkpoint.classifier), classes).eval()
     if half_weights:
         _round_to_half(stored)
     logits_NC = predict_all(_on_arrays(stored.logits), validation.faces_NHW)
-    temperature = fit_temperature(logits_NC, validation.labels_N)
-    stored.temperature = checkpoint.temperature = temperature
-    probs_NC = apply_temperature(logits_NC, temperature)
+    scaling, temperature, fitted = _calibrate(logits_NC, validation.labels_N)
+    for model in (stored, checkpoint):
+        model.calibrate(scaling)
+    probs_NC = scaling(logits_NC)
     threshold = accept_threshold(probs_NC, validation.labels_N, accept_error)
-    calibration = {
-        "ece_before": evaluate(apply_temperature(logits_NC, 1.0), validation.labels_N, faces.labels)["ece"],
-        "ece_cross_fitted": cross_fit_ece(logits_NC, validation.labels_N),
-    }
+    metrics = evaluate(probs_NC, validation.labels_N, faces.labels) | fitted
+    metrics |= intervals_95(probs_NC, validation.labels_N, faces.labels)
+    if validation.votes_NC is not None:
+        metrics["votes"] = against_votes(probs_NC, validation.votes_NC, faces.labels)
     card = ModelCard(
         name=name or run.recipe.name,
         labels=run.labels,
         image=ImageSpec(faces.side, run.recipe.network.channels, MARGINS),
         temperature=temperature,
         accept_threshold=threshold,
-        metrics={
-            "validation": evaluate(probs_NC, validation.labels_N, faces.labels) | calibration,
-            "accepted_error_rate": accept_error,
-        },
+        metrics={"validation": metrics, "accepted_error_rate": accept_error},
+        vector=None if temperature != 1 else {"factors": [*scaling.factors_C], "offsets": [*scaling.offsets_C]},
         recipe=run.recipe.model_dump(mode="json") | {"sha256": run.recipe.sha256},
         data=run.facts["data"],
         provenance={
@@ -161,6 +176,28 @@ def export_run(
     )
     parity = write_model(stored, checkpoint, card, validation.faces_NHW[_spread(len(validation), PARITY_FACES)], path)
     return card, parity
+
+
+def _calibrate(
+    logits_NC: NDArray[np.floating[Any]], labels_N: NDArray[np.int64]
+) -> tuple[VectorScaling, float, dict[str, Any]]:
+    """One temperature for all classes, or vector scaling where that is clearly better calibrated on held-out faces.
+
+    Returns the scaling, the temperature (1 for vector scaling) and the figures for the card: ECE before, and
+    cross-fitted as it is now.
+    """
+    classes = logits_NC.shape[1]
+    found = calibration(logits_NC, labels_N)
+    by_temperature, by_vector = found["temperature"], found["vector"]
+    accuracy = float((logits_NC.argmax(axis=1) == labels_N).mean())
+    figures = {"ece_before": found["ece_before"], "accuracy_before": accuracy}
+    clearly = by_vector["ece_cross_fitted"] < by_temperature["ece_cross_fitted"] - 0.005
+    if clearly and by_vector["accuracy_cross_fitted"] >= accuracy - 0.001:
+        figures |= {key: by_vector[key] for key in ("ece_cross_fitted", "accuracy_cross_fitted")}
+        return VectorScaling(tuple(by_vector["factors"]), tuple(by_vector["offsets"])), 1.0, figures
+    temperature = by_temperature["value"]
+    figures["ece_cross_fitted"] = by_temperature["ece_cross_fitted"]
+    return VectorScaling((1 / temperature,) * classes, (0.0,) * classes), temperature, figures
 
 
 def write_model(

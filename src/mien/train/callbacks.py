@@ -1,8 +1,9 @@
-"""What happens beside the steps: a row of history each epoch, and the moving average of the weights."""
+"""What happens beside the steps: a row of history each epoch, a dashboard, the moving average of the weights."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, WeightAveraging
 from torch import Tensor
+from torchmetrics.classification import MulticlassConfusionMatrix
 
+from mien.evaluate.plots import confusion_figure
 from mien.train.config import AverageConfig
 from mien.train.run import write_whole
 
@@ -58,6 +61,44 @@ class History(Callback):
                 f"  {row['seconds']:.0f} s, {left_s / 60:.0f} min left",
                 flush=True,
             )
+
+
+class Dashboard(Callback):
+    """TensorBoard scalars that no step logs (learning rate, faces/s, memory) and the confusion matrix of each epoch."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = list(labels)
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.started_s = time.monotonic()
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *step: Any) -> None:
+        if trainer.is_global_zero and trainer.global_step % 20 == 0:
+            board = trainer.loggers[0].experiment  # type: ignore[attr-defined]
+            board.add_scalar("train/lr", trainer.optimizers[0].param_groups[0]["lr"], trainer.global_step)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        confusion = pl_module.confusion
+        assert isinstance(confusion, MulticlassConfusionMatrix)
+        counts_CC = confusion.compute().cpu().numpy()
+        confusion.reset()
+        if not trainer.is_global_zero:
+            return
+        board, epoch = trainer.loggers[0].experiment, trainer.current_epoch + 1  # type: ignore[attr-defined]
+        faces = trainer.num_training_batches * trainer.train_dataloader.batch_size  # type: ignore[union-attr]
+        board.add_scalar("train/faces_per_s", faces / (time.monotonic() - self.started_s), epoch)
+        board.add_scalar("train/memory_mb", _peak_memory_mb(pl_module.device), epoch)
+        matrix = {"confusion": counts_CC.tolist(), "labels": self.labels}
+        board.add_figure("validation/confusion", confusion_figure(matrix, title=False), epoch)
+
+
+def _peak_memory_mb(device: torch.device) -> float:
+    """Of the GPU's memory as PyTorch allocated it, or of this process where there is none."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
 class MovingAverage(WeightAveraging):

@@ -161,6 +161,9 @@ class Recipe(_Config):
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     precision: Literal["32", "bf16", "fp16"] = Field("bf16", description="of the arithmetic; weights stay float32")
     seed: int = Field(0, ge=0)
+    artefacts: dict[str, Literal["best", "phase-1", "phase-2", "final", "torchscript", "onnx", "metadata"]] = Field(
+        default_factory=dict, description="files to leave in the run folder too, by the names others know them by"
+    )
 
     def resolved_phases(self) -> tuple[PhaseConfig, ...]:
         """The phases with everything filled in; one of all weights where the recipe names none."""

@@ -27,8 +27,9 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from mien.contract.errors import RunError
 from mien.data.faceset import FaceSet
+from mien.data.splits import subset
 from mien.train.batches import FaceData
-from mien.train.callbacks import History, MovingAverage
+from mien.train.callbacks import Dashboard, History, MovingAverage
 from mien.train.config import PhaseConfig, Recipe
 from mien.train.module import FaceTraining
 from mien.train.network import FaceClassifier
@@ -128,7 +129,7 @@ def _train(run: Run, faces: FaceSet, machine: Machine) -> Run:
     L.seed_everything(recipe.seed, verbose=False)
     finished = list(run.facts.get("phases", []))
     classifier = FaceClassifier.build(recipe, len(faces.labels), initial_weights=not finished)
-    train = _subset(faces.split("train"), recipe.data.fraction, recipe.seed)
+    train = subset(faces.split("train"), recipe.data.fraction, recipe.seed)
     balanced = recipe.data.sampling == "balanced"
     phases = recipe.resolved_phases()
     folders = [run.folder / f"phase-{number}" if len(phases) > 1 else run.folder for number, _ in enumerate(phases, 1)]
@@ -179,13 +180,15 @@ def _train_phase(
         enable_version_counter=False,
     )
     last = ModelCheckpoint(folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
-    callbacks: list[Callback] = [history, best, last]
+    callbacks: list[Callback] = [history, Dashboard(data.train.labels), best, last]
     if machine.progress:
         callbacks.append(RichProgressBar())
     if recipe.average is not None:
         callbacks.append(MovingAverage(recipe.average))
     if recipe.early_stopping_epochs is not None:
         callbacks.append(EarlyStopping(monitor, mode=mode, patience=recipe.early_stopping_epochs))
+    logger = TensorBoardLogger(folder, name="", version="")
+    logger.log_hyperparams(recipe.model_dump(mode="json"))
     on_gpu = machine.accelerator in ("gpu", "cuda") or (machine.accelerator == "auto" and torch.cuda.is_available())
     trainer = L.Trainer(
         accelerator=machine.accelerator,
@@ -196,7 +199,7 @@ def _train_phase(
         precision=_lightning_precision(recipe, on_gpu),
         max_epochs=phase.epochs,
         callbacks=callbacks,
-        logger=TensorBoardLogger(folder, name="", version=""),
+        logger=logger,
         log_every_n_steps=20,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
@@ -229,17 +232,6 @@ def _train_phase(
         "validation_accuracy": history.rows[epoch - 1]["validation_accuracy"],
         "seconds": round(sum(row["seconds"] for row in history.rows), 1),
     }
-
-
-def _subset(train: FaceSet, fraction: float, seed: int) -> FaceSet:
-    """A stratified share of the training split, the same for the same seed."""
-    if fraction == 1:
-        return train
-    from sklearn.model_selection import train_test_split
-
-    everything_N = np.arange(len(train))
-    kept_M, _ = train_test_split(everything_N, train_size=fraction, stratify=train.labels_N, random_state=seed)
-    return train.take(np.sort(kept_M))
 
 
 def _lightning_precision(recipe: Recipe, on_gpu: bool) -> str:

@@ -17,7 +17,7 @@ from timm.data.mixup import Mixup
 from timm.optim import create_optimizer_v2
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix, MulticlassF1Score
 
 from mien.contract.errors import RecipeError, RunError
 from mien.train.augment import augment
@@ -54,6 +54,7 @@ class FaceTraining(L.LightningModule):
         self.train_accuracy = MulticlassAccuracy(classes, average="micro")
         self.validation_accuracy = MulticlassAccuracy(classes, average="micro")
         self.validation_f1 = MulticlassF1Score(classes, average="macro")
+        self.confusion = MulticlassConfusionMatrix(classes)  # of the validation split; the dashboard shows it
 
     def on_train_epoch_start(self) -> None:
         """Seed dropout, augmentation and mixing by epoch: a resumed run draws what an unbroken one would."""
@@ -91,6 +92,7 @@ class FaceTraining(L.LightningModule):
         logits_BC = (self.classifier(faces_BHW) + self.classifier(faces_BHW.flip(-1))).float() / 2
         self.validation_accuracy(logits_BC, labels_B)
         self.validation_f1(logits_BC, labels_B)
+        self.confusion.update(logits_BC, labels_B)
         loss = nn.functional.cross_entropy(logits_BC, labels_B)
         self.log("validation/loss", loss, prog_bar=True, batch_size=len(labels_B), sync_dist=True)
         self.log("validation/accuracy", self.validation_accuracy, prog_bar=True, batch_size=len(labels_B))

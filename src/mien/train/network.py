@@ -104,7 +104,7 @@ class HeadedNetwork(nn.Module):
     def __init__(self, backbone: nn.Module, head: HeadConfig, classes: int) -> None:
         super().__init__()
         self.backbone = backbone
-        width = int(backbone.num_features)  # type: ignore[arg-type]
+        width = int(backbone.head_hidden_size)  # type: ignore[arg-type]  # of the features that reach a classifier
         layers: list[nn.Module] = [nn.Dropout(head.drop[0])]
         for hidden, drop in zip(head.hidden, head.drop[1:], strict=True):
             layers += [nn.Linear(width, hidden), nn.ReLU(inplace=True), nn.BatchNorm1d(hidden), nn.Dropout(drop)]

@@ -21,6 +21,9 @@ from pydantic import ValidationError
 from mien.contract.errors import RecipeError
 from mien.train.config import Recipe
 
+REPLACED = ("args", "artefacts")
+"""Free-form sections, which an extending recipe replaces whole: another network's arguments would not fit."""
+
 
 def recipe_names() -> tuple[str, ...]:
     """Names of the built-in recipes."""
@@ -86,7 +89,7 @@ def _resolve(name: str, seen: tuple[str, ...]) -> dict[str, Any]:
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in changes.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict) and key != "args"  # of another network
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict) and key not in REPLACED
         merged[key] = _merge(merged[key], value) if both else value
     return merged
 

@@ -1,0 +1,94 @@
+"""``mien compare``: two models on the same faces, and whether the difference is more than chance."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mien.cli.evaluate import DATA_HELP, MODEL_HELP, open_model
+from mien.cli.output import Format, console, needs, print_json, problem, progress
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help=MODEL_HELP)],
+    b: Annotated[str, typer.Argument(help="Likewise; differences are B minus A.")],
+    data: Annotated[Path, typer.Option(help=DATA_HELP)],
+    split: Annotated[str, typer.Option(help="Which split of it.")] = "validation",
+    format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
+    batch_size: Annotated[int, typer.Option(help="Faces a call.", min=1)] = 64,
+) -> None:
+    """Compare two models on the same faces: paired tests, classes, speed and size."""
+    with needs("evaluate"):
+        import sklearn  # noqa: F401  said before any work is done
+
+        from mien.evaluate.compare import compare as compare_models
+        from mien.evaluate.predict import in_data_order, predict_all
+    from mien.data.sources import load_faces
+
+    opened = [open_model(a), open_model(b)]
+    by_side = {each.side: load_faces(data, side=each.side, on_problem=problem).split(split) for each in opened}
+    probs, costs = [], []
+    for name, model in zip((a, b), opened, strict=True):
+        faces = by_side[model.side]
+        predictor = in_data_order(model.predictor, model.labels, faces.labels)
+        predictor(faces.faces_NHW[:batch_size])  # the first call sets things up and would count against the speed
+        started_s = time.perf_counter()
+        with progress(name) as on_progress:
+            probs.append(predict_all(predictor, faces.faces_NHW, batch_size, on_progress))
+        speed = len(faces) / (time.perf_counter() - started_s)
+        costs.append({"model": name, "kind": model.kind, "bytes": model.size_bytes, "faces_per_s": round(speed, 1)})
+    names = (a, b) if a != b else ("A", "B")
+    found = {"split": split} | compare_models(probs[0], probs[1], faces.labels_N, faces.labels, names)
+    found["costs"] = costs
+    if format is Format.json:
+        print_json(found)
+    else:
+        console().print(*compare_tables(found), sep="\n")
+
+
+def compare_tables(found: Mapping[str, Any]) -> tuple[Table, Table, str]:
+    """The two models beside each other, the classes, and the verdict."""
+    from rich import box
+    from rich.table import Table
+
+    head = Table(title=f"{found['split']}, {found['n']:,} faces", title_justify="left", box=box.SIMPLE_HEAD)
+    for column in ("", *(f"{letter}: {cost['model']}" for letter, cost in zip("AB", found["costs"], strict=True))):
+        head.add_column(column, justify="right" if column else "left")
+    head.add_column("B - A", justify="right")
+    head.add_column("95 %", style="dim")
+    change, ends = found["difference"], found["difference_95"]
+    head.add_row("accuracy", *map(_percent, found["accuracy"]), _points(change), _ends(ends))
+    f1_a, f1_b = found["macro_f1"]
+    head.add_row("macro F1", _percent(f1_a), _percent(f1_b), _points(f1_b - f1_a), "")
+    head.add_row("ECE", *map(_percent, found["ece"]), "", "")
+    head.add_row("right alone", f"{found['only_a_right']:,}", f"{found['only_b_right']:,}", "", "faces")
+    sizes = ["–" if cost["bytes"] is None else f"{cost['bytes'] / 1e6:.1f} MB" for cost in found["costs"]]
+    head.add_row("size", *sizes, "", "")
+    head.add_row("speed", *(f"{cost['faces_per_s']:,.0f}/s" for cost in found["costs"]), "", "faces, measured here")
+    classes = Table(box=box.SIMPLE_HEAD)
+    for column in ("recall", "A", "B", "B - A", "95 %", "faces"):
+        classes.add_column(column, justify="left" if column == "recall" else "right")
+    for name, row in found["per_class"].items():
+        recall_a, recall_b = map(_percent, row["recall"])
+        changes = (_points(row["difference"]), _ends(row["difference_95"]))
+        classes.add_row(name, recall_a, recall_b, *changes, f"{row['support']:,}")
+    return head, classes, f"{found['verdict']} (McNemar's exact test, p = {found['p_value']:.3g})"
+
+
+def _percent(share: float | None) -> str:
+    return "n/a" if share is None else f"{share:.1%}"
+
+
+def _points(difference: float | None) -> str:
+    return "n/a" if difference is None else f"{100 * difference:+.1f}"
+
+
+def _ends(bounds: list[float] | None) -> str:
+    return "" if bounds is None else f"{100 * bounds[0]:+.1f} to {100 * bounds[1]:+.1f}"

@@ -1,0 +1,173 @@
+"""MODEL_CARD.md from what the model file says of itself, so that no figure in it was typed.
+
+    text = model_card_markdown(classifier.card, size_bytes=path.stat().st_size)
+
+The headings follow Mitchell et al. 2019 (arXiv:1810.03993). A figure that the card does not hold is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mien.contract.card import ModelCard
+
+INTENDED = """\
+To describe the expressions that faces in photos and video show, for research, art, interfaces and self-observation by
+people who know of it and want it. Input is an upright face, cut out by a detector; the answer is a probability for each
+of the emotions listed above, and "unsure" where that is the honest answer.
+"""
+
+LIMITS = """\
+- An expression is not a feeling. People scowl in only about a third of their anger (Barrett et al. 2019).
+- The classes are a coarse convention, and the labels that it learned from are noisy: people disagree on many faces.
+- Expect worse than the table on faces that are small, turned, covered or dark, or unlike those of the training data.
+- Nobody asked the people in FER2013 who they are, so fairness over age, sex and skin cannot be measured on it, and was
+  not. Assume that it differs between groups.
+- It was trained on faces alone. What it says about a crop that holds none is chance; the threshold catches only some.
+- Confidence is calibrated on the split named above, and on other kinds of photos only as far as they resemble it.
+"""
+
+RESPONSIBLE = """\
+Do not use it to decide about people: not for hiring, grading, policing, credit, insurance, diagnosis or lie detection.
+Tell people when it is running, ask them first, and keep no images that are not needed. It runs on the machine at hand
+and sends nothing anywhere.
+"""
+
+LAW = """\
+Not legal advice. In the EU, inferring emotions of people at work and in education is prohibited, except for medical or
+safety reasons (AI Act, Regulation (EU) 2024/1689, Art. 5(1)(f), since 2 February 2025), and people exposed to an
+emotion recognition system must be told (Art. 50(3)). Other uses may count as high-risk.
+"""
+
+
+def model_card_markdown(card: ModelCard, size_bytes: int | None = None) -> str:
+    """The card as Markdown.
+
+    Args:
+        card: of a model file.
+        size_bytes: of the file.
+    """
+    parts = [f"# Model card: `{card.name}`\n", "*Generated from the card inside the model file; not edited by hand.*\n"]
+    parts += ["## Model\n", _list(_facts(card, size_bytes))]
+    parts += ["## Intended use\n", INTENDED]
+    parts += ["## Data\n", _data(card)]
+    parts += ["## Figures\n", *_figures(card)]
+    parts += ["## Limits\n", LIMITS, "## Responsible use\n", RESPONSIBLE, "## Law\n", LAW]
+    if card.recipe:
+        parts += ["## Recipe\n", _list((key, _shown(value)) for key, value in card.recipe.items())]
+    return "\n".join(parts)
+
+
+def _facts(card: ModelCard, size_bytes: int | None) -> list[tuple[str, str]]:
+    origin = card.provenance
+    facts = [
+        ("Emotions, in the order of the outputs", ", ".join(card.labels)),
+        ("Input", f"grey face crops, {card.image.side} x {card.image.side} px, 8 bits"),
+    ]
+    if size_bytes is not None:
+        facts.append(("File", f"{size_bytes / 1e6:.1f} MB, ONNX"))
+    if isinstance(parameters := origin.get("parameters"), int):
+        facts.append(("Parameters", f"{parameters:,}"))
+    if isinstance(seconds := origin.get("training_seconds"), int | float):
+        facts.append(("Training time", f"{seconds / 60:.0f} min"))
+    for key in ("machine", "versions", "licence", "exported", "mien"):
+        if key in origin:
+            name = {"licence": "Licence of the weights", "mien": "Made with mien"}.get(key, key.capitalize())
+            facts.append((name, _shown(origin[key])))
+    how = f"temperature {card.temperature:.3f}" if card.vector is None else "vector scaling"
+    facts.append(("Calibration", f"{how}, inside the file"))
+    error = card.metrics.get("accepted_error_rate")
+    wanted = f", so that at most {error:.0%} of the accepted answers are wrong" if isinstance(error, float) else ""
+    facts.append(("Abstains", f"below a confidence of {card.accept_threshold:.2f}{wanted}"))
+    return facts
+
+
+def _data(card: ModelCard) -> str:
+    lines = []
+    counts = card.data.get("counts")
+    if isinstance(counts, Mapping) and all(isinstance(row, Mapping) for row in counts.values()):
+        rows = [
+            (split, *(_count(row.get(name)) for name in card.labels), _count(sum(row.values())))
+            for split, row in counts.items()
+        ]
+        lines.append(_table(("faces", *card.labels, "all"), rows))
+    if fingerprint := card.data.get("fingerprint"):
+        lines.append(f"Fingerprint (SHA-256 over labels, splits and pixels): `{fingerprint}`\n")
+    return "\n".join(lines) or "Not stated in the card.\n"
+
+
+def _figures(card: ModelCard) -> list[str]:
+    parts = []
+    for split, found in card.metrics.items():
+        if not isinstance(found, Mapping) or "accuracy" not in found:
+            continue
+        rows = []
+        for name, key, share in FIGURES:
+            if isinstance(value := found.get(key), int | float):
+                rows.append((name, _value(value, share), _ends(found.get(f"{key}_95"), share)))
+        parts.append(f"On the split **{split}**, {_count(found.get('n'))} faces, classes counted below.\n")
+        parts.append(_table(("", "value", "95 % interval"), rows))
+        if isinstance(votes := found.get("votes"), Mapping):
+            parts.append(
+                f"Against the majority of FER+'s ten taggers ({_count(votes.get('n'))} faces): "
+                f"{_value(votes.get('accuracy'), True)}; one human tagger against the other nine gets "
+                f"{_value(votes.get('tagger_accuracy'), True)}.\n"
+            )
+        if isinstance(classes := found.get("per_class"), Mapping):
+            keys = ("precision", "recall", "f1")
+            table = [
+                (name, *(_value(row.get(key), True) for key in keys), _count(row.get("support")))
+                for name, row in classes.items()
+            ]
+            parts.append(_table(("emotion", "precision", "recall", "F1", "faces"), table))
+        if split == "validation":
+            parts.append("Validation also chose the epoch, the calibration and the threshold: expect a little less.\n")
+    return parts or ["None in the card.\n"]
+
+
+FIGURES = (
+    ("accuracy", "accuracy", True),
+    ("top-2 accuracy", "top2", True),
+    ("balanced accuracy", "balanced_accuracy", True),
+    ("macro F1", "macro_f1", True),
+    ("ROC-AUC, macro", "roc_auc", False),
+    ("Cohen's kappa", "kappa", False),
+    ("negative log-likelihood, nats", "nll", False),
+    ("Brier score", "brier", False),
+    ("calibration error (ECE) before calibration", "ece_before", True),
+    ("calibration error (ECE)", "ece", True),
+    ("calibration error (ECE), cross-fitted", "ece_cross_fitted", True),
+)
+
+
+def _value(value: Any, share: bool) -> str:
+    if not isinstance(value, int | float):
+        return "n/a"
+    return f"{value * 100:.1f} %" if share else f"{value:.3f}"
+
+
+def _ends(bounds: Any, share: bool) -> str:
+    if not isinstance(bounds, Sequence) or len(bounds) != 2:
+        return ""
+    return " to ".join(_value(end, share) for end in bounds)
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else "n/a"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_shown(each)}" for key, each in value.items())
+    return str(value).replace("\n", " ")
+
+
+def _list(facts: Any) -> str:
+    return "".join(f"- {name}: {value}\n" for name, value in facts)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"

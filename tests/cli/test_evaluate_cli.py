@@ -1,0 +1,174 @@
+"""``mien evaluate`` and ``mien compare`` on tiny model files and cartoon faces, through typer's runner."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from mien.cli import compare, evaluate
+from mien.contract.card import CARD_KEY, ModelCard
+from mien.contract.errors import DataError, MienError, ModelError
+from mien.data.sources import load_faces
+from mien.evaluate.ensemble import cross_fit_average, fit_weights
+from mien.evaluate.metrics import evaluate as figures
+from mien.recognize.classify import Classifier
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "recognize"))
+from tiny_onnx import TINY_CARD, write_tiny_model  # noqa: E402
+
+app = typer.Typer()
+app.command()(evaluate.evaluate)
+app.command()(compare.compare)
+
+
+def run(*arguments: str | Path) -> Any:
+    """The verb's result; a user's mistake is raised."""
+    done = CliRunner().invoke(app, list(map(str, arguments)), env={"COLUMNS": "120"})
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def run_json(*arguments: str | Path) -> Any:
+    return json.loads(run(*arguments, "--format", "json").stdout)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny.onnx")
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same decisions under other names: sad and happy exchanged, and other words for two of them."""
+    names = ("anger", "disgust", "fear", "sadness", "happy", "surprise", "neutral")
+    card = replace(TINY_CARD, name="other", labels=names)
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "other.onnx", card)
+
+
+def test_one_model(tiny: Path, toy_root: Path) -> None:
+    found = run_json("evaluate", tiny, "--data", toy_root, "--split", "train")
+    faces = load_faces(toy_root).split("train")
+    expected = figures(Classifier(tiny)(faces.faces_NHW), faces.labels_N, faces.labels)
+    for key in ("n", "accuracy", "confusion", "kappa", "top2"):
+        assert found[key] == expected[key]
+    assert (found["model"], found["split"]) == (str(tiny), "train")
+    assert found["abstention"]["accepted"]["threshold"] == TINY_CARD.accept_threshold
+    assert found["votes"] is None and "robustness" not in found
+    table = run("evaluate", tiny, "--data", toy_root, "--split", "train").stdout
+    assert f"{found['accuracy']:.1%}" in table and "train, 56 faces" in table
+
+
+def test_names_are_mapped_and_other_classes_refused(tiny: Path, other: Path, toy_root: Path, tmp_path: Path) -> None:
+    first, second = (run_json("evaluate", each, "--data", toy_root) for each in (tiny, other))
+    assert second["labels"] == first["labels"]
+    swapped = [0, 1, 2, 4, 3, 5, 6]
+    assert np.array_equal(np.array(second["confusion"]), np.array(first["confusion"])[:, swapped])
+    foreign = write_tiny_model(tmp_path / "foreign.onnx", replace(TINY_CARD, labels=tuple("abcdefg")))
+    with pytest.raises(ModelError, match=r"classes \(a, b, c, d, e, f, g\) are not those of the data \(angry, disgust"):
+        run("evaluate", foreign, "--data", toy_root)
+
+
+def test_an_ensemble_is_cross_fitted_on_validation(tiny: Path, other: Path, toy_root: Path, tmp_path: Path) -> None:
+    faces = load_faces(toy_root)
+    validation, order = faces.split("validation"), [0, 1, 2, 4, 3, 5, 6]
+    probs_MNC = [Classifier(tiny)(validation.faces_NHW), Classifier(other)(validation.faces_NHW)[:, order]]
+    expected = figures(cross_fit_average(probs_MNC, validation.labels_N), validation.labels_N, faces.labels)
+    found = run_json("evaluate", tiny, other, "--data", toy_root, "--report", tmp_path)
+    assert found["nll"] == pytest.approx(expected["nll"], abs=1e-6)
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    weights = [member["weight"] for member in written["subject"]["members"]]
+    assert weights == pytest.approx(fit_weights(probs_MNC, validation.labels_N).tolist(), abs=1e-6)
+    assert "weights fitted without it" in written["subject"]["weights_note"]
+    assert run_json("evaluate", tiny, other, "--data", toy_root, "--split", "train")["n"] == 56
+
+
+def test_the_report_with_everything(tiny: Path, toy_root: Path, tmp_path: Path) -> None:
+    done = run("evaluate", tiny, "--data", toy_root, "--report", tmp_path / "r", "--robustness", "--tta", "tencrop")
+    assert f"report: {tmp_path / 'r' / 'index.html'}" in done.stderr
+    page = (tmp_path / "r" / "index.html").read_text()
+    assert "split: validation · 14 faces" in page and "Robustness" in page and "http" not in page
+    written = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    assert written["subject"]["tta"] == "tencrop"
+    assert written["robustness"]["n"] == 14
+    assert written["non_faces"]["white noise"]["n"] == 500
+    assert "corrupted" in done.stdout
+
+
+def test_a_card_edited_by_hand_is_pointed_out(toy_root: Path, tmp_path: Path) -> None:
+    claims = {"validation": {"n": 14, "accuracy": 0.99, "nll": 0.1, "ece": 0.01}}
+    data = {"fingerprint": load_faces(toy_root).fingerprint}
+    model = write_tiny_model(tmp_path / "edited.onnx", replace(TINY_CARD, metrics=claims, data=data))
+    done = run("evaluate", model, "--data", toy_root)
+    assert "the card claims accuracy 0.99 on this split of the same data" in done.stderr
+
+
+class Uniform(torch.nn.Module):
+    def forward(self, faces: torch.Tensor) -> torch.Tensor:
+        return torch.full((faces.shape[0], 7), 1 / 7)
+
+
+@pytest.fixture
+def save_torchscript(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
+    def save(extra: dict[str, str]) -> Path:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch deprecates the format
+            scripted = torch.jit.script(Uniform())
+            torch.jit.save(scripted, str(tmp_path / "model.pt"), _extra_files=extra)
+        return tmp_path / "model.pt"
+
+    return save
+
+
+def test_a_torchscript_file_needs_a_card(toy_root: Path, save_torchscript: Callable[[dict[str, str]], Path]) -> None:
+    card = ModelCard.from_json(TINY_CARD.to_json())
+    found = run_json("evaluate", save_torchscript({CARD_KEY: card.to_json()}), "--data", toy_root)
+    assert (found["nll"], found["ece"]) == (pytest.approx(np.log(7)), pytest.approx(0, abs=1e-6))
+    with pytest.raises(ModelError, match="without a model card"):
+        run("evaluate", save_torchscript({}), "--data", toy_root)
+
+
+def test_not_torchscript(toy_root: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.pt").write_text("hello")
+    with pytest.raises(ModelError, match=r"text.pt: not a TorchScript file"):
+        run("evaluate", tmp_path / "text.pt", "--data", toy_root)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["--split", "test"], DataError, "no split 'test' in this data set; it has: train, validation"),
+        (["--tta", "five"], DataError, "no test-time augmentation 'five'; there are: none, flip, tencrop"),
+    ],
+)
+def test_bad_input(tiny: Path, toy_root: Path, arguments: list[str], error: type[MienError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        run("evaluate", tiny, "--data", toy_root, *arguments)
+
+
+def test_compare(tiny: Path, other: Path, toy_root: Path) -> None:
+    found = run_json("compare", tiny, other, "--data", toy_root, "--split", "train")
+    first, second = (run_json("evaluate", each, "--data", toy_root, "--split", "train") for each in (tiny, other))
+    assert found["accuracy"] == [first["accuracy"], second["accuracy"]]
+    assert found["difference"] == pytest.approx(second["accuracy"] - first["accuracy"])
+    assert found["only_b_right"] - found["only_a_right"] == round(56 * found["difference"])
+    assert [cost["bytes"] for cost in found["costs"]] == [tiny.stat().st_size, other.stat().st_size]
+    assert all(cost["faces_per_s"] > 0 for cost in found["costs"])
+
+
+def test_compare_says_when_nothing_is_shown(tiny: Path, toy_root: Path) -> None:
+    text = run("compare", tiny, tiny, "--data", toy_root).stdout
+    assert "no difference shown (McNemar's exact test, p = 1)" in text
+    assert "+0.0" in text and "A" in text and "MB" in text
