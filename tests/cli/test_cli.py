@@ -194,7 +194,7 @@ def test_the_table_marks_abstention_and_second_choice() -> None:
     face = mien.Face((0, 0, 9, 9), None, "sad", 0.4, False, {"sad": 0.4, "fear": 0.35, "happy": 0.25})
     table = predict.results_table([mien.FrameResult("a.jpg", 20, 20, (face,))])
     cells = [str(next(iter(column.cells))) for column in table.columns]
-    assert cells == ["a.jpg", "unsure: sad", "40%", "fear 35%", "0, 0, 9, 9"]
+    assert cells == ["a.jpg", "sad?", "40%", "fear 35%", "0,0,9,9"]
 
 
 def test_a_preview_shows_the_originals_above_their_changes(toy_root: Path, tmp_path: Path) -> None:
@@ -203,3 +203,10 @@ def test_a_preview_shows_the_originals_above_their_changes(toy_root: Path, tmp_p
     grid = np.asarray(Image.open(out))
     assert grid.shape == (4 * 96, 5 * 96)
     assert (grid[:96] != grid[96:192]).mean() > 0.3
+
+
+def test_long_paths_are_cut_between_folders() -> None:
+    assert predict._short("a/b.jpg") == "a/b.jpg"
+    assert predict._short("a-rather-long-folder/another-one/photo.jpg") == "…/photo.jpg"
+    name = "x" * 50 + ".jpg"
+    assert predict._short(f"folder/{name}") == f"…/{name}"

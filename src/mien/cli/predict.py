@@ -52,7 +52,7 @@ def predict(
     elif results:
         console().print(results_table(results))
         if any(not face.accepted for result in results for face in result.faces):
-            say("unsure: the confidence is below the model's threshold, so it abstains")
+            say("? the confidence is below the model's threshold, so it abstains")
     if failed:
         raise typer.Exit(1)
 
@@ -63,23 +63,31 @@ def results_table(results: list[FrameResult]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("image", overflow="fold")
-    table.add_column("emotion", style="bold")
-    table.add_column("confidence", justify="right")
-    table.add_column("then", style="dim")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("image", overflow="fold", min_width=22)
+    table.add_column("emotion", style="bold", no_wrap=True)
+    table.add_column("sure", justify="right", no_wrap=True)
+    table.add_column("then", style="dim", no_wrap=True)
     table.add_column("box (px)", style="dim", no_wrap=True)
     for result in results:
-        source = Text(result.source)
+        source = Text(_short(result.source))
         if not result.faces:
-            table.add_row(source, Text("no face found", style="dim"), "", "", "")
+            table.add_row(source, Text("no face found", style="not bold dim"), "", "", "")
         for face in result.faces:
             second = sorted(face.scores, key=face.scores.__getitem__)[-2]
-            emotion = Text(face.emotion) if face.accepted else Text(f"unsure: {face.emotion}", style="not bold dim")
-            corners = ", ".join(f"{value:.0f}" for value in face.box_xyxy)
+            emotion = Text(face.emotion) if face.accepted else Text(f"{face.emotion}?", style="not bold dim")
+            corners = ",".join(f"{value:.0f}" for value in face.box_xyxy)
             table.add_row(source, emotion, f"{face.confidence:.0%}", f"{second} {face.scores[second]:.0%}", corners)
             source = Text("")
     return table
+
+
+def _short(path: str, most: int = 20) -> str:
+    """The end of a long path, cut between folders; the file's name is always whole, and --format json has it all."""
+    kept = path
+    while len(kept) > most and "/" in kept:
+        kept = kept.partition("/")[2]
+    return kept if kept == path else f"…/{kept}"
 
 
 def scores_table(result: FrameResult) -> Table:
