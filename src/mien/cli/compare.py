@@ -79,7 +79,10 @@ def compare_tables(found: Mapping[str, Any]) -> tuple[Table, Table, str]:
         recall_a, recall_b = map(_percent, row["recall"])
         changes = (_points(row["difference"]), _ends(row["difference_95"]))
         classes.add_row(name, recall_a, recall_b, *changes, f"{row['support']:,}")
-    return head, classes, f"{found['verdict']} (McNemar's exact test, p = {found['p_value']:.3g})"
+    verdict = f"{found['verdict']} (McNemar's exact test, p = {found['p_value']:.3g})"
+    if found["p_value"] < 0.05:  # two seeds of one recipe can differ as much
+        verdict += "\nThat is about these two models; to judge a recipe, compare several seeds of it."
+    return head, classes, verdict
 
 
 def _percent(share: float | None) -> str:
