@@ -1,4 +1,5 @@
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,29 @@ def test_a_run_learns_and_leaves_what_it_promises(tiny: Recipe, tmp_path: Path) 
     assert accuracy == pytest.approx(run.facts["best"]["validation_accuracy"], abs=1e-6)
 
 
+def cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: Recipe,
+    faces: FaceSet,
+    runs: Path,
+    when: Callable[[FaceTraining, int], bool],
+) -> Path:
+    """Train until ``when`` (the module, the batch's number) is true, then die; returns the run folder."""
+    whole_step = FaceTraining.training_step
+
+    def step(self: FaceTraining, batch: object, batch_idx: int) -> torch.Tensor:
+        if when(self, batch_idx):
+            raise RuntimeError("power cut")
+        return whole_step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FaceTraining, "training_step", step)
+        with pytest.raises(RuntimeError, match="power cut"):
+            fit(recipe, faces, runs=runs, machine=CPU)
+    (folder,) = (runs / recipe.name).iterdir()
+    return folder
+
+
 @pytest.mark.parametrize("averaged", [False, True])
 def test_a_run_cut_off_in_an_epoch_resumes_to_the_same_metrics(
     toy: FaceSet, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, averaged: bool
@@ -63,18 +87,9 @@ def test_a_run_cut_off_in_an_epoch_resumes_to_the_same_metrics(
     )
     unbroken = fit(recipe, toy, runs=tmp_path / "unbroken", machine=CPU)
 
-    whole_step = FaceTraining.training_step
-
-    def cut_off(self: FaceTraining, batch: object, batch_idx: int) -> torch.Tensor:
-        if self.current_epoch == 2 and batch_idx == 1:
-            raise RuntimeError("power cut")
-        return whole_step(self, batch, batch_idx)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(FaceTraining, "training_step", cut_off)
-        with pytest.raises(RuntimeError, match="power cut"):
-            fit(recipe, toy, runs=tmp_path / "broken", machine=CPU)
-    (folder,) = (tmp_path / "broken" / "base").iterdir()
+    folder = cut_off(
+        monkeypatch, recipe, toy, tmp_path / "broken", lambda step, index: step.current_epoch == 2 and index == 1
+    )
     with pytest.raises(RunError, match="has not finished"):
         Run.read(folder).classifier()
     resumed = resume(folder, toy, machine=CPU)
@@ -135,18 +150,13 @@ def test_a_run_cut_off_in_its_second_phase_resumes_to_the_same_weights(
 ) -> None:
     recipe = two_phases(tiny)
     unbroken = fit(recipe, toy, runs=tmp_path / "unbroken", machine=CPU)
-    whole_step = FaceTraining.training_step
-
-    def cut_off(self: FaceTraining, batch: object, batch_idx: int) -> torch.Tensor:
-        if self.optimizer_config.lr == 0.001 and self.current_epoch == 1:
-            raise RuntimeError("power cut")
-        return whole_step(self, batch, batch_idx)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(FaceTraining, "training_step", cut_off)
-        with pytest.raises(RuntimeError, match="power cut"):
-            fit(recipe, toy, runs=tmp_path / "broken", machine=CPU)
-    (folder,) = (tmp_path / "broken" / "base").iterdir()
+    folder = cut_off(
+        monkeypatch,
+        recipe,
+        toy,
+        tmp_path / "broken",
+        lambda step, _: step.optimizer_config.lr == 0.001 and step.current_epoch == 1,
+    )
     resumed = resume(folder, toy, machine=CPU)
     for name, weight in unbroken.classifier().state_dict().items():
         torch.testing.assert_close(resumed.classifier().state_dict()[name], weight, rtol=0, atol=1e-6)

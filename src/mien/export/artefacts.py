@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 from mien.train.network import FaceClassifier, count_parameters
-from mien.train.run import Run, write_whole
+from mien.train.run import Run, torch_bytes, write_whole
 
 
 def write_artefacts(run: Run) -> list[str]:
@@ -44,16 +44,16 @@ def write_artefacts(run: Run) -> list[str]:
 
 def _content(run: Run, classifier: FaceClassifier, what: str) -> bytes:
     if what == "best":
-        return _saved(classifier.network.state_dict())
+        return torch_bytes(classifier.network.state_dict())
     if what.startswith("phase-"):
         number = int(what.removeprefix("phase-"))
         folder = run.folder / what if len(run.recipe.resolved_phases()) > 1 else run.folder
         facts = run.facts["phases"][number - 1]
         weights = torch.load(folder / "best.pth", map_location="cpu", weights_only=True)
         named = {"epoch": facts["epoch"], "val_accuracy": facts["validation_accuracy"]}
-        return _saved({"model_state_dict": weights, "class_names": list(run.labels)} | named)
+        return torch_bytes({"model_state_dict": weights, "class_names": list(run.labels)} | named)
     if what == "final":
-        return _saved({"model_state_dict": classifier.network.state_dict()} | _metadata(run))
+        return torch_bytes({"model_state_dict": classifier.network.state_dict()} | _metadata(run))
     if what == "metadata":
         return json.dumps(_metadata(run), indent=2).encode()
     return _traced(classifier) if what == "torchscript" else _onnx(classifier)
@@ -74,12 +74,6 @@ def _metadata(run: Run) -> dict[str, Any]:
         "best": run.facts["best"],
         "seconds": run.facts["seconds"],
     }
-
-
-def _saved(value: Any) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(value, buffer)
-    return buffer.getvalue()
 
 
 def _example(classifier: FaceClassifier) -> torch.Tensor:

@@ -33,7 +33,7 @@ from mien.train.callbacks import Dashboard, History, MovingAverage
 from mien.train.config import PhaseConfig, Recipe
 from mien.train.module import FaceTraining
 from mien.train.network import FaceClassifier
-from mien.train.run import Run, write_whole
+from mien.train.run import Run, torch_bytes, write_whole
 
 EXPECTED_WARNINGS = (
     ".*Checkpoint directory.*exists and is not empty",  # resuming writes where the run began
@@ -215,15 +215,13 @@ def _train_phase(
         try:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=False if checkpoint else None)
         except SystemExit:  # Lightning's answer to Ctrl-C, after its teardown
-            run = folder.parent if recipe.phases and len(recipe.phases) > 1 else folder
+            run = folder.parent if len(recipe.phases) > 1 else folder
             raise RunError(f"{run}: interrupted; go on with: mien train --resume {run} --data ...") from None
     state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
     if trainer.is_global_zero:
         prefix = "classifier.network."
         weights = {name.removeprefix(prefix): w for name, w in state["state_dict"].items() if name.startswith(prefix)}
-        beside = folder / ".best.pth"
-        torch.save(weights, beside)
-        beside.replace(folder / "best.pth")
+        write_whole(folder / "best.pth", torch_bytes(weights))
     trainer.strategy.barrier()  # the other processes read it next
     epoch = int(state["epoch"]) + 1
     return {

@@ -14,6 +14,7 @@ A recipe of several phases keeps metrics, events and checkpoints of each in ``ph
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from dataclasses import dataclass
@@ -71,3 +72,10 @@ def write_whole(path: Path, content: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def torch_bytes(value: Any) -> bytes:
+    """What ``torch.save`` would write, to be written whole."""
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
