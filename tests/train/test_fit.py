@@ -1,7 +1,10 @@
 import csv
+import resource
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -9,10 +12,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from mien.contract.errors import DataError, RecipeError, RunError
 from mien.data.faceset import FaceSet
 from mien.data.toy import toy_faces
+from mien.data.votes import VOTES
 from mien.train.config import AugmentConfig, Recipe
 from mien.train.fit import Machine, fit, resume
 from mien.train.module import FaceTraining
-from mien.train.run import Run
+from mien.train.run import Run, torch_bytes
 
 CPU = Machine(accelerator="cpu")
 
@@ -116,6 +120,48 @@ def test_resuming_something_else_is_refused(toy: FaceSet, tiny: Recipe, tmp_path
         resume(run.folder, toy_faces(per_class=10, seed=1))
 
 
+def test_a_checkpoint_or_recipe_of_another_run_is_one_line(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
+    run = fit(tiny.model_copy(update={"epochs": 1}), toy, runs=tmp_path, machine=CPU)
+    text = (run.folder / "recipe.yaml").read_text()
+    (run.folder / "recipe.yaml").write_text(text.replace("epochs: 1", "epochs: 2"))
+    with pytest.raises(RunError, match="recipe.yaml is not the one this run began with: it was edited, or"):
+        resume(run.folder, toy)
+    (run.folder / "recipe.yaml").write_text(text)
+    (run.folder / "run.json").write_text((run.folder / "run.json").read_text().replace('"phases"', '"unknown"'))
+    whole = (run.folder / "last.ckpt").read_bytes()
+    state = torch.load(run.folder / "last.ckpt", weights_only=False)
+    state["state_dict"]["classifier.network.head.weight"] = torch.zeros(9, 16)
+    for damaged, message in [(whole[:1000], "not a readable checkpoint"), (torch_bytes(state), "1 of .* do not fit")]:
+        (run.folder / "last.ckpt").write_bytes(damaged)
+        with pytest.raises(RunError, match=message):
+            resume(run.folder, toy, machine=CPU)
+        assert (run.folder / "last.ckpt").read_bytes() == damaged  # nothing overwritten
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of TensorBoard's writer
+def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays_whole(
+    toy: FaceSet, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = fit(tiny, toy, runs=tmp_path / "unbroken", machine=CPU)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    whole_epoch_end = FaceTraining.on_train_epoch_end
+
+    def fill(self: FaceTraining) -> None:
+        whole_epoch_end(self)
+        if self.current_epoch == 2:  # from here on no file can grow past 50 kB, and the system says so as when full
+            resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FaceTraining, "on_train_epoch_end", fill)
+        try:
+            with pytest.raises(RunError, match="cannot be written .*; what is there stays, go on with mien train"):
+                fit(tiny, toy, runs=tmp_path / "full", machine=CPU)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    (folder,) = (tmp_path / "full" / "base").iterdir()
+    assert history(resume(folder, toy, machine=CPU)) == history(unbroken)
+
+
 def test_nan_stops_with_one_line(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
     wild = tiny.model_copy(update={"optimizer": tiny.optimizer.model_copy(update={"lr": 1e30, "name": "sgd"})})
     with pytest.raises(RunError, match=r"the loss became (nan|inf) in epoch \d+"):
@@ -162,6 +208,38 @@ def test_a_run_cut_off_in_its_second_phase_resumes_to_the_same_weights(
         torch.testing.assert_close(resumed.classifier().state_dict()[name], weight, rtol=0, atol=1e-6)
 
 
+def votes_for(faces: FaceSet) -> np.ndarray:
+    """Seven votes for each face's own label, three for unknown."""
+    votes_NV = np.zeros((len(faces), len(VOTES)), dtype=np.uint8)
+    votes_NV[np.arange(len(faces)), [VOTES.index(faces.labels[label]) for label in faces.labels_N]] = 7
+    votes_NV[:, VOTES.index("unknown")] = 3
+    return votes_NV
+
+
+def test_a_second_head_learns_the_votes_and_can_be_had_alone(tiny: Recipe, tmp_path: Path) -> None:
+    toy = toy_faces(per_class=40)
+    toy = replace(toy, votes_NC=votes_for(toy))
+    changes = {
+        "epochs": 20,
+        "augment": {},
+        "label_smoothing": 0.0,
+        "votes": {"labels_weight": 0.2},
+        "best_by": "votes_accuracy",
+    }
+    recipe = Recipe.model_validate(tiny.model_dump() | changes | {"optimizer": {"name": "adamw", "lr": 0.02}})
+    run = fit(recipe, toy, runs=tmp_path, machine=CPU)
+    assert max(float(row["validation_votes_accuracy"]) for row in history(run)) > 2 / 7
+    faces = torch.from_numpy(toy.split("validation").faces_NHW)
+    with torch.inference_mode():
+        of_labels, of_votes = run.classifier()(faces), run.classifier("votes")(faces)
+    assert of_labels.shape[1] == 7 and of_votes.shape[1] == 10
+    shares_V = torch.softmax(of_votes, dim=1).mean(dim=0)
+    assert shares_V[VOTES.index("unknown")] > 0.2 and shares_V[VOTES.index("contempt")] < 0.05
+    plain = fit(tiny.model_copy(update={"epochs": 1}), toy, runs=tmp_path / "plain", machine=CPU)
+    with pytest.raises(RunError, match="has no head for votes"):
+        plain.classifier("votes")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -172,11 +250,15 @@ def test_a_run_cut_off_in_its_second_phase_resumes_to_the_same_weights(
         {"data": {"side": 48, "fraction": 0.5, "sampling": "balanced"}},
         {"accumulate": 2, "best_by": "macro_f1"},
         {"precision": "bf16", "best_by": "loss"},
+        {"average": {"name": "swa", "start": 0.5, "every_steps": 1}, "batch_size": "auto"},
+        {"votes": {"target": "probability"}, "nonfaces": 0.2, "mix": {"mixup": 0.2}},
+        {"votes": {"target": "multi-target", "labels_weight": 0}, "best_by": "votes_accuracy"},
     ],
     ids=lambda change: "+".join(change),
 )
 def test_every_option_trains_and_is_repeatable(toy: FaceSet, tiny: Recipe, tmp_path: Path, change: dict) -> None:
     recipe = Recipe.model_validate(tiny.model_dump() | {"epochs": 2} | change)
+    toy = replace(toy, votes_NC=votes_for(toy))
     one, other = (history(fit(recipe, toy, runs=tmp_path / str(n), machine=CPU)) for n in range(2))
     assert one == other
     assert all(0 < float(row["train_loss"]) < 10 for row in one)

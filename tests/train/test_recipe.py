@@ -37,7 +37,7 @@ def test_extends_changes_only_what_it_says(tmp_path: Path) -> None:
     [
         ("epoch=3", "epoch: no such key; there are: name, description, network"),
         ("optimizer.lrr=3", "optimizer.lrr: no such key; there are: name, lr"),
-        ("average.dekay=0.9", "average.dekay: no such key; there are: decay"),
+        ("average.dekay=0.9", "average.dekay: no such key; there are: name, decay"),
         ("optimizer.lr=-1", "optimizer.lr: Input should be greater than 0 (got -1)"),
         ("epochs=0", "epochs: Input should be greater than or equal to 1 (got 0)"),
         ("epochs", "--set epochs: expected key=value"),

@@ -25,6 +25,7 @@ def train(
     devices: Annotated[int, typer.Option(help="Processes on each node, one a device.", min=1)] = 1,
     nodes: Annotated[int, typer.Option(help="Machines; start the same command on each.", min=1)] = 1,
     name: Annotated[str | None, typer.Option(help="Of the run folder; the time if left out.")] = None,
+    votes: Annotated[Path | None, typer.Option(help="FER+ votes; those beside the data are found.")] = None,
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable file or row.")] = False,
 ) -> None:
     """Train a recipe."""
@@ -37,7 +38,7 @@ def train(
     from mien.train.recipe import load_recipe
 
     resolved = Run.read(resume).recipe if resume is not None else load_recipe(recipe, set or ())
-    faces = load_faces(data, side=resolved.data.side, strict=strict, on_problem=problem)
+    faces = load_faces(data, side=resolved.data.side, votes=votes or "auto", strict=strict, on_problem=problem)
     say(f"{data}: " + ", ".join(f"{sum(counts.values()):,} {split}" for split, counts in faces.counts().items()))
     machine = training.Machine(accelerator, devices, nodes, progress=sys.stderr.isatty() and sys.stdout.isatty())
     if resume is not None:

@@ -2,7 +2,7 @@
 
 Batch order depends on the seed and the epoch alone, so a resumed run sees the batches that an unbroken one would.
 
-Shape legend: B faces of a batch, N of a set, H = W side in pixels.
+Shape legend: B faces of a batch, N of a set, H = W side in pixels, V = 10 columns of votes.
 """
 
 from __future__ import annotations
@@ -10,17 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import lightning as L
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from mien.contract.errors import RunError
+from mien.contract.errors import DataError, RunError
 from mien.data.faceset import FaceSet
+from mien.data.votes import majority, multi_target, probability, without_outliers
+from mien.train.config import Recipe
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, ...]
+"""faces_BHW uint8, labels_B int64, and, where the recipe uses votes, their targets_BV float32."""
 
 
 class FaceBatches:
-    """Iterable of (faces_BHW uint8, labels_B int64), in order or shuffled by ``seed``.
+    """Iterable of (faces_BHW, labels_B) or (faces_BHW, labels_B, votes_BV), in order or shuffled by ``seed``.
 
     When shuffled, the last incomplete batch is dropped: BatchNorm and the schedule want equal batches. When
     ``balanced`` too, faces are drawn with replacement so that every class comes equally often. Of several processes
@@ -37,9 +42,10 @@ class FaceBatches:
         balanced: bool = False,
         rank: int = 0,
         world: int = 1,
+        votes_NV: Tensor | None = None,
     ) -> None:
         self.faces_NHW, self.labels_N, self.seed, self.balanced = faces_NHW, labels_N, seed, balanced
-        self.rank, self.world = rank, world
+        self.rank, self.world, self.votes_NV = rank, world, votes_NV
         self.batch_size = min(batch_size, len(labels_N)) // world * world
         if self.batch_size == 0:
             raise RunError(f"a batch of {min(batch_size, len(labels_N))} faces cannot be shared by {world} processes")
@@ -52,7 +58,8 @@ class FaceBatches:
         order_N = self._order().to(self.faces_NHW.device)
         for batch in order_N.split(self.batch_size)[: len(self)]:
             index_B = batch[self.rank :: self.world]
-            yield self.faces_NHW[index_B], self.labels_N[index_B]
+            rest = () if self.votes_NV is None else (self.votes_NV[index_B],)
+            yield self.faces_NHW[index_B], self.labels_N[index_B], *rest
 
     def _order(self) -> Tensor:
         count = len(self.labels_N)
@@ -69,26 +76,52 @@ class FaceBatches:
 class FaceData(L.LightningDataModule):
     """A train and a validation FaceSet on the Trainer's device; training batches reshuffle every epoch."""
 
-    def __init__(self, train: FaceSet, validation: FaceSet, batch_size: int, seed: int, balanced: bool) -> None:
+    def __init__(self, train: FaceSet, validation: FaceSet, batch_size: int, recipe: Recipe) -> None:
         super().__init__()
-        self.train, self.validation, self.batch_size, self.seed = train, validation, batch_size, seed
-        self.balanced = balanced
-        self._on_device: dict[str, tuple[Tensor, Tensor]] = {}
+        self.train, self.validation, self.batch_size, self.seed = train, validation, batch_size, recipe.seed
+        self.balanced = recipe.data.sampling == "balanced"
+        self.votes = recipe.votes.target if recipe.votes is not None else None
+        self._on_device: dict[str, dict[str, Tensor]] = {}
 
-    def _tensors(self, name: str, faces: FaceSet) -> tuple[Tensor, Tensor]:
+    def _tensors(self, name: str, faces: FaceSet, votes: str | None) -> dict[str, Tensor]:
         if name not in self._on_device:
+            arrays = {"faces_NHW": torch.from_numpy(faces.faces_NHW), "labels_N": torch.from_numpy(faces.labels_N)}
+            if votes is not None:
+                arrays["votes_NV"] = torch.from_numpy(vote_targets(faces, votes))
             device = self.trainer.strategy.root_device
-            arrays = torch.from_numpy(faces.faces_NHW), torch.from_numpy(faces.labels_N)
-            self._on_device[name] = arrays[0].to(device), arrays[1].to(device)
+            self._on_device[name] = {key: array.to(device) for key, array in arrays.items()}
         return self._on_device[name]
 
     def train_dataloader(self) -> FaceBatches:
         """Called by the Trainer at the start of every epoch (``reload_dataloaders_every_n_epochs=1``)."""
         seed = self.seed * 1_000_003 + self.trainer.current_epoch
-        tensors = self._tensors("train", self.train)
-        rank, world = self.trainer.global_rank, self.trainer.world_size
-        return FaceBatches(*tensors, self.batch_size, seed, self.balanced, rank, world)
+        return FaceBatches(
+            **self._tensors("train", self.train, self.votes),
+            batch_size=self.batch_size,
+            seed=seed,
+            balanced=self.balanced,
+            rank=self.trainer.global_rank,
+            world=self.trainer.world_size,
+        )
 
     def val_dataloader(self) -> FaceBatches:
-        """The validation set in order, in batches of 256; every process validates all of it."""
-        return FaceBatches(*self._tensors("validation", self.validation), 256)
+        """The validation set in order, in batches of 256; every process validates all of it. Votes as the majority."""
+        votes = None if self.votes is None else "majority"
+        return FaceBatches(**self._tensors("validation", self.validation, votes), batch_size=256)
+
+
+def vote_targets(faces: FaceSet, target: str) -> NDArray[np.float32]:
+    """Targets float32 (N, 10) of FER+'s votes, single votes taken out as the paper does; zeros for a face without.
+
+    Raises:
+        DataError: the set has no votes.
+    """
+    if faces.votes_NC is None:
+        raise DataError("the recipe asks for FER+ votes and the data set has none; give their file with --votes")
+    votes_NV = without_outliers(faces.votes_NC)
+    if target == "probability":
+        return probability(votes_NV).astype(np.float32)
+    if target == "multi-target":
+        return multi_target(votes_NV).astype(np.float32)
+    column_N = majority(votes_NV)
+    return (column_N[:, None] == np.arange(votes_NV.shape[1])).astype(np.float32)

@@ -23,6 +23,7 @@ HISTORY_COLUMNS = {
     "validation_loss": "validation/loss",
     "validation_accuracy": "validation/accuracy",
     "validation_macro_f1": "validation/macro_f1",
+    "validation_votes_accuracy": "validation/votes_accuracy",
 }
 
 
@@ -45,7 +46,7 @@ class History(Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         metrics = trainer.callback_metrics
         row = {"epoch": float(trainer.current_epoch + 1), "lr": trainer.optimizers[0].param_groups[0]["lr"]}
-        row |= {name: float(metrics[key]) for name, key in HISTORY_COLUMNS.items()}
+        row |= {name: float(metrics[key]) for name, key in HISTORY_COLUMNS.items() if key in metrics}
         row["seconds"] = time.monotonic() - self.started_s
         self.rows.append(row)
         if not trainer.is_global_zero:
@@ -58,7 +59,8 @@ class History(Callback):
                 f"{self.phase}epoch {row['epoch']:.0f}/{trainer.max_epochs}"
                 f"  train loss {row['train_loss']:.4f} accuracy {row['train_accuracy']:.4f}"
                 f"  validation loss {row['validation_loss']:.4f} accuracy {row['validation_accuracy']:.4f}"
-                f"  {row['seconds']:.0f} s, {left_s / 60:.0f} min left",
+                + (f" votes {row['validation_votes_accuracy']:.4f}" if "validation_votes_accuracy" in row else "")
+                + f"  {row['seconds']:.0f} s, {left_s / 60:.0f} min left",
                 flush=True,
             )
 
@@ -102,21 +104,32 @@ def _peak_memory_mb(device: torch.device) -> float:
 
 
 class MovingAverage(WeightAveraging):
-    """Exponential moving average of weights and BatchNorm statistics, validated and kept instead of the last weights.
+    """Average of weights and BatchNorm statistics, validated and kept instead of the last weights.
 
-    The first updates weigh more, decay (1 + n) / (10 + n) after n of them, so that short runs are not held back by
-    the random start (as TensorFlow's ExponentialMovingAverage does with num_updates).
+    Exponential: the first updates weigh more, decay (1 + n) / (10 + n) after n of them, so that short runs are not
+    held back by the random start (as TensorFlow's ExponentialMovingAverage does with num_updates). Stochastic weight
+    averaging: the last weights until it begins, then the mean of all since.
     """
 
     def __init__(self, config: AverageConfig) -> None:
+        self.config, self.since_start = config, 0
+
         def average(old: Tensor, new: Tensor, updates: Tensor | int) -> Tensor:
             if not old.is_floating_point():  # BatchNorm counts its batches
                 return new
+            if config.name == "swa":
+                return torch.lerp(old, new, 1 / (1 + self.since_start))
             count = int(updates)
             return torch.lerp(old, new, 1 - min(config.decay, (1 + count) / (10 + count)))
 
         super().__init__(avg_fn=average)
-        self.every_steps = config.every_steps
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.first_step = int(trainer.estimated_stepping_batches * self.config.start)
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
-        return step_idx is not None and step_idx % self.every_steps == 0
+        if step_idx is None or step_idx % self.config.every_steps:
+            return False
+        if self.config.name == "swa":  # from the step alone, so that a resumed run averages as an unbroken one
+            self.since_start = max(0, (step_idx - self.first_step) // self.config.every_steps)
+        return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -48,7 +48,10 @@ class NetworkConfig(_Config):
     drop: float = Field(0.3, ge=0, lt=1, description="dropout before the head")
     head: HeadConfig | None = Field(None, description="replaces the network's own classifier")
     pretrained: bool = Field(False, description="ImageNet weights, which timm downloads")
-    weights: str | None = Field(None, description="a local state_dict instead; a head of another size starts afresh")
+    weights: str | None = Field(
+        None, description="a state_dict or model file, or a shipped model's name; a head of another size starts afresh"
+    )
+    mirror: bool = Field(True, description="the answer is the average over both mirror images, which costs twice")
     channels_last: bool = True
 
     @model_validator(mode="after")
@@ -101,6 +104,26 @@ class LossConfig(_Config):
     )
 
 
+class VotesConfig(_Config):
+    """FER+'s ten votes a face as the target of a second head on the same features (Barsoum et al. 2016,
+    arXiv:1608.01041). Faces without votes teach the head of the labels alone."""
+
+    target: Literal["majority", "probability", "multi-target"] = Field(
+        "probability", description="the column with more than half; the shares; any column with 30 % or more is right"
+    )
+    weight: float = Field(1.0, gt=0, description="of the votes' loss")
+    labels_weight: float = Field(1.0, ge=0, description="of the labels' own loss; 0 trains on votes alone")
+
+
+class TeacherConfig(_Config):
+    """Distillation (Hinton et al. 2015, arXiv:1503.02531): the network also learns the probabilities that a larger
+    model, or the mean of several, gives to the same augmented faces."""
+
+    models: tuple[str, ...] = Field(min_length=1, description="run folders, model files of ours, or shipped names")
+    weight: float = Field(0.7, gt=0, le=1, description="of the teacher; the labels get the rest")
+    temperature: float = Field(2.0, gt=0, description="both sides' logits are divided by this")
+
+
 class OptimizerConfig(_Config):
     """Any optimiser of timm's factory; sgd has Nesterov momentum."""
 
@@ -122,10 +145,14 @@ class ScheduleConfig(_Config):
 
 
 class AverageConfig(_Config):
-    """Exponential moving average of the weights, which is what gets validated and kept."""
+    """Average of the weights along the way, which is what gets validated and kept."""
 
-    decay: float = Field(0.995, gt=0, lt=1)
+    name: Literal["ema", "swa"] = Field(
+        "ema", description="exponential, or stochastic weight averaging: equal weights (arXiv:1803.05407)"
+    )
+    decay: float = Field(0.995, gt=0, lt=1, description="of ema")
     every_steps: int = Field(4, ge=1)
+    start: float = Field(0.75, ge=0, lt=1, description="of swa: share of the phase after which the average begins")
 
 
 class PhaseConfig(_Config):
@@ -151,12 +178,19 @@ class Recipe(_Config):
     schedule: ScheduleConfig = ScheduleConfig()
     mix: MixConfig = MixConfig()
     loss: LossConfig = LossConfig()
+    votes: VotesConfig | None = Field(None, description="FER+ votes as a target too")
+    teacher: TeacherConfig | None = Field(None, description="a model to learn from beside the labels")
+    nonfaces: float = Field(
+        0, ge=0, lt=1, description="share of each batch replaced by pictures of no face, whose target is to be unsure"
+    )
     average: AverageConfig | None = AverageConfig()
     epochs: int = Field(30, ge=1, description="of the one phase where no phases are named")
     phases: tuple[PhaseConfig, ...] = Field((), description="several stretches of training, one after the other")
     early_stopping_epochs: int | None = Field(None, ge=1, description="end a phase after so many without improvement")
-    best_by: Literal["accuracy", "loss", "macro_f1"] = Field("accuracy", description="on validation")
-    batch_size: int = Field(128, ge=1)
+    best_by: Literal["accuracy", "loss", "macro_f1", "votes_accuracy"] = Field("accuracy", description="on validation")
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        128, description="auto: the largest power of two that the device's memory holds, at most 512"
+    )
     accumulate: int = Field(1, ge=1, description="batches whose gradients are added up before a step")
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     precision: Literal["32", "bf16", "fp16"] = Field("bf16", description="of the arithmetic; weights stay float32")
@@ -164,6 +198,12 @@ class Recipe(_Config):
     artefacts: dict[str, Literal["best", "phase-1", "phase-2", "final", "torchscript", "onnx", "metadata"]] = Field(
         default_factory=dict, description="files to leave in the run folder too, by the names others know them by"
     )
+
+    @model_validator(mode="after")
+    def _votes_are_there_to_choose_by(self) -> Recipe:
+        if self.best_by == "votes_accuracy" and self.votes is None:
+            raise ValueError("best_by: votes_accuracy needs a section votes")
+        return self
 
     def resolved_phases(self) -> tuple[PhaseConfig, ...]:
         """The phases with everything filled in; one of all weights where the recipe names none."""

@@ -14,7 +14,6 @@ import logging
 import os
 import platform
 import warnings
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -25,15 +24,20 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
+import mien
 from mien.contract.errors import RunError
 from mien.data.faceset import FaceSet
 from mien.data.splits import subset
+from mien.train.batch_size import batch_size
 from mien.train.batches import FaceData
 from mien.train.callbacks import Dashboard, History, MovingAverage
 from mien.train.config import PhaseConfig, Recipe
+from mien.train.machine import Machine
+from mien.train.model_file import SETTLING_FACES, model_path, settle_norms
 from mien.train.module import FaceTraining
-from mien.train.network import FaceClassifier
+from mien.train.network import FaceClassifier, outputs
 from mien.train.run import Run, torch_bytes, write_whole
+from mien.train.teacher import Teacher, load_teacher
 
 EXPECTED_WARNINGS = (
     ".*Checkpoint directory.*exists and is not empty",  # resuming writes where the run began
@@ -49,24 +53,8 @@ BEST_BY = {  # what a recipe calls it: what is logged, and which way is better
     "accuracy": ("validation/accuracy", "max"),
     "loss": ("validation/loss", "min"),
     "macro_f1": ("validation/macro_f1", "max"),
+    "votes_accuracy": ("validation/votes_accuracy", "max"),
 }
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What to train on; Lightning's own words.
-
-    Attributes:
-        accelerator: auto, cpu, gpu or mps.
-        devices: processes on each node, one a device.
-        nodes: machines; each starts the same command (torchrun, SLURM), which tells the processes their places.
-        progress: a live progress bar (for terminals) instead of one line an epoch.
-    """
-
-    accelerator: str = "auto"
-    devices: int = 1
-    nodes: int = 1
-    progress: bool = False
 
 
 def fit(recipe: Recipe, faces: FaceSet, *, runs: Path, machine: Machine | None = None, name: str | None = None) -> Run:
@@ -93,7 +81,12 @@ def fit(recipe: Recipe, faces: FaceSet, *, runs: Path, machine: Machine | None =
         "labels": list(faces.labels),
         "data": {"fingerprint": faces.fingerprint, "counts": faces.counts()},
         "recipe_sha256": recipe.sha256,
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "lightning": L.__version__},
+        "versions": {
+            "mien": mien.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "lightning": L.__version__,
+        },
         "machine": {"processor": _processor(), "threads": torch.get_num_threads()},
     }
     try:
@@ -101,9 +94,10 @@ def fit(recipe: Recipe, faces: FaceSet, *, runs: Path, machine: Machine | None =
             folder.mkdir(parents=True)
             write_whole(folder / "recipe.yaml", recipe.to_yaml().encode())
             write_whole(folder / "run.json", json.dumps(facts, indent=2).encode())
-        return _train(Run(folder, recipe, facts), faces, machine or Machine())
     except OSError as error:
         raise RunError(f"{folder}: cannot write the run folder ({error.strerror})") from None
+    try:
+        return _train(Run(folder, recipe, facts), faces, machine or Machine())
     finally:
         os.environ.pop(RUN_NAME, None)
 
@@ -112,9 +106,16 @@ def resume(folder: Path, faces: FaceSet, *, machine: Machine | None = None) -> R
     """Go on with an interrupted run from its last finished epoch.
 
     Raises:
-        RunError: not a run folder, nothing to resume from, or the data set is not the one it began with.
+        RunError: not a run folder, nothing to resume from, or the data set, the recipe or the checkpoint is not the
+            one it began with.
     """
     run = Run.read(folder)
+    if run.facts["recipe_sha256"] != run.recipe.sha256:
+        version = run.facts["versions"].get("mien", "an older version")
+        raise RunError(
+            f"{folder}: recipe.yaml is not the one this run began with: it was edited, or means something else to "
+            f"mien {mien.__version__} than to the {version} that wrote it; start a new run with it"
+        )
     if not any(folder.rglob("last.ckpt")):
         raise RunError(f"{folder}: no last.ckpt, the run stopped before its first epoch ended; start it again")
     if run.facts["data"]["fingerprint"] != faces.fingerprint:
@@ -123,20 +124,34 @@ def resume(folder: Path, faces: FaceSet, *, machine: Machine | None = None) -> R
 
 
 def _train(run: Run, faces: FaceSet, machine: Machine) -> Run:
+    """All phases; a disk that is full or a folder that is gone costs one line, and what was written stays."""
+    try:
+        return _train_phases(run, faces, machine)
+    except OSError as error:
+        raise RunError(
+            f"{run.folder}: cannot be written ({error.strerror or error}); "
+            "what is there stays, go on with mien train --resume once it can"
+        ) from None
+
+
+def _train_phases(run: Run, faces: FaceSet, machine: Machine) -> Run:
     """Go through the phases that are not finished yet, each from the best weights of the one before."""
     recipe = run.recipe
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it greets with devices and advertisements
     L.seed_everything(recipe.seed, verbose=False)
     finished = list(run.facts.get("phases", []))
-    classifier = FaceClassifier.build(recipe, len(faces.labels), initial_weights=not finished)
+    classifier = FaceClassifier.build(recipe, outputs(recipe, len(faces.labels)), initial_weights=not finished)
     train = subset(faces.split("train"), recipe.data.fraction, recipe.seed)
-    balanced = recipe.data.sampling == "balanced"
+    if recipe.network.weights is not None and not finished and model_path(recipe.network.weights).suffix == ".onnx":
+        first_NHW = torch.from_numpy(train.faces_NHW[:: max(1, len(train) // SETTLING_FACES)])
+        settle_norms(classifier.network, classifier.prepare(first_NHW))
+    teacher = load_teacher(recipe.teacher, faces.labels, faces.side) if recipe.teacher is not None else None
     phases = recipe.resolved_phases()
     folders = [run.folder / f"phase-{number}" if len(phases) > 1 else run.folder for number, _ in enumerate(phases, 1)]
     for number, (phase, folder) in enumerate(zip(phases, folders, strict=True)):
         if number >= len(finished):
-            data = FaceData(train, faces.split("validation"), recipe.batch_size, recipe.seed, balanced)
-            finished.append(_train_phase(recipe, phase, classifier, data, folder, machine))
+            data = FaceData(train, faces.split("validation"), batch_size(recipe, classifier, machine), recipe)
+            finished.append(_train_phase(recipe, phase, classifier, data, folder, machine, teacher))
             run = Run(run.folder, recipe, run.facts | {"phases": finished})
             _write_facts(run)
         weights = torch.load(folder / "best.pth", map_location="cpu", weights_only=True)
@@ -164,11 +179,12 @@ def _train_phase(
     data: FaceData,
     folder: Path,
     machine: Machine,
+    teacher: Teacher | None,
 ) -> dict[str, float]:
     """One Lightning fit, from ``folder/last.ckpt`` if that is there; leaves ``best.pth`` and returns its facts."""
     assert phase.optimizer is not None
     counts_C = torch.from_numpy(np.bincount(data.train.labels_N, minlength=len(data.train.labels)))
-    module = FaceTraining(recipe, phase, classifier, counts_C)
+    module = FaceTraining(recipe, phase, classifier, counts_C, teacher)
     monitor, mode = BEST_BY[recipe.best_by]
     history = History(folder, lines=not machine.progress, phase=f"{folder.name} " if recipe.phases else "")
     best = ModelCheckpoint(
@@ -189,14 +205,13 @@ def _train_phase(
         callbacks.append(EarlyStopping(monitor, mode=mode, patience=recipe.early_stopping_epochs))
     logger = TensorBoardLogger(folder, name="", version="")
     logger.log_hyperparams(recipe.model_dump(mode="json"))
-    on_gpu = machine.accelerator in ("gpu", "cuda") or (machine.accelerator == "auto" and torch.cuda.is_available())
     trainer = L.Trainer(
         accelerator=machine.accelerator,
         devices=machine.devices,
         num_nodes=machine.nodes,
         strategy="ddp" if machine.devices * machine.nodes > 1 else "auto",
-        sync_batchnorm=on_gpu,  # which PyTorch has for GPUs alone
-        precision=_lightning_precision(recipe, on_gpu),
+        sync_batchnorm=machine.on_gpu,  # which PyTorch has for GPUs alone
+        precision=_lightning_precision(recipe, machine.on_gpu),
         max_epochs=phase.epochs,
         callbacks=callbacks,
         logger=logger,
@@ -209,6 +224,8 @@ def _train_phase(
         enable_model_summary=False,
     )
     checkpoint = folder / "last.ckpt" if (folder / "last.ckpt").is_file() else None
+    if checkpoint is not None:
+        _check_checkpoint(checkpoint, module)
     with warnings.catch_warnings():
         for known in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=known)
@@ -230,6 +247,23 @@ def _train_phase(
         "validation_accuracy": history.rows[epoch - 1]["validation_accuracy"],
         "seconds": round(sum(row["seconds"] for row in history.rows), 1),
     }
+
+
+def _check_checkpoint(path: Path, module: FaceTraining) -> None:
+    """RunError unless the checkpoint is whole and holds the weights of this recipe's network."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=False)["state_dict"]
+    except Exception as error:  # zip, pickle and torch errors of any kind
+        raise RunError(f"{path}: not a readable checkpoint ({type(error).__name__}); start the run again") from None
+    own = module.state_dict()
+    different = [
+        n for n in own.keys() | state.keys() if n not in own or n not in state or own[n].shape != state[n].shape
+    ]
+    if different:
+        raise RunError(
+            f"{path}: of another recipe or version: {len(different)} of {len(own)} weights do not fit, "
+            f"such as {min(different)}; start a new run"
+        )
 
 
 def _lightning_precision(recipe: Recipe, on_gpu: bool) -> str:

@@ -14,6 +14,20 @@ from torch import Tensor, nn
 from mien.train.config import LossConfig
 
 
+def votes_loss(logits_NV: Tensor, targets_NV: Tensor, multi_target: bool) -> Tensor:
+    """Mean loss over all N faces of what FER+'s votes say; a row of zeros, a face without votes, adds nothing.
+
+    Cross-entropy with the targets; for ``multi_target`` minus the log of the likeliest accepted class, so that any
+    of them will do (Barsoum et al. 2016, section 3.2).
+    """
+    log_probs_NV = torch.log_softmax(logits_NV, dim=1)
+    if not multi_target:
+        return -(targets_NV * log_probs_NV).sum(dim=1).mean()
+    accepted_NV = log_probs_NV + torch.where(targets_NV > 0, targets_NV.clamp(min=1e-12).log(), -torch.inf)
+    has_votes_N = (targets_NV > 0).any(dim=1)
+    return -torch.where(has_votes_N, accepted_NV.max(dim=1).values, 0.0).mean()
+
+
 class FaceLoss(nn.Module):
     """Mean loss of a batch, as ``torch.nn.CrossEntropyLoss`` where focal loss is off.
 

@@ -2,7 +2,7 @@
 
 The loop itself, devices, precision, checkpoints and resume are Lightning's.
 
-Shape legend: B faces of a batch, C classes, H = W side in pixels.
+Shape legend: B faces of a batch, C classes, V = 10 columns of votes, O = C or C + V outputs, H = W side in pixels.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from timm.data.mixup import Mixup
 from timm.optim import create_optimizer_v2
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix, MulticlassF1Score
 
+from mien.contract.emotions import FERPLUS_EMOTIONS
 from mien.contract.errors import RecipeError, RunError
+from mien.data.faceset import VOTE_COLUMNS
 from mien.train.augment import augment
 from mien.train.batches import Batch
 from mien.train.config import PhaseConfig, Recipe, ScheduleConfig
 from mien.train.freeze import set_trainable
-from mien.train.losses import FaceLoss
+from mien.train.losses import FaceLoss, votes_loss
+from mien.train.mix import mix_faces
 from mien.train.network import FaceClassifier, head_of
+from mien.train.nonfaces import replace_some
+from mien.train.teacher import Teacher
 
 
 class FaceTraining(L.LightningModule):
@@ -36,9 +40,17 @@ class FaceTraining(L.LightningModule):
         phase: which weights train, by which optimiser and schedule.
         classifier: changed in place.
         counts_C: training faces of each class.
+        teacher: learnt from beside the labels; no part of the checkpoints.
     """
 
-    def __init__(self, recipe: Recipe, phase: PhaseConfig, classifier: FaceClassifier, counts_C: Tensor) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        phase: PhaseConfig,
+        classifier: FaceClassifier,
+        counts_C: Tensor,
+        teacher: Teacher | None = None,
+    ) -> None:
         super().__init__()
         assert phase.optimizer is not None and phase.schedule is not None
         self.recipe, self.optimizer_config, self.schedule = recipe, phase.optimizer, phase.schedule
@@ -46,11 +58,10 @@ class FaceTraining(L.LightningModule):
         network = classifier.network
         self.frozen_norms = set_trainable(network, phase.train, head_of(network))
         self.loss = FaceLoss(recipe.loss, recipe.label_smoothing, counts_C)
-        classes = len(counts_C)
-        mix = recipe.mix
-        self.mix = None
-        if mix.mixup or mix.cutmix:
-            self.mix = Mixup(mix.mixup, mix.cutmix, prob=mix.probability, label_smoothing=0, num_classes=classes)
+        self.classes = classes = len(counts_C)
+        self.votes = recipe.votes
+        self.teacher = (teacher,)  # in a tuple, so that its weights are not taken for the module's own
+        self.votes_accuracy = MulticlassAccuracy(VOTE_COLUMNS, average="micro")
         self.train_accuracy = MulticlassAccuracy(classes, average="micro")
         self.validation_accuracy = MulticlassAccuracy(classes, average="micro")
         self.validation_f1 = MulticlassF1Score(classes, average="macro")
@@ -61,20 +72,25 @@ class FaceTraining(L.LightningModule):
         seed = self.recipe.seed * 1_000_003 + self.current_epoch + 1 + 7919 * self.global_rank
         torch.manual_seed(seed)
         np.random.seed(seed % 2**32)  # timm mixes by it
+        if self.teacher[0] is not None:
+            self.teacher[0].to(self.device)
         self.classifier.train()  # Lightning keeps the modes it finds, those of an earlier phase too
         for norm in self.frozen_norms:
             norm.eval()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        faces_BHW, labels_B = batch
-        targets: Tensor = labels_B
+        faces_BHW, labels_B, *votes = batch
         with torch.autocast(self.device.type, enabled=False):  # grid coordinates in bf16 are off by a fifth of a pixel
-            augmented_BHW = augment(faces_BHW, self.recipe.augment)
-            if self.mix is not None and len(labels_B) % 2 == 0:
-                mixed_B1HW, targets = self.mix(augmented_BHW.unsqueeze(1), labels_B)
-                augmented_BHW = mixed_B1HW[:, 0]
-        logits_BC = self.classifier(augmented_BHW).float()
+            augmented_BHW, targets, votes_BV = self._inputs(faces_BHW, labels_B, votes[0] if votes else None)
+        outputs_BO = self.classifier(augmented_BHW).float()
+        logits_BC = outputs_BO[:, : self.classes]
         loss: Tensor = self.loss(logits_BC, targets)
+        if self.recipe.teacher is not None and self.teacher[0] is not None:
+            weight = self.recipe.teacher.weight
+            loss = (1 - weight) * loss + weight * self.teacher[0].loss(logits_BC, augmented_BHW)
+        if self.votes is not None and votes_BV is not None:
+            of_votes = votes_loss(outputs_BO[:, self.classes :], votes_BV, self.votes.target == "multi-target")
+            loss = self.votes.labels_weight * loss + self.votes.weight * of_votes
         if not torch.isfinite(loss):
             raise RunError(
                 f"the loss became {loss.item()} in epoch {self.current_epoch + 1}, step {self.global_step}; "
@@ -87,9 +103,37 @@ class FaceTraining(L.LightningModule):
         self.log("train/accuracy", self.train_accuracy, on_step=True, on_epoch=True, prog_bar=True)
         return loss
 
+    def _inputs(
+        self, faces_BHW: Tensor, labels_B: Tensor, votes_BV: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Augmented, partly replaced, mixed faces; their targets, as indices unless something made them shares."""
+        recipe = self.recipe
+        x_BHW, targets = augment(faces_BHW, recipe.augment), labels_B
+        if recipe.nonfaces or recipe.mix.mixup or recipe.mix.cutmix:
+            targets = nn.functional.one_hot(labels_B, self.classes).float()
+        if recipe.nonfaces:
+            x_BHW, none_B = replace_some(x_BHW, recipe.nonfaces)
+            targets = torch.where(none_B[:, None], 1 / self.classes, targets)
+            if votes_BV is not None:
+                not_a_face_V = nn.functional.one_hot(none_B.new_tensor(VOTE_COLUMNS - 1, dtype=torch.long)).float()
+                votes_BV = torch.where(none_B[:, None], not_a_face_V, votes_BV)
+        if (recipe.mix.mixup or recipe.mix.cutmix) and len(x_BHW) % 2 == 0:
+            x_BHW, shares_BB = mix_faces(x_BHW, recipe.mix)
+            targets = shares_BB @ targets
+            votes_BV = None if votes_BV is None else shares_BB @ votes_BV
+        return x_BHW, targets, votes_BV
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        faces_BHW, labels_B = batch
-        logits_BC = (self.classifier(faces_BHW) + self.classifier(faces_BHW.flip(-1))).float() / 2
+        faces_BHW, labels_B, *votes = batch
+        outputs_BO = self.classifier(faces_BHW).float()
+        if self.recipe.network.mirror:
+            outputs_BO = (outputs_BO + self.classifier(faces_BHW.flip(-1)).float()) / 2
+        logits_BC = outputs_BO[:, : self.classes]
+        if votes:
+            emotion_B = votes[0][:, : len(FERPLUS_EMOTIONS)].any(dim=1)  # kept: an emotion has the majority
+            if emotion_B.any():
+                self.votes_accuracy(outputs_BO[emotion_B, self.classes :], votes[0][emotion_B].argmax(dim=1))
+            self.log("validation/votes_accuracy", self.votes_accuracy, prog_bar=True, batch_size=len(labels_B))
         self.validation_accuracy(logits_BC, labels_B)
         self.validation_f1(logits_BC, labels_B)
         self.confusion.update(logits_BC, labels_B)

@@ -20,11 +20,14 @@ from typing import Any
 
 import timm
 import torch
+from timm.layers import DropPath
 from torch import Tensor, nn
 
 from mien.contract.errors import RecipeError
+from mien.data.faceset import VOTE_COLUMNS
 from mien.train.config import HeadConfig, NetworkConfig, Recipe
 from mien.train.freeze import set_trainable
+from mien.train.model_file import model_path, state_of_model
 
 STD_FLOOR = 0.03
 """Added to a face's standard deviation (pixels in 0..1), so that a blank crop is not blown up into noise."""
@@ -43,8 +46,9 @@ class ResidualBlock(nn.Module):
     Where the resolution drops, the shortcut averages before its 1x1 convolution (ResNet-D, arXiv:1812.01187).
     """
 
-    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, stride: int, drop_path: float = 0.0) -> None:
         super().__init__()
+        self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
         self.body = nn.Sequential(
             _conv_bn(channels_in, channels_out, 3, stride),
             nn.ReLU(inplace=True),
@@ -57,7 +61,7 @@ class ResidualBlock(nn.Module):
         self.act = nn.ReLU(inplace=True)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        return self.act(self.body(x_NCHW) + self.shortcut(x_NCHW))
+        return self.act(self.drop_path(self.body(x_NCHW)) + self.shortcut(x_NCHW))
 
 
 class FaceResNet(nn.Module):
@@ -70,6 +74,7 @@ class FaceResNet(nn.Module):
         blocks: residual blocks per stage.
         strides: stride of the first block of each stage.
         drop: dropout before the linear head.
+        drop_path: stochastic depth (arXiv:1603.09382), rising from nothing at the first block to this at the last.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class FaceResNet(nn.Module):
         blocks: Sequence[int] = (2, 2, 2, 2),
         strides: Sequence[int] = (2, 2, 2, 2),
         drop: float = 0.3,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(_conv_bn(channels, widths[0], 3), nn.ReLU(inplace=True))
@@ -87,15 +93,22 @@ class FaceResNet(nn.Module):
         width_in = widths[0]
         for width, depth, stride in zip(widths, blocks, strides, strict=True):
             for index in range(depth):
-                stages.append(ResidualBlock(width_in, width, stride if index == 0 else 1))
+                rate = drop_path * len(stages) / max(1, sum(blocks) - 1)
+                stages.append(ResidualBlock(width_in, width, stride if index == 0 else 1, rate))
                 width_in = width
         self.stages = nn.Sequential(*stages)
         self.drop = nn.Dropout(drop)
         self.head = nn.Linear(width_in, classes)
 
-    def forward(self, x_NCHW: Tensor) -> Tensor:
-        features_NCHW = self.stages(self.stem(x_NCHW))
+    def forward_features(self, x_NCHW: Tensor) -> Tensor:
+        """What the head pools, as timm's networks call it."""
+        return self.stages(self.stem(x_NCHW))
+
+    def forward_head(self, features_NCHW: Tensor) -> Tensor:
         return self.head(self.drop(features_NCHW.mean(dim=(2, 3))))
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        return self.forward_head(self.forward_features(x_NCHW))
 
 
 class HeadedNetwork(nn.Module):
@@ -126,7 +139,7 @@ def build_network(config: NetworkConfig, classes: int) -> nn.Module:
     except (TypeError, AssertionError) as error:
         raise RecipeError(f"network.args do not fit {config.name}: {error}") from error
     if config.weights is not None:
-        load_weights(network, Path(config.weights).expanduser())
+        load_weights(network, model_path(config.weights))
     return network
 
 
@@ -158,7 +171,7 @@ def _fresh_or_pretrained(config: NetworkConfig, classes: int) -> nn.Module:
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Load a local state_dict; layers of the classifier whose shape differs keep their fresh weights.
+    """Load a local state_dict or model file; layers of the classifier whose shape differs keep their fresh weights.
 
     A file may hold the state_dict itself or hold it under ``state_dict`` or ``model_state_dict``. A first convolution
     for three channels is summed for a grey network, as timm does.
@@ -166,12 +179,9 @@ def load_weights(network: nn.Module, path: Path) -> None:
     Raises:
         RecipeError: the file is not a state_dict, or is of another network.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise RecipeError(f"network.weights: {path}: no such file") from None
-    except Exception as error:  # zip, pickle and torch errors of any kind
-        raise RecipeError(f"network.weights: {path}: not a state_dict of PyTorch ({type(error).__name__})") from None
+    if not path.is_file():
+        raise RecipeError(f"network.weights: {path}: no such file")
+    content = state_of_model(path, network) if path.suffix == ".onnx" else _torch_file(path)
     state = next((content[key] for key in ("model_state_dict", "state_dict") if key in content), content)
     target = network.backbone if isinstance(network, HeadedNetwork) else network
     if isinstance(network, HeadedNetwork) and any(name.startswith("backbone.") for name in state):
@@ -195,6 +205,14 @@ def load_weights(network: nn.Module, path: Path) -> None:
     target.load_state_dict(kept, strict=False)
 
 
+def _torch_file(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # zip, pickle and torch errors of any kind
+        raise RecipeError(f"network.weights: {path}: not a state_dict of PyTorch ({type(error).__name__})") from None
+    return content
+
+
 def head_names(network: nn.Module) -> set[str]:
     """Names of the weights of a network's classifier."""
     head = head_of(network)
@@ -209,6 +227,20 @@ def head_of(network: nn.Module) -> nn.Module:
     classifier = network.get_classifier()  # type: ignore[operator]
     assert isinstance(classifier, nn.Module)
     return classifier
+
+
+def outputs(recipe: Recipe, classes: int) -> int:
+    """Outputs of a recipe's network: the classes, then FER+'s ten columns where it learns from votes too."""
+    return classes + (VOTE_COLUMNS if recipe.votes is not None else 0)
+
+
+def keep_outputs(network: nn.Module, columns: slice) -> None:
+    """Cut the last linear layer of a network's classifier down to some of its outputs, in place."""
+    last = [layer for layer in head_of(network).modules() if isinstance(layer, nn.Linear)][-1]
+    last.weight = nn.Parameter(last.weight.detach()[columns].clone())
+    if last.bias is not None:
+        last.bias = nn.Parameter(last.bias.detach()[columns].clone())
+    last.out_features = len(last.weight)
 
 
 class FaceClassifier(nn.Module):
@@ -257,7 +289,7 @@ class FaceClassifier(nn.Module):
 def count_parameters(recipe: Recipe, classes: int) -> dict[str, Any]:
     """``{"total", "trainable_by_phase"}`` of a recipe's network, counted without making its weights."""
     with torch.device("meta"):
-        network = FaceClassifier.build(recipe, classes).network
+        network = FaceClassifier.build(recipe, outputs(recipe, classes)).network
     counts = []
     for phase in recipe.resolved_phases():
         set_trainable(network, phase.train, head_of(network))

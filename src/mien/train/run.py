@@ -25,7 +25,7 @@ import torch
 
 from mien.contract.errors import RunError
 from mien.train.config import Recipe
-from mien.train.network import FaceClassifier
+from mien.train.network import FaceClassifier, keep_outputs, outputs
 from mien.train.recipe import load_recipe
 
 
@@ -51,13 +51,22 @@ class Run:
         """Class names in index order."""
         return tuple(self.facts["labels"])
 
-    def classifier(self) -> FaceClassifier:
-        """The classifier with the run's best weights, on the CPU, in eval mode."""
+    def classifier(self, head: str = "labels") -> FaceClassifier:
+        """The classifier with the run's best weights, on the CPU, in eval mode.
+
+        Args:
+            head: "labels", or "votes" for the one over FER+'s ten columns where the recipe has it.
+        """
         weights = self.folder / "best.pth"
         if not weights.is_file():
             raise RunError(f"{self.folder}: no best.pth; the run has not finished, go on with: mien train --resume")
-        classifier = FaceClassifier.build(self.recipe, classes=len(self.labels))  # fresh weights, replaced at once
+        if head == "votes" and self.recipe.votes is None:
+            raise RunError(f"{self.folder}: has no head for votes; its recipe {self.recipe.name} has no section votes")
+        classes = len(self.labels)
+        classifier = FaceClassifier.build(self.recipe, outputs(self.recipe, classes))  # fresh, replaced at once
         classifier.network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        if self.recipe.votes is not None:
+            keep_outputs(classifier.network, slice(classes, None) if head == "votes" else slice(classes))
         return classifier.eval()
 
 

@@ -1,0 +1,93 @@
+"""Fine-tuning from a model file: its weights back into a network that can be trained.
+
+    state = state_of_model(Path("base.onnx"), network)      # a state_dict, BatchNorms as identities
+    network.load_state_dict(state)
+    settle_norms(classifier, faces_NHW)                      # before the first step
+
+An exported file holds each BatchNorm folded into the convolution before it. Unfolded, the norm gets the bias alone:
+the same function, but not one to train, since in training a norm goes by its batch and would undo what was folded.
+``settle_norms`` therefore gives every norm the statistics of real faces and corrects its scale and shift for them,
+which leaves the function as it is, and training starts where the model left off.
+
+Only our own residual network: the files of other networks do not keep the names of their layers. Those runs have a
+``best.pth``, which ``network.weights`` takes as well.
+
+Shape legend: N faces, H = W side in pixels, C channels.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from mien.contract.errors import RecipeError
+from mien.train.freeze import BATCH_NORMS
+
+PREFIX, HALF = "classifier.network.", ".half"
+"""How the exporter names weights, and those it stores in half precision."""
+
+SETTLING_FACES = 512
+
+
+def model_path(weights: str) -> Path:
+    """Where ``network.weights`` points to: a shipped model by its name, or a file."""
+    shipped = Path(str(resources.files("mien") / "assets" / f"{weights}.onnx"))
+    return shipped if shipped.is_file() else Path(weights).expanduser()
+
+
+def state_of_model(path: Path, network: nn.Module) -> dict[str, Tensor]:
+    """Weights of an exported file by the names that ``network`` gives them.
+
+    Raises:
+        RecipeError: not a model file, or one of another network.
+    """
+    try:
+        graph = onnx.load(path).graph
+    except Exception as error:  # protobuf's and the system's
+        raise RecipeError(f"network.weights: {path}: not a readable model file ({type(error).__name__})") from None
+    state = {}
+    for weight in graph.initializer:
+        if weight.name.startswith(PREFIX):
+            name = weight.name.removeprefix(PREFIX).removesuffix(HALF)
+            state[name] = torch.from_numpy(numpy_helper.to_array(weight).copy()).float()
+    own = network.state_dict()
+    for name in [name for name in state if name.endswith(".0.bias") and name not in own]:
+        norm = name.removesuffix("0.bias") + "1"
+        bias_C = state.pop(name)
+        state |= {f"{norm}.weight": torch.ones_like(bias_C), f"{norm}.bias": bias_C}
+        state |= {f"{norm}.running_mean": torch.zeros_like(bias_C), f"{norm}.running_var": torch.ones_like(bias_C)}
+    if not state.keys() & own.keys():
+        raise RecipeError(
+            f"network.weights: {path}: fine-tuning from a model file is for our own network alone; "
+            "give the best.pth of its run instead"
+        )
+    return state
+
+
+def settle_norms(network: nn.Module, x_NCHW: Tensor) -> None:
+    """Give each BatchNorm the statistics of ``x_NCHW`` without changing what the network computes in eval mode."""
+
+    def settle(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_mean is not None and norm.running_var is not None
+        y_NCHW = inputs[0]
+        mean_C, var_C = y_NCHW.mean(dim=(0, 2, 3)), y_NCHW.var(dim=(0, 2, 3))
+        gain_C = norm.weight / (norm.running_var + norm.eps).sqrt()
+        norm.bias.copy_(norm.bias + gain_C * (mean_C - norm.running_mean))
+        norm.weight.copy_(gain_C * (var_C + norm.eps).sqrt())
+        norm.running_mean.copy_(mean_C)
+        norm.running_var.copy_(var_C)
+
+    norms = [module for module in network.modules() if isinstance(module, BATCH_NORMS)]
+    hooks = [norm.register_forward_pre_hook(settle) for norm in norms]
+    training = network.training
+    with torch.no_grad():
+        network.eval()(x_NCHW)
+    network.train(training)
+    for hook in hooks:
+        hook.remove()

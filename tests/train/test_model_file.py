@@ -1,0 +1,58 @@
+"""Fine-tuning from a model file: it computes what the file does, and can be trained from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mien.contract.errors import RecipeError
+from mien.data.toy import toy_faces
+from mien.recognize.classify import Classifier, resolve_model
+from mien.train.fit import Machine, fit
+from mien.train.model_file import settle_norms
+from mien.train.network import FaceClassifier
+from mien.train.recipe import load_recipe
+
+
+def test_the_shipped_model_comes_back_as_a_network_and_settling_its_norms_changes_nothing() -> None:
+    model = Classifier(resolve_model("base"))
+    recipe = load_recipe("base", [f"network.args={dict(model.card.recipe['network']['args'])}", "network.weights=base"])
+    classifier = FaceClassifier.build(recipe, len(model.card.labels), initial_weights=True).eval()
+    faces_NHW = toy_faces(per_class=8).faces_NHW
+    x_NHW = torch.from_numpy(faces_NHW)
+    with torch.inference_mode():
+        before_NC = classifier(x_NHW)
+        both_NC = (before_NC + classifier(x_NHW.flip(-1))) / 2
+    settle_norms(classifier.network, classifier.prepare(x_NHW))
+    with torch.inference_mode():
+        after_NC = classifier(x_NHW)
+        trained_NC = classifier.train()(x_NHW)  # BatchNorm by this batch, which is what it was settled on
+    assert torch.allclose(before_NC, after_NC, atol=1e-4)
+    assert (trained_NC.argmax(1) == after_NC.argmax(1)).float().mean() > 0.5  # dropout aside
+    calibration = model.card.vector or {"factors": [1 / model.card.temperature] * 7, "offsets": [0.0] * 7}
+    calibrated = both_NC.numpy() * np.array(calibration["factors"]) + np.array(calibration["offsets"])
+    probs_NC = torch.softmax(torch.from_numpy(calibrated), dim=1).numpy()
+    assert np.abs(probs_NC - model(faces_NHW)).max() < 1e-4
+
+
+def test_a_run_goes_on_from_a_shipped_model_with_other_classes(tmp_path: Path) -> None:
+    model = Classifier(resolve_model("base"))
+    args = dict(model.card.recipe["network"]["args"])
+    changes = [f"network.args={args}", "network.weights=base", "epochs=1", "precision='32'", "batch_size=14"]
+    toy = toy_faces(per_class=10)
+    run = fit(load_recipe("base", changes), toy, runs=tmp_path, machine=Machine(accelerator="cpu"))
+    assert run.facts["best"]["epoch"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "fine-tuning from a model file is for our own network alone"), (b"junk!", "not a readable model file")],
+)
+def test_a_file_of_something_else_is_one_line(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.onnx"
+    path.write_bytes(content)
+    with pytest.raises(RecipeError, match=message):
+        FaceClassifier.build(load_recipe("base", [f"network.weights={path}"]), 7, initial_weights=True)
