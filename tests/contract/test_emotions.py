@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mien.contract.emotions import ALIASES, FER2013_EMOTIONS, FERPLUS_EMOTIONS, canonical, index_order
+from mien.contract.emotions import (
+    AFFECT,
+    ALIASES,
+    FER2013_EMOTIONS,
+    FERPLUS_EMOTIONS,
+    canonical,
+    index_order,
+    valence_arousal,
+)
 
 
 def test_fer2013_index_order_is_that_of_its_csv() -> None:
@@ -45,3 +55,30 @@ def test_aliases_lead_to_names_in_use() -> None:
 )
 def test_index_order(names: list[str], order: tuple[str, ...]) -> None:
     assert index_order(names) == order
+
+
+def test_every_emotion_of_fer2013_has_its_place() -> None:
+    assert set(AFFECT) == set(FER2013_EMOTIONS)
+
+
+@pytest.mark.parametrize(
+    ("scores", "valence", "arousal"),
+    [
+        ({"happy": 1.0}, 0.81, 0.51),
+        ({"Sadness": 1.0}, -0.63, -0.27),
+        ({"angry": 0.5, "neutral": 0.5}, -0.255, 0.295),
+        ({"happy": 0.5, "angry": 0.5}, 0.15, 0.55),
+        ({"contempt": 0.9, "happy": 0.1}, 0.081, 0.051),  # not placed: pulls to the origin, is not left out of the sum
+        ({"bored": 0.7, "smile": 0.3}, 0.0, 0.0),
+    ],
+)
+def test_valence_arousal(scores: dict[str, float], valence: float, arousal: float) -> None:
+    assert valence_arousal(scores) == pytest.approx((valence, arousal), abs=1e-12)
+
+
+@given(st.lists(st.floats(0, 1), min_size=7, max_size=7).filter(lambda weights: sum(weights) > 1e-6))
+def test_valence_and_arousal_stay_among_the_means(weights: list[float]) -> None:
+    scores = dict(zip(FER2013_EMOTIONS, (weight / sum(weights) for weight in weights), strict=True))
+    valence, arousal = valence_arousal(scores)
+    assert -0.64 - 1e-9 <= valence <= 0.81 + 1e-9
+    assert -0.27 - 1e-9 <= arousal <= 0.67 + 1e-9

@@ -18,12 +18,15 @@ def test_tree() -> None:
     assert parents == {
         "MienError": (ValueError,),
         "ImageError": (errors.MienError,),
+        "VideoError": (errors.MienError,),
+        "OutputError": (errors.MienError,),
         "DataError": (errors.MienError,),
         "RecipeError": (errors.MienError,),
         "RunError": (errors.MienError,),
         "ModelError": (errors.MienError,),
         "ParityError": (errors.ModelError,),
         "DetectorError": (errors.MienError,),
+        "StoreError": (errors.MienError,),
         "MissingExtraError": (errors.MienError, ImportError),
     }
     assert all(name in (errors.__doc__ or "") for name in parents)

@@ -7,7 +7,7 @@ constant for FER2013 and FER+, and travels inside every model file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 FER2013_EMOTIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """FER2013's seven in the index order of its CSV: 0 = angry … 6 = neutral (Goodfellow et al. 2013, arXiv:1307.0414)."""
@@ -53,3 +53,39 @@ def index_order(names: Iterable[str]) -> tuple[str, ...]:
         if found and found <= set(known):
             return tuple(name for name in known if name in found)
     return tuple(sorted(found))
+
+
+AFFECT: dict[str, tuple[float, float]] = {
+    "angry": (-0.51, 0.59),
+    "disgust": (-0.60, 0.35),
+    "fear": (-0.64, 0.60),
+    "happy": (0.81, 0.51),
+    "sad": (-0.63, -0.27),
+    "surprise": (0.40, 0.67),
+    "neutral": (0.0, 0.0),
+}
+"""Mean valence and arousal of each emotion, -1..1: Russell & Mehrabian 1977 (doi:10.1016/0092-6566(77)90037-X).
+
+Neutral is the origin by convention. Contempt is left out: no published mean of it could be verified.
+"""
+
+
+def valence_arousal(scores: Mapping[str, float]) -> tuple[float, float]:
+    """Project class probabilities onto valence and arousal: the mean of ``AFFECT``, weighted by probability.
+
+    A projection, not a measurement: it can only say what the classes say, inside the polygon that they span. A class
+    that ``AFFECT`` does not place (contempt, classes of your own) counts as the origin, so it pulls both towards 0 and
+    never makes the rest look stronger than it is.
+
+    Args:
+        scores: probability by class name; aliases are understood. They should sum to 1.
+
+    Returns:
+        Valence (unpleasant to pleasant) and arousal (sleepy to excited), each in -1..1.
+    """
+    valence = arousal = 0.0
+    for name, score in scores.items():
+        pleasure, activation = AFFECT.get(canonical(name), (0.0, 0.0))
+        valence += score * pleasure
+        arousal += score * activation
+    return valence, arousal

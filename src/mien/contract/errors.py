@@ -2,12 +2,15 @@
 
     MienError                 a ValueError: one clear line that names the thing and the remedy
     ├── ImageError            a file or array that is not a readable image
+    ├── VideoError            a video or a camera: not one, cut short, damaged, absent, silent for too long
+    ├── OutputError           results cannot be written there, or do not go on with what is there
     ├── DataError             a data set: missing folder, bad row, unknown class or split
     ├── RecipeError           a training recipe: unknown name, misspelt key, impossible value
     ├── RunError              a training run: cannot resume, checkpoint of something else, loss became NaN
     ├── ModelError            a model file: missing, not ours, altered, or newer than this version
     │   └── ParityError       an exported file does not give the checkpoint's answers
     ├── DetectorError         a face detector: unknown name, unreadable file
+    ├── StoreError            the store of sessions: locked, full, deleted, damaged, or newer than this version
     └── MissingExtraError     also an ImportError: an optional dependency is not installed
 
 Programming mistakes are ``assert`` or the built-in exceptions, not these.
@@ -22,6 +25,14 @@ class MienError(ValueError):
 
 class ImageError(MienError):
     """A file or an array is not a readable image."""
+
+
+class VideoError(MienError):
+    """A video or a stream cannot be read, or not to its end."""
+
+
+class OutputError(MienError):
+    """Results cannot be written to a place, or cannot go on with what is there."""
 
 
 class DataError(MienError):
@@ -46,6 +57,10 @@ class ParityError(ModelError):
 
 class DetectorError(MienError):
     """A face detector is unknown or its model file cannot be used."""
+
+
+class StoreError(MienError):
+    """The store of sessions cannot be opened, read or written, or does not hold what was asked for."""
 
 
 class MissingExtraError(MienError, ImportError):

@@ -25,7 +25,8 @@ class Face:
         emotion: the most probable emotion.
         confidence: its calibrated probability, 0..1.
         accepted: False when the model abstains, because ``confidence`` is below the threshold in its card.
-        scores: probability of every emotion by name, in the model's index order; they sum to 1.
+        scores: probability of every emotion by name, in the model's index order; they sum to 1, or to less where the
+            model also says "none of these" (``ModelCard.rejected``).
         track_id: the same person over frames of a video; None for single images.
     """
 
@@ -45,8 +46,8 @@ class Face:
             raise ValueError(f"expected detector_score in 0..1, got {self.detector_score}")
         if not all(0 <= score <= 1 for score in self.scores.values()):  # false for NaN too
             raise ValueError(f"expected scores in 0..1, got {dict(self.scores)}")
-        if abs(sum(self.scores.values()) - 1) > 1e-3:
-            raise ValueError(f"expected scores that sum to 1, got {sum(self.scores.values()):.4f}")
+        if sum(self.scores.values()) > 1 + 1e-3:
+            raise ValueError(f"expected scores that sum to at most 1, got {sum(self.scores.values()):.4f}")
         if self.emotion not in self.scores or self.scores[self.emotion] != self.confidence:
             raise ValueError(f"expected confidence to be the score of {self.emotion!r}, got {self.confidence}")
         object.__setattr__(self, "scores", dict(self.scores))

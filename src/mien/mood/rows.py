@@ -1,0 +1,98 @@
+"""Rows of the store's tables as Python: what goes into them and what comes out.
+
+Numbers are rounded to what they are worth (a probability to a thousandth), which keeps an hour of one person below a
+megabyte.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mien.mood.seconds import Second
+from mien.mood.summary import Day
+
+COLUMNS = (  # of the table seconds
+    "session_id, second, track_id, n, scores, valence, arousal, label, confidence, "
+    "stress_index, stress_low, stress_high, stress_level, coverage, baseline"
+)
+SESSIONS = """
+    SELECT s.id, s.source, s.started, s.ended, max(r.second) + 1, count(r.second), count(DISTINCT r.track_id)
+    FROM sessions s LEFT JOIN seconds r ON r.session_id = s.id
+"""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One recording.
+
+    Attributes:
+        id: its number, never used again.
+        source: what was watched, in the caller's words.
+        started: with its zone, UTC.
+        ended: likewise; None while it runs, and where its process died before ending it.
+        recorded_until: end of its last second; None where nothing is recorded.
+        person_s: recorded seconds, added up over people.
+        people: tracks in it.
+    """
+
+    id: int
+    source: str
+    started: datetime
+    ended: datetime | None
+    recorded_until: datetime | None
+    person_s: int
+    people: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types for JSON, times in ISO 8601."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in plain.items()}
+
+
+def values_of(session_id: int, row: Second) -> tuple[Any, ...]:
+    """What is stored of a second, in the order of ``COLUMNS``."""
+    scores = json.dumps({name: round(score, 3) for name, score in row.scores.items()}, separators=(",", ":"))
+    stress = (None if v is None else round(v, 2) for v in (row.stress_index, row.stress_low, row.stress_high))
+    means = (round(row.valence, 4), round(row.arousal, 4), row.label, round(row.confidence, 4))
+    last = (row.stress_level, round(row.coverage, 3), row.baseline)
+    return (session_id, row.second, row.track_id, row.n, scores, *means, *stress, *last)
+
+
+def second_of(row: Sequence[Any]) -> Second:
+    """The second of a row of ``COLUMNS``."""
+    _, second, track_id, n, scores, *rest = row
+    return Second(track_id, second, n, json.loads(scores), *rest)
+
+
+def session_of(row: Sequence[Any]) -> Session:
+    """The session of a row of ``SESSIONS``."""
+    number, source, started, ended, until, person_s, people = row
+    return Session(number, source, _when(started), _when_if(ended), _when_if(until), person_s, people)
+
+
+def day_of(day: str, rows: Sequence[Sequence[Any]]) -> Day:
+    """Put the day's rows, one a label, together."""
+    person_s, stress_s = sum(row[2] for row in rows), sum(row[6] for row in rows)
+    return Day(
+        day=day,
+        person_s=person_s,
+        sessions=len({number for row in rows for number in row[7].split(",")}),
+        valence=math.fsum(row[3] for row in rows) / person_s,
+        arousal=math.fsum(row[4] for row in rows) / person_s,
+        stress_index=math.fsum(row[5] or 0.0 for row in rows) / stress_s if stress_s else None,
+        stress_s=stress_s,
+        labels={row[1]: row[2] / person_s for row in rows},
+    )
+
+
+def _when(epoch_s: float) -> datetime:
+    return datetime.fromtimestamp(epoch_s, UTC)
+
+
+def _when_if(epoch_s: float | None) -> datetime | None:
+    return None if epoch_s is None else _when(epoch_s)

@@ -1,0 +1,81 @@
+"""The store's tables, and how an older file becomes one of this version.
+
+    migrate(connection)      # every script that the file has not seen, each whole or not at all
+
+``PRAGMA user_version`` counts the scripts that a file has seen. A script is never changed once released: a change of
+the tables is a new script at the end.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+Script = tuple[str, ...]
+
+MIGRATIONS: tuple[Script, ...] = (
+    (
+        # times are seconds since 1970 (UTC); ended stays NULL while a session runs, and where its process died
+        """CREATE TABLE sessions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            source TEXT NOT NULL,
+            started REAL NOT NULL,
+            ended REAL
+        )""",
+        # one row a session, second and person: the means of that second, scores as JSON
+        """CREATE TABLE seconds (
+            session_id INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+            second INTEGER NOT NULL,
+            track_id INTEGER NOT NULL,
+            n INTEGER NOT NULL,
+            scores TEXT NOT NULL,
+            valence REAL NOT NULL,
+            arousal REAL NOT NULL,
+            label TEXT NOT NULL,
+            confidence REAL NOT NULL,
+            stress_index REAL,
+            stress_low REAL,
+            stress_high REAL,
+            stress_level TEXT NOT NULL,
+            coverage REAL NOT NULL,
+            baseline TEXT NOT NULL,
+            PRIMARY KEY (session_id, second, track_id)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX seconds_by_time ON seconds (second)",
+    ),
+)
+
+
+class NewerSchemaError(sqlite3.DatabaseError):
+    """The file has seen scripts that this version does not know."""
+
+
+def migrate(connection: sqlite3.Connection, scripts: Sequence[Script] = MIGRATIONS) -> None:
+    """Bring a file up to date; several processes may do so at once, one of them will.
+
+    Args:
+        connection: in autocommit mode (``isolation_level=None``).
+        scripts: in order; tests give their own.
+
+    Raises:
+        NewerSchemaError: the file was written by a newer version.
+    """
+    if _version(connection) == len(scripts):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        seen = _version(connection)  # again: another process may have been faster
+        if seen > len(scripts):
+            raise NewerSchemaError(f"schema {seen}, this version reads up to {len(scripts)}")
+        for script in scripts[seen:]:
+            for statement in script:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(scripts)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

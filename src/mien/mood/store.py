@@ -1,0 +1,398 @@
+"""The store: sessions of per-second rows in one SQLite file. Never an image, crop or anything to know a face by.
+
+    with MoodStore("mood.db", retention_days=30) as store:
+        session = store.open_session("front camera")
+        store.add(session, tracker.update(result))       # as often as there are frames, faceless ones too
+        store.end_session(session)
+        store.timeline(session, step_s=60); store.days(date(2026, 11, 1), date(2026, 11, 30))
+
+A second is written as soon as a frame of the next one comes, in one transaction, in SQLite's write-ahead log: a killed
+process loses at most the second it was in (a power cut may lose the last few, ``synchronous=NORMAL``). Several
+processes may work on one file, each writing its own sessions. Deleted rows are overwritten, and their space given back.
+
+One object serves all threads, one at a time. Whatever goes wrong is one StoreError that names the file. What could not
+be written is kept for a while and written with the next second.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from mien.contract.errors import StoreError
+from mien.mood.mood import Mood
+from mien.mood.rows import COLUMNS, SESSIONS, Session, day_of, second_of, session_of, values_of
+from mien.mood.schema import NewerSchemaError, migrate
+from mien.mood.seconds import Second, aggregate, by_step
+from mien.mood.series import SteadyClock
+from mien.mood.summary import Day, Summary, summarise
+
+MOST_UNWRITTEN = 600
+"""Rows kept for later while the file cannot be written; the oldest go first."""
+
+RETRY_S = 5.0
+"""After a failure the next write waits this long, so that a locked file does not hold up every frame."""
+
+PRUNE_EVERY_S = 3600.0
+"""A store that runs for months looks this often for what is past its retention."""
+
+
+@dataclass
+class _Writing:
+    """What of a session is not in the file yet."""
+
+    clock: SteadyClock
+    second: int | None = None
+    moods: dict[int, list[Mood]] = field(default_factory=dict)  # of that second, by track
+    finished: list[Second] = field(default_factory=list)
+
+    def current(self) -> list[Second]:
+        return [aggregate(self.second, moods) for moods in self.moods.values()] if self.second is not None else []
+
+
+def default_path() -> Path:
+    """Where the command line and the server keep their store."""
+    from platformdirs import user_data_path
+
+    return user_data_path("mien") / "mood.db"
+
+
+class MoodStore:
+    """An open store.
+
+    Args:
+        path: of the SQLite file; made, for this user's eyes only, with its folder, where it does not exist.
+        retention_days: what is older is deleted, now and while the store is in use; None keeps everything.
+        busy_timeout_s: how long to wait for another process that is writing.
+
+    Raises:
+        StoreError: it cannot be opened, is not a store, or was written by a newer version.
+    """
+
+    def __init__(self, path: str | Path, retention_days: float | None = None, *, busy_timeout_s: float = 2.0) -> None:
+        if retention_days is not None and not 0 < retention_days < math.inf:
+            raise StoreError(f"retention_days: expected more than 0 days, got {retention_days}")
+        self.path, self.retention_days, self._busy_timeout_s = Path(path), retention_days, busy_timeout_s
+        self._lock = threading.RLock()
+        self._writing: dict[int, _Writing] = {}
+        self._pruned_at = self._failed_at = -math.inf
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Only where it is new: closing a second handle of a file would drop SQLite's locks on it (POSIX).
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            status = os.stat(self.path)
+        except OSError as error:
+            raise StoreError(f"{self.path}: cannot open the store ({error.strerror})") from None
+        self._file = (status.st_dev, status.st_ino)
+        with self._clear_errors():
+            self._db = sqlite3.connect(self.path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+        try:
+            with self._clear_errors():
+                self._set_up(time.monotonic() + busy_timeout_s)
+            self.prune()
+        except StoreError:
+            self._db.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # writing
+
+    def open_session(self, source: str, started: datetime | None = None) -> int:
+        """Start a session, now or at ``started`` (without a zone: local time); returns its number."""
+        began = time.time() if started is None else started.timestamp()
+        with self._transaction():
+            cursor = self._db.execute("INSERT INTO sessions (source, started) VALUES (?, ?)", (source, began))
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def add(self, session_id: int, moods: Sequence[Mood], at: datetime | float | None = None) -> None:
+        """Take the moods of one frame; those of earlier seconds are written.
+
+        Args:
+            session_id: from ``open_session``; a session is written by one process.
+            moods: of ``MoodTracker.update``; none is an answer too and lets the second before be written.
+            at: wall-clock time of the frame, datetime or seconds since 1970; default now. Where the clock goes
+                backwards, the session's stands still and goes on from there.
+
+        Raises:
+            StoreError: no such session, it has ended, or the file cannot be written; what came is then kept, up to
+                600 rows, and written with a later second.
+        """
+        at_s = time.time() if at is None else at.timestamp() if isinstance(at, datetime) else at
+        with self._lock:
+            writing = self._writing.get(session_id) or self._resume(session_id)
+            second = math.floor(writing.clock(at_s))
+            if second != writing.second:
+                writing.finished += writing.current()
+                writing.second, writing.moods = second, {}
+            for mood in moods:
+                writing.moods.setdefault(mood.track_id, []).append(mood)
+            if writing.finished and time.monotonic() - self._failed_at > RETRY_S:
+                self._write(session_id, writing.finished)
+                writing.finished = []
+                if time.monotonic() - self._pruned_at > PRUNE_EVERY_S:
+                    self.prune()
+
+    def flush(self) -> None:
+        """Write everything, the current second as far as it is known."""
+        with self._lock:
+            for session_id, writing in list(self._writing.items()):
+                rows = writing.finished + writing.current()
+                if rows:
+                    self._write(session_id, rows)
+                    writing.finished = []
+
+    def end_session(self, session_id: int, at: datetime | float | None = None) -> None:
+        """Write the rest of a session and close it; nothing can be added afterwards. Ending twice changes nothing."""
+        at_s = time.time() if at is None else at.timestamp() if isinstance(at, datetime) else at
+        with self._lock:
+            self.flush()
+            with self._transaction():
+                self._must_exist(session_id)
+                self._db.execute("UPDATE sessions SET ended = coalesce(ended, ?) WHERE id = ?", (at_s, session_id))
+            self._writing.pop(session_id, None)
+
+    # reading
+
+    def sessions(self) -> list[Session]:
+        """All sessions, newest first."""
+        with self._reading():
+            rows = self._db.execute(f"{SESSIONS} GROUP BY s.id ORDER BY s.started DESC, s.id DESC").fetchall()
+        return [session_of(row) for row in rows]
+
+    def session(self, session_id: int) -> Session:
+        """One session; StoreError where there is none of that number."""
+        with self._reading():
+            row = self._db.execute(f"{SESSIONS} WHERE s.id = ? GROUP BY s.id", (session_id,)).fetchone()
+        if row is None:
+            raise self._absent(session_id)
+        return session_of(row)
+
+    def __contains__(self, session_id: int) -> bool:
+        """Whether there is a session of that number."""
+        with self._reading(flush=False):
+            return self._db.execute("SELECT 1 FROM sessions WHERE id = ?", (session_id,)).fetchone() is not None
+
+    def timeline(self, session_id: int, step_s: int = 1, track_id: int | None = None) -> list[Second]:
+        """Rows of a session by time, then track, of one person or all; folded into steps of ``step_s`` seconds."""
+        return by_step(self.rows(session_id, track_id), step_s)
+
+    def rows(self, session_id: int, track_id: int | None = None) -> list[Second]:
+        """A session's rows as they are stored, by time, then track."""
+        one_track = "" if track_id is None else "AND track_id = ?"
+        values = (session_id,) if track_id is None else (session_id, track_id)
+        query = f"SELECT {COLUMNS} FROM seconds WHERE session_id = ? {one_track} ORDER BY second, track_id"
+        with self._reading():
+            self._must_exist(session_id)
+            return [second_of(row) for row in self._db.execute(query, values)]
+
+    def summary(self, session_id: int) -> Summary:
+        """A session summed up: all people together and each on their own, with their episodes."""
+        return summarise(self.rows(session_id))
+
+    def days(self, first: date | None = None, last: date | None = None) -> list[Day]:
+        """Days with something recorded, oldest first, by this machine's time zone; ``last`` is included."""
+        query = """
+            SELECT date(second, 'unixepoch', 'localtime') AS day, label, count(*), sum(valence), sum(arousal),
+                   sum(stress_index), count(stress_index), group_concat(DISTINCT session_id)
+            FROM seconds WHERE second >= ? AND second < ? GROUP BY day, label ORDER BY day, count(*) DESC
+        """
+        start = -(1 << 62) if first is None else math.floor(_midnight(first))
+        end = 1 << 62 if last is None else math.floor(_midnight(last + timedelta(days=1)))
+        with self._reading():
+            rows = self._db.execute(query, (start, end)).fetchall()
+        by_day: dict[str, list[Any]] = {}
+        for row in rows:
+            by_day.setdefault(row[0], []).append(row)
+        return [day_of(day, found) for day, found in by_day.items()]
+
+    def export(self, session_id: int, to: str | Path | BinaryIO, format: str = "json") -> None:
+        """Write a session to a file, whole or not at all, or to a binary stream.
+
+        Args:
+            session_id: which.
+            to: path, or an open binary stream.
+            format: "json", "csv" or "parquet" (the extra ``parquet``); columns as in export.py.
+
+        Raises:
+            StoreError: no such session or format, or the place cannot be written.
+        """
+        from mien.mood.export import export
+
+        export(self.session(session_id), self.rows(session_id), to, format)
+
+    # forgetting
+
+    def delete(self, session_id: int) -> None:
+        """Delete a session with everything in it, also one that is running; StoreError where there is none."""
+        with self._lock:
+            self._writing.pop(session_id, None)
+            with self._transaction():
+                self._must_exist(session_id)
+                self._db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+            self._give_back()
+
+    def delete_all(self) -> int:
+        """Delete everything; returns how many sessions there were."""
+        with self._lock:
+            self._writing.clear()
+            with self._transaction():
+                count = self._db.execute("DELETE FROM sessions").rowcount
+            self._give_back()
+        return count
+
+    def prune(self, now: datetime | None = None) -> int:
+        """Delete the seconds that are past their retention, and sessions that have none left; returns the seconds."""
+        with self._lock:
+            self._pruned_at = time.monotonic()
+            if self.retention_days is None:
+                return 0
+            cut_s = (time.time() if now is None else now.timestamp()) - self.retention_days * 86400
+            with self._transaction():
+                count = self._db.execute("DELETE FROM seconds WHERE second < ?", (cut_s,)).rowcount
+                self._db.execute(
+                    "DELETE FROM sessions WHERE coalesce(ended, started) < ? AND id NOT IN "
+                    "(SELECT session_id FROM seconds)",
+                    (cut_s,),
+                )
+            if count:
+                self._give_back()
+        return count
+
+    def close(self) -> None:
+        """Write what is left and close the file; sessions that were not ended stay open. Closing twice is fine."""
+        with self._lock:
+            try:
+                if self._writing:
+                    self.flush()
+            finally:
+                self._writing.clear()
+                self._db.close()
+
+    # within
+
+    def _set_up(self, until: float) -> None:
+        """Set the file's mode and bring its tables up to date, trying until the monotonic time ``until``."""
+        while True:
+            try:
+                if self._db.execute("PRAGMA page_count").fetchone() == (0,):  # later it is not heeded, and needs a lock
+                    self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                self._db.execute("PRAGMA journal_mode = WAL")
+                break
+            except sqlite3.OperationalError as error:  # SQLite does not wait for this by itself
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA foreign_keys = ON")
+        self._db.execute("PRAGMA secure_delete = ON")
+        migrate(self._db)
+
+    def _resume(self, session_id: int) -> _Writing:
+        """Start to write a session that exists; after what it holds, if another process wrote to it before."""
+        with self._reading(flush=False):
+            self._must_exist(session_id)
+            query = (
+                "SELECT ended, (SELECT max(second) + 1 FROM seconds WHERE session_id = id) FROM sessions WHERE id = ?"
+            )
+            ended, after = self._db.execute(query, (session_id,)).fetchone()
+        if ended is not None:
+            raise StoreError(f"{self.path}: session {session_id} has ended")
+        self._writing[session_id] = _Writing(SteadyClock() if after is None else SteadyClock(after))
+        return self._writing[session_id]
+
+    def _write(self, session_id: int, rows: Sequence[Second]) -> None:
+        query = f"INSERT OR REPLACE INTO seconds ({COLUMNS}) VALUES (?{', ?' * 14})"  # a second that was flushed early
+        try:
+            with self._transaction():
+                self._must_exist(session_id)
+                self._db.executemany(query, [values_of(session_id, row) for row in rows])
+        except StoreError:
+            if session_id in self._writing:  # not where the session itself is gone
+                self._failed_at = time.monotonic()
+                del self._writing[session_id].finished[:-MOST_UNWRITTEN]
+            raise
+
+    def _must_exist(self, session_id: int) -> None:
+        if self._db.execute("SELECT 1 FROM sessions WHERE id = ?", (session_id,)).fetchone() is None:
+            self._writing.pop(session_id, None)
+            raise self._absent(session_id)
+
+    def _absent(self, session_id: int) -> StoreError:
+        return StoreError(f"{self.path}: there is no session {session_id}; it was deleted or never was")
+
+    def _give_back(self) -> None:
+        """Return freed pages to the disk and empty the log; another time if somebody else is at work."""
+        with suppress(sqlite3.OperationalError):
+            self._db.executescript("PRAGMA incremental_vacuum")  # execute() would free one page and stop
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    @contextmanager
+    def _reading(self, flush: bool = True) -> Iterator[None]:
+        with self._lock, self._clear_errors():
+            if flush and self._writing:
+                with suppress(StoreError):  # a full disk can still be read
+                    self.flush()  # what this process has seen is part of the answer
+            yield
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock, self._clear_errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # SQLite ends it by itself when the disk is full
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        """Turn what SQLite reports into one clear line, and notice a file that was deleted under our feet."""
+        try:
+            status = os.stat(self.path)
+            still_there = (status.st_dev, status.st_ino) == self._file
+        except OSError:
+            still_there = False
+        if not still_there:  # SQLite would go on writing to a file that nobody can open any more
+            raise StoreError(f"{self.path}: the store was deleted or replaced while it was in use; open it again")
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: {self._reason(error)}") from None
+
+    def _reason(self, error: sqlite3.Error) -> str:
+        if isinstance(error, NewerSchemaError):
+            return f"the store was written by a newer version of mien ({error}); upgrade mien"
+        if isinstance(error, sqlite3.ProgrammingError):
+            return f"the store is closed ({error})"
+        match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                return f"the store is locked: another process has been writing for {self._busy_timeout_s:g} s"
+            case sqlite3.SQLITE_FULL:
+                return "the store cannot grow: the disk is full"
+            case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+                return "this is not a store of mien, or it is damaged"
+            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+                return "the store cannot be written here"
+        return f"the store failed ({error})"
+
+
+def _midnight(day: date) -> float:
+    return datetime(day.year, day.month, day.day).timestamp()

@@ -1,0 +1,230 @@
+"""Summaries of per-second rows: of a session and each person in it, of days and weeks, and the trend over days.
+
+    summarise(rows).to_dict()                     # rows: Seconds of a tracker or a store
+    days = store.days(first, last); weeks = by_week(days); trend(days, "stress_index")
+
+A row weighs one second of one person, so two people for a minute are 120 seconds. Days and weeks take everybody in
+front of the camera together: nothing here knows who somebody is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from itertools import combinations
+from typing import Any, Literal
+
+from mien.contract.errors import MienError
+from mien.mood.episodes import Episode, EpisodeFinder
+from mien.mood.seconds import Second
+from mien.mood.stress import NOTE
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one person, or all of a session together, showed.
+
+    Attributes:
+        track_id: the person; None for all together.
+        person_s: seconds with a face, added up over people.
+        start, end: first second, and the one after the last; None where there is nothing.
+        scores, valence, arousal: means over these seconds; None (or empty) where there is nothing.
+        labels: share of the seconds by label, most frequent first.
+        stress_index: mean where there was one, else None.
+        stress_peak, stress_peak_at: its highest second.
+        stress_levels: share of the seconds by published level.
+        episodes: of the one person, oldest first; of nobody where this is of all together.
+        people: one summary a person, in the order of their tracks, where this is of all together.
+        note: what the index is and is not.
+    """
+
+    track_id: int | None
+    person_s: int
+    start: int | None
+    end: int | None
+    scores: Mapping[str, float]
+    valence: float | None
+    arousal: float | None
+    labels: Mapping[str, float]
+    stress_index: float | None
+    stress_peak: float | None
+    stress_peak_at: int | None
+    stress_levels: Mapping[str, float]
+    episodes: tuple[Episode, ...] = ()
+    people: tuple[Summary, ...] = ()
+    note: str = NOTE
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types for JSON."""
+        plain = asdict(self)
+        return plain | {"episodes": list(plain["episodes"]), "people": [person.to_dict() for person in self.people]}
+
+
+@dataclass(frozen=True)
+class Day:
+    """Everybody in front of the camera on one day, or in one ISO week.
+
+    Attributes:
+        day: "2026-11-21", or "2026-W47".
+        person_s: seconds with a face, added up over people.
+        sessions: how many recorded something; of a week, the sum of its days'.
+        valence, arousal: means, -1..1.
+        stress_index: mean of the seconds that have one, 0..100; None where none has.
+        stress_s: how many have one.
+        labels: share of the seconds by label, most frequent first.
+    """
+
+    day: str
+    person_s: int
+    sessions: int
+    valence: float
+    arousal: float
+    stress_index: float | None
+    stress_s: int
+    labels: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Trend:
+    """How a daily mean moves.
+
+    Attributes:
+        per_day: Theil-Sen slope, in the quantity's unit a day.
+        low, high: its 95 % interval after Sen; None below 5 days, where no such interval exists.
+        days: that it rests on.
+        direction: "rising" or "falling" where the interval leaves 0 out, else "unclear".
+    """
+
+    per_day: float
+    low: float | None
+    high: float | None
+    days: int
+    direction: Literal["rising", "falling", "unclear"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types for JSON."""
+        return asdict(self)
+
+
+def summarise(rows: Sequence[Second], episodes: Mapping[int, Sequence[Episode]] | None = None) -> Summary:
+    """Sum up the rows of a session: all together, and each person with their episodes.
+
+    Args:
+        rows: one-second rows of any tracks, each track's oldest first.
+        episodes: by track, where they are known to the frame; else they are found in the rows, to the second.
+    """
+    by_track: dict[int, list[Second]] = defaultdict(list)
+    for row in rows:
+        by_track[row.track_id].append(row)
+    people = []
+    for track_id, own in sorted(by_track.items()):
+        found = find_episodes(own) if episodes is None else episodes[track_id]
+        people.append(_summary(own, track_id, tuple(found)))
+    return _summary(rows, None, people=tuple(people))
+
+
+def find_episodes(rows: Iterable[Second], max_gap_s: float = 1.0) -> list[Episode]:
+    """Episodes of one person's one-second rows; seconds may be missing for up to ``max_gap_s`` within one."""
+    finder = EpisodeFinder(max_gap_s + 1)  # from the start of one row to that of the next
+    last = None
+    for row in rows:
+        finder.add(row.second, row.label, row.confidence)
+        last = row.second
+    if last is not None:
+        finder.pass_time(last + math.ceil(max_gap_s) + 2)
+    return finder.episodes
+
+
+def _summary(
+    rows: Sequence[Second], track_id: int | None, episodes: tuple[Episode, ...] = (), people: tuple[Summary, ...] = ()
+) -> Summary:
+    stress = [(row.stress_index, row.second) for row in rows if row.stress_index is not None]
+    peak, peak_at = max(stress, key=lambda pair: pair[0], default=(None, None))
+    names = dict.fromkeys(name for row in rows for name in row.scores)
+    return Summary(
+        track_id=track_id,
+        person_s=len(rows),
+        start=min((row.second for row in rows), default=None),
+        end=max((row.second + 1 for row in rows), default=None),
+        scores={name: _mean([row.scores.get(name, 0.0) for row in rows]) for name in names},
+        valence=_mean([row.valence for row in rows]) if rows else None,
+        arousal=_mean([row.arousal for row in rows]) if rows else None,
+        labels=_shares(Counter(row.label for row in rows)),
+        stress_index=_mean([index for index, _ in stress]) if stress else None,
+        stress_peak=peak,
+        stress_peak_at=peak_at,
+        stress_levels=_shares(Counter(row.stress_level for row in rows)),
+        episodes=episodes,
+        people=people,
+    )
+
+
+def by_week(days: Iterable[Day]) -> list[Day]:
+    """ISO weeks of days, each day by its seconds with a face."""
+    weeks: dict[str, list[Day]] = defaultdict(list)
+    for day in days:
+        year, week, _ = date.fromisoformat(day.day).isocalendar()
+        weeks[f"{year}-W{week:02}"].append(day)
+    return [_merged(name, members) for name, members in sorted(weeks.items())]
+
+
+def _merged(name: str, days: Sequence[Day]) -> Day:
+    person_s, stress_s = sum(day.person_s for day in days), sum(day.stress_s for day in days)
+    stress = math.fsum(day.stress_index * day.stress_s for day in days if day.stress_index is not None)
+    labels: Counter[str] = Counter()
+    for day in days:
+        labels.update({label: round(share * day.person_s) for label, share in day.labels.items()})
+    return Day(
+        day=name,
+        person_s=person_s,
+        sessions=sum(day.sessions for day in days),
+        valence=math.fsum(day.valence * day.person_s for day in days) / person_s,
+        arousal=math.fsum(day.arousal * day.person_s for day in days) / person_s,
+        stress_index=stress / stress_s if stress_s else None,
+        stress_s=stress_s,
+        labels=_shares(labels),
+    )
+
+
+def trend(days: Sequence[Day], quantity: Literal["valence", "arousal", "stress_index"]) -> Trend | None:
+    """Trend of a daily mean: the median slope over all pairs of days, which one odd day cannot bend.
+
+    Theil (1950); interval by Sen (1968), "Estimates of the regression coefficient based on Kendall's tau". Days count
+    alike however long they were watched; days without the quantity are left out.
+
+    Returns:
+        None with fewer than two days.
+    """
+    if quantity not in ("valence", "arousal", "stress_index"):
+        raise MienError(f"no trend of {quantity!r}; there are valence, arousal, stress_index")
+    points = [(date.fromisoformat(day.day).toordinal(), getattr(day, quantity)) for day in days]
+    points = sorted((when, value) for when, value in points if value is not None)
+    n = len(points)
+    if n < 2:
+        return None
+    slopes = sorted((later - value) / (then - when) for (when, value), (then, later) in combinations(points, 2))
+    middle = len(slopes) // 2
+    slope = slopes[middle] if len(slopes) % 2 else (slopes[middle - 1] + slopes[middle]) / 2
+    low = high = None
+    reach = 1.96 * math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
+    if n >= 5 and reach < len(slopes):
+        low = slopes[max(0, math.floor((len(slopes) - reach) / 2) - 1)]
+        high = slopes[min(len(slopes) - 1, math.ceil((len(slopes) + reach) / 2))]
+    rises, falls = low is not None and low > 0, high is not None and high < 0
+    return Trend(slope, low, high, n, "rising" if rises else "falling" if falls else "unclear")
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _shares(counts: Counter[Any]) -> dict[str, float]:
+    total = sum(counts.values())
+    return {name: count / total for name, count in counts.most_common() if count}
