@@ -18,10 +18,13 @@ def test_the_public_names_are_these() -> None:
         "MissingExtraError",
         "ModelCard",
         "ModelError",
+        "OutputError",
         "ParityError",
         "RecipeError",
         "Recognizer",
         "RunError",
+        "StoreError",
+        "VideoError",
         "__version__",
         "recognize",
     ]

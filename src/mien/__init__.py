@@ -23,9 +23,12 @@ if TYPE_CHECKING:
         MienError,
         MissingExtraError,
         ModelError,
+        OutputError,
         ParityError,
         RecipeError,
         RunError,
+        StoreError,
+        VideoError,
     )
     from mien.contract.results import Face, FrameResult
     from mien.recognize.recognizer import Recognizer
@@ -37,12 +40,15 @@ _HOMES = {
     "Recognizer": "mien.recognize.recognizer",
     "MienError": "mien.contract.errors",
     "ImageError": "mien.contract.errors",
+    "VideoError": "mien.contract.errors",
+    "OutputError": "mien.contract.errors",
     "DataError": "mien.contract.errors",
     "RecipeError": "mien.contract.errors",
     "RunError": "mien.contract.errors",
     "ModelError": "mien.contract.errors",
     "ParityError": "mien.contract.errors",
     "DetectorError": "mien.contract.errors",
+    "StoreError": "mien.contract.errors",
     "MissingExtraError": "mien.contract.errors",
 }
 
@@ -56,10 +62,13 @@ __all__ = [
     "MissingExtraError",
     "ModelCard",
     "ModelError",
+    "OutputError",
     "ParityError",
     "RecipeError",
     "Recognizer",
     "RunError",
+    "StoreError",
+    "VideoError",
     "__version__",
     "recognize",
 ]

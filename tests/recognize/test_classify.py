@@ -4,16 +4,44 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from tiny_onnx import TINY_CARD, tiny_probs, write_tiny_model
 
-from mien.contract.card import CARD_FORMAT
+from mien.contract.card import CARD_FORMAT, CARD_KEY, ModelCard, graph_digest
 from mien.contract.errors import ModelError
 from mien.recognize import classify
-from mien.recognize.classify import CHUNK_FACES, Classifier, resolve_model, shipped_models, usable_cpus
+from mien.recognize.classify import CHUNK_FACES, Classifier, read_card, resolve_model, shipped_models
+
+
+def write_changed(path: Path, change: Callable[[Any], None], card: ModelCard = TINY_CARD) -> Path:
+    """The tiny model after ``change``, with a card that knows the checksum of what is written."""
+    model = onnx.load(str(write_tiny_model(path, card=None)))
+    change(model)
+    sealed = dataclasses.replace(card, graph_sha256=graph_digest(model.SerializeToString()))
+    helper.set_model_props(model, {CARD_KEY: sealed.to_json()})
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def as_it_is(model: Any) -> None:
+    """No change."""
+
+
+def with_maps(model: Any) -> None:
+    """A second output: 2 x 3 cells, each the logit of its class."""
+    model.graph.initializer.append(numpy_helper.from_array(np.array([-1, 7, 1, 1], dtype=np.int64), "cell"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1, 1, 2, 3], dtype=np.int64), "repeats"))
+    model.graph.node.append(helper.make_node("Reshape", ["logits", "cell"], ["cells"]))
+    model.graph.node.append(helper.make_node("Tile", ["cells", "repeats"], ["maps"]))
+    model.graph.output.append(helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["N", 7, 2, 3]))
 
 
 def test_values(tiny_model: Path) -> None:
@@ -80,11 +108,101 @@ def test_not_onnx(tmp_path: Path, content: bytes) -> None:
     assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
 
 
-def test_cut_short(tmp_path: Path, tiny_model: Path) -> None:
+@pytest.mark.parametrize("size", [300, -1])
+def test_cut_short(tmp_path: Path, tiny_model: Path, size: int) -> None:
     path = tmp_path / "cut.onnx"
-    path.write_bytes(tiny_model.read_bytes()[:300])
-    with pytest.raises(ModelError, match=r"cut\.onnx: ONNX Runtime cannot load it as a model"):
+    path.write_bytes(tiny_model.read_bytes()[:size])
+    with pytest.raises(ModelError, match=r"cut\.onnx: truncated or not an ONNX file$"):
         Classifier(path)
+
+
+def test_one_byte_of_the_weights_flipped(tmp_path: Path) -> None:
+    path = write_changed(tmp_path / "model.onnx", as_it_is)
+    assert Classifier(path).card.graph_sha256 == read_card(path.read_bytes()).graph_sha256 is not None
+    content = bytearray(path.read_bytes())
+    white = np.array(255, dtype=np.float32).tobytes()  # what pixels are divided by
+    assert content.count(white) == 1
+    content[content.index(white)] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.onnx: altered: its graph is not the one that its model card"):
+        Classifier(path)
+
+
+def newest_opset(model: Any) -> None:
+    model.opset_import[0].version = 99
+
+
+def newest_format(model: Any) -> None:
+    model.ir_version = 99
+
+
+def foreign_operator(model: Any) -> None:
+    model.graph.node[0].op_type = "Frobnicate"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (newest_opset, r"made for a newer runtime than ONNX Runtime [\d.]+, pip install -U onnxruntime \(.*opset"),
+        (newest_format, r"made for a newer runtime than ONNX Runtime [\d.]+, .*Unsupported model IR version: 99"),
+        (foreign_operator, r"ONNX Runtime [\d.]+ cannot load it as a model on 'cpu' \(.*Frobnicate"),
+    ],
+)
+def test_what_the_runtime_lacks(tmp_path: Path, change: Callable[[Any], None], expected: str) -> None:
+    path = write_changed(tmp_path / "model.onnx", change)
+    with pytest.raises(ModelError, match=expected) as caught:
+        Classifier(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ") and "\n" not in message and "/onnxruntime_src" not in message
+
+
+def test_half_precision_does_not_land_on_the_cpu_unasked(tmp_path: Path) -> None:
+    card = dataclasses.replace(TINY_CARD, precision="fp16")
+    path = write_changed(tmp_path / "half.onnx", as_it_is, card)
+    with pytest.raises(ModelError, match=r"half\.onnx: a fp16 model, for GPUs, and none was found here"):
+        Classifier(path)
+    assert Classifier(path, provider="cpu")(np.zeros((1, 48, 48), dtype=np.uint8)).argmax() == 0
+
+
+def test_maps(tmp_path: Path, tiny_model: Path) -> None:
+    classifier = Classifier(write_changed(tmp_path / "maps.onnx", with_maps))
+    levels_N = np.linspace(0, 255, CHUNK_FACES + 3).astype(np.uint8)
+    crops_NSS = np.broadcast_to(levels_N[:, None, None], (len(levels_N), 48, 48))
+    probs_NC, maps_NChw = classifier.maps(crops_NSS)
+    assert np.array_equal(probs_NC, classifier(crops_NSS))
+    logits_NC = -20 * (levels_N[:, None] / 255 - np.arange(7) / 6) ** 2
+    expected_NChw = np.broadcast_to(logits_NC[:, :, None, None], (len(levels_N), 7, 2, 3))
+    assert maps_NChw == pytest.approx(expected_NChw, abs=1e-5)
+    assert [each.shape for each in classifier.maps(crops_NSS[:0])] == [(0, 7), (0, 7, 2, 3)]
+    without = Classifier(tiny_model)
+    assert (classifier.has_maps, without.has_maps) == (True, False)
+    with pytest.raises(
+        ModelError, match=r"^the model 'tiny' gives no maps; export it again with this version of mien$"
+    ):
+        without.maps(crops_NSS)
+
+
+def test_threads_share_a_classifier(tiny_model: Path) -> None:
+    classifier, other = Classifier(tiny_model, threads=2), Classifier(tiny_model, threads=1)
+    crops_NSS = np.random.default_rng(0).integers(0, 256, (200, 48, 48), dtype=np.uint8)
+    expected_NC = classifier(crops_NSS)
+    answers: dict[int, list[bool]] = {}
+
+    def work(worker: int) -> None:
+        used = other if worker == 3 else classifier  # and two models in one process
+        answers[worker] = [np.array_equal(used(crops_NSS[first:]), expected_NC[first:]) for first in range(0, 200, 7)]
+
+    workers = [threading.Thread(target=work, args=(worker,)) for worker in range(4)]
+    for each in workers:
+        each.start()
+    for each in workers:
+        each.join()
+    assert answers == {worker: [True] * 29 for worker in range(4)}
+
+
+def test_no_threads_are_refused(tiny_model: Path) -> None:
+    with pytest.raises(ValueError, match="expected threads >= 1, got 0"):
+        Classifier(tiny_model, threads=0)
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -103,7 +221,3 @@ def test_resolve(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPat
     assert resolve_model(str(tiny_model)) == resolve_model(tiny_model) == tiny_model
     with pytest.raises(ModelError, match=r"no model 'bass': not a file, .* shipped models .base, small"):
         resolve_model("bass")
-
-
-def test_cpus_are_within_what_the_process_may_use() -> None:
-    assert 1 <= usable_cpus() <= classify.MAX_THREADS

@@ -14,7 +14,7 @@ from PIL import Image
 
 from mien.contract.errors import ImageError
 from mien.recognize import images
-from mien.recognize.images import as_frame, find_images, read_image
+from mien.recognize.images import as_frame, decode_image, find_images, read_image
 
 RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
 
@@ -219,3 +219,14 @@ def test_find_images(tmp_path: Path) -> None:
     named, missing, folder = tmp_path / "named.dat", tmp_path / "missing.jpg", tmp_path / "folder"
     inside = [folder / name for name in ("a.png", "b.JPG", "deep/d.tiff", "deep/er/c.webp")]
     assert find_images([named, str(folder), missing]) == [named, *inside, missing]
+
+
+def test_decode_image() -> None:
+    data = encode(PHOTO, "PNG")
+    assert decode_image(data).shape == (*PHOTO.size[::-1], 3)
+    with pytest.raises(ImageError, match=r"^the image is empty$"):
+        decode_image(b"")
+    with pytest.raises(ImageError, match=r"is 0\.1 megapixels, the limit is 0\.05"):
+        decode_image(encode(Image.new("1", (400, 200)), "PNG"), max_pixels=50_000)
+    with pytest.raises(ImageError, match="is not an image"):
+        decode_image(data, formats=("JPEG",))

@@ -54,11 +54,11 @@ def crop(
     classes: Classes = None,
 ) -> None:
     """Cut the largest face out of each photo, as grey PNGs that the other verbs read."""
-    from mien.cli.predict import write_picture
     from mien.contract.errors import DataError, ImageError
     from mien.contract.pixels import crop_faces
     from mien.data.layouts import find_source
     from mien.recognize.detect import make_detector
+    from mien.recognize.files import write_png
     from mien.recognize.images import read_image
     from mien.recognize.margins import MARGINS
     from mien.recognize.recognizer import largest_first
@@ -83,7 +83,7 @@ def crop(
                 log(f"{source.path / image.file}: no face found")
                 continue
             (face,) = crop_faces(frame_rgb, found.boxes_N4[:1], side, MARGINS[finder.name])
-            write_picture(out / f"{image.file}.png", face)
+            write_png(out / f"{image.file}.png", face)
             written += 1
     log.close()
     if not written:

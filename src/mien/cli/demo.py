@@ -17,8 +17,9 @@ def demo(
     with needs("demo"):
         from skimage import data
 
-    from mien.cli.predict import results_table, scores_table, write_picture
+    from mien.cli.predict import results_table, scores_table
     from mien.recognize.draw import annotate, bar_chart
+    from mien.recognize.files import write_png
     from mien.recognize.recognizer import Recognizer
 
     photo_rgb = data.astronaut()
@@ -26,8 +27,8 @@ def demo(
     console().print(results_table([result]))
     console().print(scores_table(result))
     face = result.faces[0]
-    write_picture(out / "photo.png", photo_rgb)
-    write_picture(out / "annotated.png", annotate(photo_rgb, result))
-    write_picture(out / "distribution.png", bar_chart(face, title=f"{face.emotion}, {face.confidence:.0%}"))
+    write_png(out / "photo.png", photo_rgb)
+    write_png(out / "annotated.png", annotate(photo_rgb, result))
+    write_png(out / "distribution.png", bar_chart(face, title=f"{face.emotion}, {face.confidence:.0%}"))
     say(f"pictures: {out}/annotated.png, {out}/distribution.png")
     say(f"next: mien predict {out}/photo.png --format json    # or a photo of your own")

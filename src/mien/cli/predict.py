@@ -1,60 +1,249 @@
-"""``mien predict``: photos in, emotions out. A bad file costs one line and exit status 1, the others go on."""
+"""``mien predict``: photos and videos in, emotions out. A bad file costs a line and exit status 1, the others go on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.output import Format, console, print_json, problem, say
+from mien.cli.media import JsonArray, MediaProgress, people_table, seconds
+from mien.cli.output import Format, console, problem, say
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from mien.contract.results import FrameResult
+    from mien.recognize.outputs import Output
+    from mien.recognize.pipeline import Outcome
+    from mien.recognize.recognizer import Recognizer
+    from mien.recognize.rowfile import RowFile
+    from mien.recognize.tracks import TrackSummary
+
+PHOTOS, VIDEOS, FILES = "Photos and videos", "Videos only", "Files to write"
 
 
 def predict(
-    paths: Annotated[list[Path], typer.Argument(help="Image files, and folders to search for images.")],
+    paths: Annotated[
+        list[str], typer.Argument(help="Photos, videos, folders to search for both, quoted globs, - for stdin.")
+    ],
     model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
     detector: Annotated[str, typer.Option(help="auto, yunet, haar, or none where each image is one face.")] = "auto",
     detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
-    annotate: Annotated[Path | None, typer.Option(help="Folder for copies with the faces marked.")] = None,
-    chart: Annotated[Path | None, typer.Option(help="Folder for one bar chart per face.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A row for each face: .jsonl, .csv or .parquet.", rich_help_panel=FILES)
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an --out that was cut off.", rich_help_panel=FILES)
+    ] = False,
+    annotate: Annotated[
+        Path | None, typer.Option(help="Folder for copies with the faces marked.", rich_help_panel=FILES)
+    ] = None,
+    chart: Annotated[
+        Path | None, typer.Option(help="Folder for one bar chart per face of a photo.", rich_help_panel=FILES)
+    ] = None,
+    explain: Annotated[
+        Path | None, typer.Option(help="Folder for where the model looked in a photo.", rich_help_panel=FILES)
+    ] = None,
+    crops: Annotated[Path | None, typer.Option(help="Folder for the faces, cut out.", rich_help_panel=FILES)] = None,
+    tracks: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a summary of each video's people and their time line.", rich_help_panel=FILES),
+    ] = None,
+    start: Annotated[
+        float, typer.Option(parser=seconds, metavar="TIME", help="Begin here: 90, 1:30.", rich_help_panel=VIDEOS)
+    ] = 0.0,
+    end: Annotated[
+        float | None, typer.Option(parser=seconds, metavar="TIME", help="Stop here.", rich_help_panel=VIDEOS)
+    ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option(parser=seconds, metavar="TIME", help="A frame every 0.2s, not all.", rich_help_panel=VIDEOS),
+    ] = None,
+    detect_every: Annotated[
+        int, typer.Option(min=1, help="Search every n-th frame; tracks bridge the gap.", rich_help_panel=VIDEOS)
+    ] = 2,
+    smooth: Annotated[
+        float,
+        typer.Option(
+            parser=seconds,
+            metavar="TIME",
+            help="Half-life of each person's scores; 0 for none.",
+            rich_help_panel=VIDEOS,
+        ),
+    ] = 0.5,
 ) -> None:
-    """Recognise the emotions of the faces in photos."""
-    from mien.contract.errors import ImageError
-    from mien.recognize.images import find_images
+    """Recognise the emotions of the faces in photos and videos."""
+    from mien.contract.errors import ImageError, MienError
+    from mien.recognize.pipeline import Pace, recognize_frames
     from mien.recognize.recognizer import Recognizer
+    from mien.recognize.sources import Window, find_sources, read_sources
 
+    try:
+        window = Window(start, end, every)
+        pace = Pace(detect_every, smooth, keep_frames=any((annotate, crops, explain)))
+    except ValueError as error:
+        raise MienError(str(error)) from None
+    if resume and out is None:
+        raise MienError("--resume goes on with the file that --out names; name it")
     recognizer = Recognizer(model, detector, detector_model)
     failed = 0
-    images: list[Path] = []
+    sources: list[str] = []
     for path in paths:
-        found = find_images([path])
-        if not found:
-            problem(f"{path}: no images in this folder")
+        try:
+            sources += find_sources([path])
+        except ImageError as error:
+            problem(str(error))
             failed += 1
-        images += found
-    results: list[FrameResult] = []
-    for result in recognizer.recognize_many(images):
-        if isinstance(result, ImageError):
-            problem(str(result))
-            failed += 1
-            continue
-        results.append(result)
-        if annotate is not None or chart is not None:
-            _draw(result, len(results), annotate, chart)
-    if format is Format.json:
-        print_json([result.to_dict() for result in results])
-    elif results:
-        console().print(results_table(results))
-        if any(not face.accepted for result in results for face in result.faces):
-            say("? the confidence is below the model's threshold, so it abstains")
+    with ExitStack() as cleanup:
+        rows = None
+        if out is not None:
+            if resume and out.exists() and not out.with_name(f"{out.name}.partial.jsonl").exists():
+                say(f"{out}: is whole already")
+                return
+            rows = cleanup.enter_context(_rows(out, recognizer, window, pace.detect_every, pace.half_life_s, resume))
+            failed += _report_before(rows, sources)
+        outputs: list[Output] = _outputs(_naming(sources), recognizer, annotate, chart, explain, crops, tracks, rows)
+        for output in outputs:
+            cleanup.callback(output.close)
+        report = cleanup.enter_context(_Report(format, recognizer.card.labels))
+        left = [source for source in sources if rows is None or source not in rows.done]
+        bar = cleanup.enter_context(MediaProgress(len(left)))
+        try:
+            for item in recognize_frames(recognizer, read_sources(left, window), pace):
+                for output in outputs:
+                    output.take(item)
+                report.take(item)
+                bar.take(item)
+                failed += report.failed(item)
+        except KeyboardInterrupt:
+            if rows is not None:
+                say(f"{rows.partial}: what is done so far; the same command with --resume goes on")
+            raise
+        if rows is not None:
+            rows.finish()
     if failed:
         raise typer.Exit(1)
+
+
+def _rows(
+    out: Path, recognizer: Recognizer, window: Any, detect_every: int, half_life_s: float, resume: bool
+) -> RowFile:
+    """The file of rows, with all that its figures depend on."""
+    import hashlib
+    from dataclasses import asdict
+
+    from mien.recognize.rowfile import RowFile
+
+    card = recognizer.card
+    settings = {
+        "model": f"{card.name} ({hashlib.sha256(card.to_json().encode()).hexdigest()[:12]})",
+        "detector": recognizer.detector.name,
+        "detect_every": detect_every,
+        "smooth": half_life_s,
+        **asdict(window),
+    }
+    return RowFile(out, card.labels, settings, resume)
+
+
+def _report_before(rows: RowFile, sources: Sequence[str]) -> int:
+    """Say again what was wrong in the run that is resumed; returns how many sources that were."""
+    again = [told for source in sources if (told := rows.done.get(source)) is not None]
+    for told in again:
+        problem(told)
+    if rows.done:
+        say(f"{rows.path}: {len(rows.done)} of {len(sources)} done before")
+    return len(again)
+
+
+def _naming(sources: Sequence[str]) -> Callable[[str], str]:
+    """Stems of output files: the place in the list keeps files of the same name apart."""
+    places = {source: place for place, source in enumerate(sources, start=1)}
+    return lambda source: f"{places[source]:04d}-{'stdin' if source == '-' else Path(source).stem}"
+
+
+def _outputs(
+    name: Callable[[str], str],
+    recognizer: Recognizer,
+    annotate: Path | None,
+    chart: Path | None,
+    explain: Path | None,
+    crops: Path | None,
+    tracks: Path | None,
+    rows: RowFile | None,
+) -> list[Output]:
+    if not any((annotate, chart, explain, crops, tracks, rows)):
+        return []  # a table needs no Pillow drawing
+    from mien.recognize.outputs import AnnotatedCopies, BarCharts, Explanations, FaceCrops, Rows, TrackReports
+
+    outputs: list[Output] = []
+    if annotate is not None:
+        outputs.append(AnnotatedCopies(annotate, name))
+    if chart is not None:
+        outputs.append(BarCharts(chart, name))
+    if explain is not None:
+        outputs.append(Explanations(explain, name, recognizer))
+    if crops is not None:
+        outputs.append(FaceCrops(crops, name))
+    if tracks is not None:
+        outputs.append(TrackReports(tracks, name, recognizer.card.labels))
+    if rows is not None:
+        outputs.append(Rows(rows))
+    return outputs
+
+
+class _Report:
+    """What is printed: photos and the people of videos as tables at the end, or every result as JSON as it comes."""
+
+    def __init__(self, format: Format, labels: Sequence[str]) -> None:
+        self._labels = labels
+        self._json = JsonArray() if format is Format.json else None
+        self._photos: list[FrameResult] = []
+        self._videos: list[TrackSummary] = []
+
+    def __enter__(self) -> _Report:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._json is not None:
+            self._json.close()
+            return
+        if self._photos:
+            console().print(results_table(self._photos))
+        if self._videos:
+            console().print(people_table(self._videos))
+        if any(not face.accepted for result in self._photos for face in result.faces):
+            say("? the confidence is below the model's threshold, so it abstains")
+
+    def take(self, item: Outcome) -> None:
+        from mien.recognize.pipeline import Seen
+        from mien.recognize.tracks import TrackSummary
+
+        if not isinstance(item, Seen):
+            return
+        result = item.result
+        if self._json is not None:
+            self._json.add(result.to_dict())
+        elif result.t_s is None:
+            self._photos.append(result)
+        else:
+            if not self._videos or self._videos[-1].source != result.source:
+                self._videos.append(TrackSummary(result.source, self._labels))
+            self._videos[-1].add(result)
+
+    def failed(self, item: Outcome) -> bool:
+        """Say what an end or a note has to say; True where something could not be read."""
+        from mien.recognize.sources import Note, SourceEnd
+
+        if isinstance(item, Note):
+            problem(item.text)
+        if isinstance(item, SourceEnd) and item.error is not None:
+            problem(str(item.error))
+            return True
+        return False
 
 
 def results_table(results: list[FrameResult]) -> Table:
@@ -106,31 +295,3 @@ def scores_table(result: FrameResult) -> Table:
         bar = "█" * int(score * 30) + ("▌" if score * 30 % 1 >= 0.5 else "")
         table.add_row(name, Text(bar, style=EMOTION_COLOURS.get(name, OTHER_COLOUR)), f"{score:.1%}")
     return table
-
-
-def _draw(result: FrameResult, number: int, annotate_to: Path | None, chart_to: Path | None) -> None:
-    """Write the pictures of one result; ``number`` keeps images of the same name apart."""
-    from mien.contract.errors import MienError
-    from mien.recognize.draw import annotate, bar_chart
-    from mien.recognize.images import read_image
-
-    stem = f"{number:04d}-{Path(result.source).stem}"
-    try:
-        if annotate_to is not None:
-            write_picture(annotate_to / f"{stem}.png", annotate(read_image(result.source), result))
-        if chart_to is not None:
-            for index, face in enumerate(result.faces, start=1):
-                title = f"{face.emotion}, {face.confidence:.0%}"
-                write_picture(chart_to / f"{stem}-face{index}.png", bar_chart(face, title=title))
-    except OSError as error:
-        raise MienError(f"{error.filename}: cannot write the picture ({error.strerror})") from None
-
-
-def write_picture(path: Path, pixels: object) -> None:
-    """Save an RGB array as PNG, whole or not at all."""
-    from PIL import Image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}")
-    Image.fromarray(pixels).save(beside, format="PNG")  # type: ignore[arg-type]
-    beside.replace(path)

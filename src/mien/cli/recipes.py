@@ -70,8 +70,8 @@ def preview(
         import torch
 
         from mien.train.augment import augment
-    from mien.cli.predict import write_picture
     from mien.data.sources import load_faces
+    from mien.recognize.files import write_png
 
     train = load_faces(data, side=recipe.data.side, on_problem=problem).split("train")
     spread_N = np.linspace(0, len(train) - 1, faces).astype(int)  # folders are sorted by class: all classes are met
@@ -80,5 +80,5 @@ def preview(
     rows = [originals.float(), *(augment(originals, recipe.augment) for _ in range(draws))]
     zoom = max(1, 96 // recipe.data.side)
     grid_HW = np.concatenate([np.concatenate(list(row.numpy()), axis=1) for row in rows])
-    write_picture(out, grid_HW.round().astype(np.uint8).repeat(zoom, axis=0).repeat(zoom, axis=1))
+    write_png(out, grid_HW.round().astype(np.uint8).repeat(zoom, axis=0).repeat(zoom, axis=1))
     say(f"{out}: {faces} faces, {draws} draws of each below")

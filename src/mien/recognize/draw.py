@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,8 @@ _Rect = tuple[float, float, float, float]
 def annotate(frame_rgb: NDArray[np.uint8], result: FrameResult) -> NDArray[np.uint8]:
     """Draw every face of a result: its box, its emotion and how confident the model is.
 
-    A face that the model abstains on gets a dashed grey box and the word "unsure".
+    A face that the model abstains on gets a dashed grey box and the word "unsure". In a video the label begins with the
+    person's number.
 
     Args:
         frame_rgb: uint8 RGB of shape (H, W, 3), the image that ``result`` came from.
@@ -116,7 +118,12 @@ def _colour(face: Face) -> str:
 
 
 def _font(size_px: float) -> _Font:
-    return ImageFont.load_default(size=max(1.0, size_px))  # the one that Pillow carries inside
+    return _whole_px_font(max(1, round(size_px)))
+
+
+@lru_cache(maxsize=32)  # unpacking it takes longer than drawing a label
+def _whole_px_font(size_px: int) -> _Font:
+    return ImageFont.load_default(size=size_px)  # the one that Pillow carries inside
 
 
 def _draw_box(picture: Image.Image, box: _Rect, colour: str, line_px: float, dashed: bool) -> None:
@@ -134,6 +141,8 @@ def _draw_label(picture: Image.Image, face: Face, line_px: float, taken: list[_R
     """Name and percentage on a plate above the face, or wherever inside the picture there is room."""
     percent = f"{face.confidence:.0%}".replace("%", " %")
     words = f"{face.emotion}  {percent}" if face.accepted else f"unsure: {face.emotion}  {percent}"
+    if face.track_id is not None:
+        words = f"{face.track_id}   {words}"
     x1, y1, x2, y2 = face.box_xyxy
     size_px = min(max(12.0, (x2 - x1) * 0.13), max(12.0, min(picture.size) * 0.045))
     pad_x, pad_y = 0.5, 0.28  # of the size

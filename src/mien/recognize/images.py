@@ -13,10 +13,11 @@ Shape legend: H height, W width in pixels of the upright image.
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,9 +62,33 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
             raise ImageError("no such file")
         if path.stat().st_size == 0:
             raise ImageError("the file is empty")
-        return _decode(path)
+        return _decode(path, MAX_PIXELS)
     except Exception as error:  # Pillow's decoders raise a dozen unrelated types on damaged bytes
         raise ImageError(f"{path}: {_reason(error)}") from None
+
+
+def decode_image(
+    data: bytes, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
+) -> NDArray[np.uint8]:
+    """Decode an image that is in memory, for data that somebody sent. Nothing is written.
+
+    Args:
+        data: the bytes of an image file.
+        max_pixels: width times height at most, judged by the header before any pixel is decoded.
+        formats: Pillow's names of what may be read, such as ("JPEG", "PNG"); None for whatever it knows.
+
+    Returns:
+        uint8 RGB of shape (H, W, 3), upright.
+
+    Raises:
+        ImageError: empty, cut short, too large, of another format or not an image.
+    """
+    try:
+        if not data:
+            raise ImageError("the image is empty")
+        return _decode(io.BytesIO(data), max_pixels, formats)
+    except Exception as error:
+        raise ImageError(_reason(error)) from None
 
 
 def as_frame(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -104,26 +129,26 @@ def find_images(paths: Iterable[str | Path]) -> list[Path]:
     return found
 
 
-def _decode(path: Path) -> NDArray[np.uint8]:
-    with _open(path) as image:
+def _decode(file: Path | BinaryIO, max_pixels: int, formats: tuple[str, ...] | None = None) -> NDArray[np.uint8]:
+    with _open(file, formats) as image:
         width, height = image.size
-        if width * height > MAX_PIXELS:
+        if width * height > max_pixels:
+            megapixels, limit = round(width * height / 1e6, 1), max_pixels / 1e6
             raise ImageError(
-                f"{width} x {height} is {width * height / 1e6:.0f} megapixels, the limit is {MAX_PIXELS / 1e6:.0f}; "
-                "make it smaller first"
+                f"{width} x {height} is {megapixels:g} megapixels, the limit is {limit:g}; make it smaller first"
             )
         image.load()
         return _array(_upright(_rgb(image), _orientation(image)))
 
 
-def _open(path: Path) -> Image.Image:
+def _open(file: Path | BinaryIO, formats: tuple[str, ...] | None) -> Image.Image:
     """Read the header only. Pillow's own size limit warns on stderr from 89 megapixels on, so ours stands in for it."""
     from PIL import Image
 
     with _PILLOW_LIMIT:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(path)
+            return Image.open(file, formats=formats)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 

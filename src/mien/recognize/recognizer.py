@@ -9,16 +9,19 @@
 
 Only face crops are kept until a batch is full, never frames, so a folder of panoramas needs the memory of one.
 
-Not here: following a person over frames, smoothing; ``FrameResult.t_s`` and ``Face.track_id`` stay None.
+Its parts, ``crops`` and ``result``, serve pipelines that detect and classify in places of their own.
+
+Not here: following a person over frames, smoothing, threads (pipeline.py).
 
 Shape legend: N faces, S side of the crop in pixels, C emotions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +30,7 @@ from mien.contract.card import ModelCard
 from mien.contract.errors import ImageError
 from mien.contract.pixels import crop_faces
 from mien.contract.results import Face, FrameResult
+from mien.recognize.align import crop_level
 from mien.recognize.classify import Classifier, resolve_model
 from mien.recognize.detect import Detections, Detector, make_detector
 from mien.recognize.images import as_frame, read_image
@@ -38,8 +42,8 @@ Image = str | Path | NDArray[np.uint8]
 GROUP_IMAGES = 16
 """Images whose faces are classified together by ``recognize_many``."""
 
-SCORE_DECIMALS, BOX_DECIMALS = 6, 2
-"""Beyond these the digits are noise: float32 probabilities, boxes from a shrunk frame."""
+SCORE_DECIMALS, BOX_DECIMALS, TIME_DECIMALS = 6, 2, 6
+"""Beyond these the digits are noise: float32 probabilities, boxes from a shrunk frame, microseconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,7 @@ class Recognizer:
         detector_model: YuNet's file, where it is not in the cache folder.
         threads: of the classifier; None for the CPUs that this process may use.
         accept_threshold: replaces the card's: faces below it are marked as not accepted, 0..1.
+        align: cut tilted faces with their eyes level, where the detector gives landmarks (align.py).
 
     Raises:
         ModelError, DetectorError: a model or detector cannot be used.
@@ -75,12 +80,14 @@ class Recognizer:
         detector_model: str | Path | None = None,
         threads: int | None = None,
         accept_threshold: float | None = None,
+        align: bool = False,
     ) -> None:
         if accept_threshold is not None and not 0 <= accept_threshold <= 1:
             raise ValueError(f"expected accept_threshold in 0..1, got {accept_threshold}")
         self.classifier = model if isinstance(model, Classifier) else Classifier(resolve_model(model), threads)
         self.detector = make_detector(detector, detector_model) if isinstance(detector, str) else detector
         self.accept_threshold = self.card.accept_threshold if accept_threshold is None else accept_threshold
+        self.align = align
         # The card knows best how its model was framed; a detector that nobody measured is taken as it is.
         self.margin = {**MARGINS, **self.card.image.margins}.get(self.detector.name, MARGINS["none"])
 
@@ -105,6 +112,45 @@ class Recognizer:
         cut = self._cut(image, source)
         return self._result(cut, self.classifier(cut.crops_NSS))
 
+    def crops(self, frame_rgb: NDArray[np.uint8], found: Detections) -> NDArray[np.uint8]:
+        """Cut faces out of a frame as the model wants them: uint8 grey (N, S, S), N and order as in ``found``."""
+        if self.align:
+            return crop_level(frame_rgb, found, self.card.image.side, self.margin)
+        return crop_faces(frame_rgb, found.boxes_N4, self.card.image.side, self.margin)
+
+    def result(
+        self,
+        width: int,
+        height: int,
+        found: Detections,
+        probs_NC: NDArray[np.floating[Any]],
+        source: str,
+        t_s: float | None = None,
+        track_ids: Sequence[int] | None = None,
+    ) -> FrameResult:
+        """Put a frame's detections and their probabilities together.
+
+        Args:
+            width: of the frame in pixels.
+            height: likewise.
+            found: its faces, largest first.
+            probs_NC: what the classifier said of them, in the same order.
+            source: name of the image or video.
+            t_s: seconds from the start of a video; None for images.
+            track_ids: the person's number of each face; None for images.
+        """
+        scores_N = found.scores_N
+        faces = tuple(
+            self._face(
+                box_4,
+                None if scores_N is None else float(scores_N[index]),
+                probs_C,
+                None if track_ids is None else track_ids[index],
+            )
+            for index, (box_4, probs_C) in enumerate(zip(found.boxes_N4, probs_NC, strict=True))
+        )
+        return FrameResult(source, width, height, faces, None if t_s is None else round(t_s, TIME_DECIMALS))
+
     def recognize_many(self, images: Iterable[Image]) -> Iterator[FrameResult | ImageError]:
         """Recognise many images, classifying the faces of several at once.
 
@@ -128,7 +174,7 @@ class Recognizer:
     def _cut(self, image: Image, source: str | None) -> _Cut:
         frame_rgb = read_image(image) if isinstance(image, str | Path) else as_frame(image)
         found = largest_first(self.detector.detect(frame_rgb))
-        crops_NSS = crop_faces(frame_rgb, found.boxes_N4, self.card.image.side, self.margin)
+        crops_NSS = self.crops(frame_rgb, found)
         height, width = frame_rgb.shape[:2]
         name = str(image) if isinstance(image, str | Path) else "array"
         return _Cut(source or name, width, height, found, crops_NSS)
@@ -146,16 +192,18 @@ class Recognizer:
                 first = last
 
     def _result(self, cut: _Cut, probs_NC: NDArray[np.float32]) -> FrameResult:
-        scores_N = cut.found.scores_N
-        faces = tuple(
-            self._face(box_4, None if scores_N is None else float(scores_N[index]), probs_C)
-            for index, (box_4, probs_C) in enumerate(zip(cut.found.boxes_N4, probs_NC, strict=True))
-        )
-        return FrameResult(cut.source, cut.width, cut.height, faces)
+        return self.result(cut.width, cut.height, cut.found, probs_NC, cut.source)
 
-    def _face(self, box_4: NDArray[np.float64], detector_score: float | None, probs_C: NDArray[np.float32]) -> Face:
+    def _face(
+        self,
+        box_4: NDArray[np.float64],
+        detector_score: float | None,
+        probs_C: NDArray[np.floating[Any]],
+        track_id: int | None,
+    ) -> Face:
         exact_C = probs_C.astype(np.float64)
-        rounded = np.round(exact_C / exact_C.sum(), SCORE_DECIMALS).tolist()
+        total = 1.0 if self.card.rejected else exact_C.sum()
+        rounded = np.round(exact_C / total, SCORE_DECIMALS).tolist()
         best = int(exact_C.argmax())
         x1, y1, x2, y2 = np.round(box_4, BOX_DECIMALS).tolist()
         return Face(
@@ -165,16 +213,21 @@ class Recognizer:
             confidence=rounded[best],
             accepted=rounded[best] >= self.accept_threshold,
             scores=dict(zip(self.card.labels, rounded, strict=True)),
+            track_id=track_id,
         )
+
+
+def by_size(boxes_N4: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Positions of boxes from the largest area to the smallest, equal ones from left to right."""
+    area_N = (boxes_N4[:, 2] - boxes_N4[:, 0]) * (boxes_N4[:, 3] - boxes_N4[:, 1])
+    return np.lexsort((boxes_N4[:, 0], -area_N))
 
 
 def largest_first(found: Detections) -> Detections:
     """Order faces by the area of their box, so that the first one is the picture's main face; then left to right."""
-    boxes_N4 = found.boxes_N4
-    area_N = (boxes_N4[:, 2] - boxes_N4[:, 0]) * (boxes_N4[:, 3] - boxes_N4[:, 1])
-    order_N = np.lexsort((boxes_N4[:, 0], -area_N))
+    order_N = by_size(found.boxes_N4)
     return Detections(
-        boxes_N4[order_N],
+        found.boxes_N4[order_N],
         None if found.scores_N is None else found.scores_N[order_N],
         None if found.landmarks_N52 is None else found.landmarks_N52[order_N],
     )

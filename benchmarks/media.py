@@ -1,0 +1,219 @@
+"""How fast videos and photos go through, and whether memory stays flat.
+
+    python benchmarks/media.py speed --seconds 20 --repeats 3 --yunet yunet_n.onnx
+    python benchmarks/media.py photos --photos 1000 --repeats 3 --yunet yunet_n.onnx
+    python benchmarks/media.py memory --minutes 60 --yunet yunet_n.onnx [--annotate]
+
+speed    A 640 x 480, 30 fps recording with sound and two real faces that move, composed here from scikit-image's
+         portrait and, with --fer2013 FOLDER, a face of FER2013. Real-time factor (seconds of video a second; median,
+         min, max) and processor time a frame, of all threads: rows only, and with annotation and H.264 encoding; Haar
+         and, with --yunet, YuNet.
+photos   320 x 240 JPEGs with one face each, through reading, detecting, classifying and writing rows.
+memory   The recording looped without coding it again; resident memory of the process each 30 s of work, and its growth
+         after the first minute.
+
+Runs the library as ``mien predict`` does, in this process. Nothing else should be running; the load is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import tempfile
+import time
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+
+import av
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+from PIL import Image
+
+from mien.recognize.classify import usable_cpus
+from mien.recognize.outputs import AnnotatedCopies, Output, Rows
+from mien.recognize.pipeline import Pace, Seen, recognize_frames
+from mien.recognize.recognizer import Recognizer
+from mien.recognize.rowfile import RowFile
+from mien.recognize.sources import SourceEnd, read_sources
+
+WIDTH, HEIGHT, RATE = 640, 480, 30
+SOUND_RATE = 44_100
+
+
+def portraits(fer2013: Path | None) -> list[NDArray[np.uint8]]:
+    """Two faces: 190 px of a photograph, and another one or its mirror image."""
+    from skimage import data
+
+    one = np.asarray(Image.fromarray(data.astronaut()[0:230, 105:335]).resize((190, 190)))
+    if fer2013 is None:
+        return [one, one[:, ::-1]]
+    other = Image.open(sorted((fer2013 / "validation" / "surprise").iterdir())[3]).convert("RGB")
+    return [one, np.asarray(other.resize((170, 170), Image.Resampling.BICUBIC))]
+
+
+def background() -> NDArray[np.uint8]:
+    from skimage import data
+
+    return np.asarray(Image.fromarray(data.coffee()).resize((WIDTH, HEIGHT)))
+
+
+def compose(path: Path, seconds: int, fer2013: Path | None) -> Path:
+    """Write the recording: two faces on ellipses, a tone that changes each second."""
+    one, other = portraits(fer2013)
+    behind = background()
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "20"})
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        sound = out.add_stream("aac", rate=SOUND_RATE, layout="mono")
+        for index in range(seconds * RATE):
+            frame_rgb, turn = behind.copy(), 2 * np.pi * index / (10 * RATE)  # ten seconds a round
+            for face, centre in ((one, 160), (other, 470)):
+                side = len(face)
+                left, top = int(centre - side / 2 + 50 * np.cos(turn)), int(240 - side / 2 + 60 * np.sin(turn))
+                frame_rgb[top : top + side, left : left + side] = face
+            picture = av.VideoFrame.from_ndarray(frame_rgb, format="rgb24")
+            picture.pts = index
+            out.mux(video.encode(picture))
+        out.mux(video.encode())
+        moments_S = np.arange(seconds * SOUND_RATE) / SOUND_RATE
+        wave_1S = (np.sin(2 * np.pi * (220 + 55 * (moments_S // 1 % 4)) * moments_S) * 6000).astype(np.int16)[None]
+        samples = av.AudioFrame.from_ndarray(wave_1S, format="s16", layout="mono")
+        samples.rate, samples.pts, samples.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
+        out.mux(sound.encode(samples))
+        out.mux(sound.encode())
+    return path
+
+
+def loop(path: Path, to: Path, rounds: int) -> Path:
+    """Copy the coded picture ``rounds`` times in a row, without sound."""
+    with av.open(str(path)) as container, av.open(str(to), "w") as out:
+        stream = container.streams.video[0]
+        copy = out.add_stream_from_template(stream)
+        packets = [(bytes(each), each.pts, each.dts, each.is_keyframe) for each in container.demux(stream) if each.size]
+        for number in range(rounds):
+            for content, pts, dts, is_keyframe in packets:
+                packet = av.Packet(content)
+                packet.pts, packet.dts = pts + number * stream.duration, dts + number * stream.duration
+                packet.time_base, packet.stream, packet.is_keyframe = stream.time_base, copy, is_keyframe
+                out.mux(packet)
+    return to
+
+
+def run(recognizer: Recognizer, sources: list[str], out: Path, annotate: bool, detect_every: int) -> tuple[int, int]:
+    """Everything that ``mien predict --out … [--annotate …]`` does; returns frames and faces."""
+    frames = faces = 0
+    with RowFile(out / "rows.jsonl", recognizer.card.labels) as rows:
+        outputs: list[Output] = [Rows(rows)]
+        if annotate:
+            outputs.insert(0, AnnotatedCopies(out, lambda source: Path(source).stem + "-annotated"))
+        for item in recognize_frames(recognizer, read_sources(sources), Pace(detect_every, keep_frames=annotate)):
+            for output in outputs:
+                output.take(item)
+            if isinstance(item, Seen):
+                frames, faces = frames + 1, faces + len(item.result.faces)
+            elif isinstance(item, SourceEnd) and item.error is not None:
+                raise item.error
+        rows.finish()
+    return frames, faces
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):6.2f} (min {min(values):.2f}, max {max(values):.2f}, n = {len(values)})"
+
+
+def speed(options: argparse.Namespace, folder: Path) -> None:
+    film = compose(folder / "film.mp4", options.seconds, options.fer2013)
+    print("real-time factor of a 640 x 480, 30 fps recording with two faces, and frames/s")
+    for name in ("yunet", "haar") if options.yunet else ("haar",):
+        recognizer = Recognizer(detector=name, detector_model=options.yunet if name == "yunet" else None)
+        for detect_every in (1, 2):
+            for annotate in (False, True):
+                factors, busy_ms = [], []
+                for _ in range(options.repeats + 1):  # the first warms up
+                    start, busy = time.perf_counter(), time.process_time()
+                    frames, faces = run(recognizer, [str(film)], folder, annotate, detect_every)
+                    factors.append(options.seconds / (time.perf_counter() - start))
+                    busy_ms.append((time.process_time() - busy) / frames * 1000)
+                what = "annotated and encoded" if annotate else "rows only            "
+                rate = statistics.median(factors[1:]) * RATE
+                print(
+                    f"{name:5} detect every {detect_every}, {what} {spread(factors[1:])}, {rate:4.0f} frames/s, "
+                    f"{statistics.median(busy_ms[1:]):.1f} ms of processor a frame, {faces / frames:.2f} faces a frame"
+                )
+
+
+def photos(options: argparse.Namespace, folder: Path) -> None:
+    one, _ = portraits(None)
+    small = np.asarray(Image.fromarray(background()).resize((320, 240)))
+    paths = []
+    for index in range(options.photos):
+        photo_rgb = small.copy()
+        left, top = index * 7 % 130, index * 3 % 50
+        photo_rgb[top : top + 190, left : left + 190] = one
+        paths.append(str(folder / f"{index:05}.jpg"))
+        Image.fromarray(photo_rgb).save(paths[-1], quality=90)
+    for name in ("yunet", "haar") if options.yunet else ("haar",):
+        recognizer = Recognizer(detector=name, detector_model=options.yunet if name == "yunet" else None)
+        rates = []
+        for _ in range(options.repeats + 1):
+            start = time.perf_counter()
+            _, faces = run(recognizer, paths, folder, False, 1)
+            rates.append(len(paths) / (time.perf_counter() - start))
+        print(f"{name:5} photos/s {spread(rates[1:])}, {faces} faces in {len(paths)} photos of 320 x 240")
+
+
+def memory(options: argparse.Namespace, folder: Path) -> None:
+    film = loop(compose(folder / "film.mp4", 20, options.fer2013), folder / "long.mp4", options.minutes * 3)
+    detector = "yunet" if options.yunet else "haar"
+    recognizer = Recognizer(detector=detector, detector_model=options.yunet)
+    process, curve = psutil.Process(), []
+    began = told = time.perf_counter()
+    with RowFile(folder / "rows.jsonl", recognizer.card.labels) as rows:
+        outputs: list[Output] = [Rows(rows)]
+        if options.annotate:
+            outputs.append(AnnotatedCopies(folder, lambda source: Path(source).stem + "-annotated"))
+        for item in recognize_frames(recognizer, read_sources([str(film)]), Pace(keep_frames=options.annotate)):
+            for output in outputs:
+                output.take(item)
+            if not isinstance(item, Seen):
+                continue
+            t_s = item.result.t_s or 0.0
+            if not curve or t_s - curve[-1][0] >= 10:
+                curve.append((t_s, process.memory_info().rss / 1e6))
+            if time.perf_counter() - told > 30:
+                told = time.perf_counter()
+                print(f"{t_s / 60:5.1f} min of video, {told - began:5.0f} s of work: {curve[-1][1]:.0f} MB", flush=True)
+    after = [megabytes for t_s, megabytes in curve if t_s >= 60]
+    if not after:
+        raise SystemExit("the growth after the first minute needs --minutes 2 or more")
+    what = f"{detector}, {options.minutes} min{', annotated' if options.annotate else ''}"
+    print(
+        f"{what}: {after[0]:.0f} MB after a minute, {max(after):.0f} MB at most, {after[-1]:.0f} MB at the end: "
+        f"growth {max(after) - after[0]:+.1f} MB"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("speed", "photos", "memory"))
+    parser.add_argument("--yunet", type=Path, help="YuNet's .onnx file; without it Haar alone")
+    parser.add_argument("--fer2013", type=Path, help="folder with validation/surprise/…, for the second face")
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--photos", type=int, default=1000)
+    parser.add_argument("--minutes", type=int, default=60)
+    parser.add_argument("--annotate", action="store_true", help="memory: with annotated copy")
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("onnxruntime", "av", "opencv-python-headless"))
+    machine = platform.processor() or platform.machine()
+    print(f"{machine}, {usable_cpus()} CPUs, load {os.getloadavg()[0]:.1f}; {libraries}")
+    with tempfile.TemporaryDirectory() as folder:
+        {"speed": speed, "photos": photos, "memory": memory}[options.what](options, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""A video: a copy with the faces marked, as long as the original, with its timing and its sound.
+
+    pip install 'mien[video]'
+    python examples/annotate_video.py lecture.mp4 out/
+
+On the command line: mien predict lecture.mp4 --annotate out/ --tracks out/
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mien.recognize.draw import annotate
+from mien.recognize.film import Film
+from mien.recognize.pipeline import Pace, Seen, recognize_frames
+from mien.recognize.recognizer import Recognizer
+from mien.recognize.sources import SourceEnd, read_sources
+
+
+def main(video: str, folder: str) -> None:
+    film: Film | None = None
+    for item in recognize_frames(Recognizer(), read_sources([video]), Pace(keep_frames=True)):
+        if isinstance(item, Seen):
+            assert item.frame.clip is not None, "a photo, not a video"
+            film = film or Film(Path(folder), Path(video).stem, item.frame.clip)
+            film.add(item.frame, annotate(item.frame.frame_rgb, item.result))
+        elif isinstance(item, SourceEnd) and item.error is not None:
+            print(item.error, file=sys.stderr)
+            if film is not None:
+                film.close()  # what could be read stays, with .partial in its name
+        elif film is not None:
+            print(film.finish())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

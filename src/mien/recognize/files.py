@@ -1,0 +1,48 @@
+"""Files that appear whole or not at all: written beside their place, then renamed.
+
+write_png(Path("out/face.png"), picture_rgb)          # OutputError with one clear line if that cannot be
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contract.errors import OutputError
+
+
+def write_png(path: Path, picture_rgb: NDArray[np.uint8]) -> None:
+    """Save an RGB array, whole or not at all. OutputError where that cannot be."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(picture_rgb).save(stream, format="PNG")
+    write_whole(path, stream.getvalue())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Save bytes, whole or not at all. OutputError where that cannot be."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.write_bytes(content)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, so that a place that cannot be written is known before the work begins."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror})") from None
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{folder}: cannot be written (no permission)")

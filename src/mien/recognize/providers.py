@@ -1,0 +1,164 @@
+"""Which hardware runs the network: ONNX Runtime's execution providers, by short names.
+
+    available_providers()                    # ("cpu",), with onnxruntime-gpu ("cuda", "tensorrt", "cpu"), …
+    session, provider = open_session(onnx_bytes, side=48, provider="auto", threads=2)
+
+What is asked for by name runs, or there is an error that lists what there is. ONNX Runtime itself would go on with the
+CPU, a hundred times slower, and say so in a log; here the session is asked afterwards what it runs on.
+"auto" takes the first of AUTO_ORDER that opens the model, and the CPU is the last of them.
+
+A batch may have any size and each call another one, so nothing that compiles or searches for each new shape is used.
+
+Measured on the CPU alone; the options of the others are what ONNX Runtime's documentation advises
+(https://onnxruntime.ai/docs/execution-providers/).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mien.contract.errors import ModelError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, SessionOptions
+
+CHUNK_FACES = 64
+"""Faces in one run of the network: more bring no speed, only memory."""
+
+DETAIL_CHARACTERS = 160
+"""Of ONNX Runtime's own words in an error, which can be pages."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """An execution provider.
+
+    Attributes:
+        name: of ONNX Runtime.
+        options: of the provider.
+        package: what brings it.
+        one_at_a_time: a session cannot be run from two threads at once.
+    """
+
+    name: str
+    package: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    one_at_a_time: bool = False
+
+
+PROVIDERS: dict[str, Provider] = {
+    "cpu": Provider("CPUExecutionProvider", "onnxruntime"),
+    # The default tries every algorithm of cuDNN anew for each batch size that it has not seen.
+    "cuda": Provider("CUDAExecutionProvider", "onnxruntime-gpu", {"cudnn_conv_algo_search": "HEURISTIC"}),
+    # Without a profile it would build its engine anew, for minutes, whenever a batch is larger than those before.
+    "tensorrt": Provider(
+        "TensorrtExecutionProvider",
+        "onnxruntime-gpu and tensorrt",
+        {
+            "trt_profile_min_shapes": "faces:1x{side}x{side}",
+            "trt_profile_opt_shapes": f"faces:{CHUNK_FACES}x{{side}}x{{side}}",
+            "trt_profile_max_shapes": f"faces:{CHUNK_FACES}x{{side}}x{{side}}",
+        },
+    ),
+    "coreml": Provider("CoreMLExecutionProvider", "onnxruntime on macOS", {"ModelFormat": "MLProgram"}),
+    "directml": Provider("DmlExecutionProvider", "onnxruntime-directml", one_at_a_time=True),
+    "openvino": Provider("OpenVINOExecutionProvider", "onnxruntime-openvino"),
+}
+"""What may be asked for by name."""
+
+AUTO_ORDER = ("cuda", "directml", "cpu")
+"""What "auto" tries. TensorRT builds for minutes first, CoreML and OpenVINO have to be asked for by name."""
+
+
+def available_providers() -> tuple[str, ...]:
+    """Short names of what the installed ONNX Runtime has; whether the hardware is there shows when a model opens."""
+    import onnxruntime
+
+    present = set(onnxruntime.get_available_providers())
+    return tuple(name for name, provider in PROVIDERS.items() if provider.name in present)
+
+
+def open_session(onnx_bytes: bytes, side: int, provider: str, threads: int) -> tuple[InferenceSession, str]:
+    """Open a model.
+
+    Args:
+        onnx_bytes: the model file.
+        side: pixels of the side of its crops.
+        provider: "auto", or a name of PROVIDERS.
+        threads: of the CPU provider.
+
+    Returns:
+        The session, and the name of what it runs on.
+
+    Raises:
+        ModelError: there is no such provider here, it does not start, or ONNX Runtime cannot read the model.
+    """
+    here = available_providers()
+    if provider == "auto":
+        for name in AUTO_ORDER[:-1]:
+            if name in here:
+                try:
+                    return _open(onnx_bytes, side, name, threads), name
+                except ModelError:  # a package for GPUs, on a computer that has none
+                    continue
+        return _open(onnx_bytes, side, AUTO_ORDER[-1], threads), AUTO_ORDER[-1]
+    if provider not in PROVIDERS:
+        raise ModelError(f"no provider {provider!r}: there are auto, {', '.join(PROVIDERS)}; here: {', '.join(here)}")
+    if provider not in here:
+        raise ModelError(
+            f"the provider {provider!r} is not in the installed ONNX Runtime, which has: {', '.join(here)}; "
+            f"it comes with {PROVIDERS[provider].package}"
+        )
+    return _open(onnx_bytes, side, provider, threads), provider
+
+
+def session_options(provider: str, threads: int) -> SessionOptions:
+    """How a session of that provider is set up. LOG.md has what each setting was measured to be worth."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that spin for work win 5 % of a single face's time on an idle machine and double it on a busy one.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # fatal; what goes wrong is raised
+    if provider == "directml":
+        options.enable_mem_pattern = False  # it supports none
+    return options
+
+
+def _open(onnx_bytes: bytes, side: int, provider: str, threads: int) -> InferenceSession:
+    import onnxruntime
+
+    wanted = PROVIDERS[provider]
+    own = {key: value.format(side=side) for key, value in wanted.options.items()}
+    try:
+        session = onnxruntime.InferenceSession(
+            onnx_bytes, session_options(provider, threads), providers=[(wanted.name, own)], enable_fallback=0
+        )
+    except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
+        raise ModelError(_reason(" ".join(str(error).split()), provider)) from None
+    running = session.get_providers()
+    if running[0] != wanted.name:
+        raise ModelError(
+            f"the provider {provider!r} does not start on this computer, ONNX Runtime fell back to {running[0]}; "
+            f"it needs its hardware, a driver and the libraries of {wanted.package}"
+        )
+    return session
+
+
+def _reason(message: str, provider: str) -> str:
+    """One line that says whether the model is too new, not for this provider, or damaged."""
+    import onnxruntime
+
+    # "[ONNXRuntimeError] : 1 : FAIL : /src/model.cc:256 onnxruntime::Model(const …) Unsupported model IR version …"
+    detail = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (/\S+ .*?\) (?=[A-Z]))?", "", message)[:DETAIL_CHARACTERS]
+    runtime = f"ONNX Runtime {onnxruntime.__version__}"
+    if "IR version" in detail or "opset" in detail:
+        return f"made for a newer runtime than {runtime}, pip install -U onnxruntime ({detail})"
+    if "NOT_IMPLEMENTED" in message:
+        return f"{runtime} lacks an operator that it needs on {provider!r} ({detail})"
+    return f"{runtime} cannot load it as a model on {provider!r} ({detail})"

@@ -1,0 +1,77 @@
+"""The one table that JSONL, CSV and Parquet files hold: a row for each face of each frame.
+
+| column | type | |
+|---|---|---|
+| source | string | file or stream, as the user named it |
+| t_s | float | seconds from the start of the video, from its own timestamps; null for photos |
+| track_id | int | the same person within one video, from 1 on; null for photos |
+| x1, y1, x2, y2 | float | the detector's box in pixels of the upright frame: left, top, right, bottom |
+| emotion | string | the most probable one |
+| confidence | float | its calibrated probability, 0..1; in videos smoothed over time |
+| accepted | bool | false where the model abstains |
+| valence, arousal | float | -1..1, projected from the scores (mien.contract.emotions.valence_arousal) |
+| score_<emotion> | float | probability of each emotion in the model's order; they sum to 1, or to less where the |
+| | | model also says "none of these" |
+
+A photo or frame without a face is one row in which all but ``source`` and ``t_s`` is null: it was looked at. In CSV
+null is an empty field and a bool is ``true`` or ``false``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mien.contract.emotions import valence_arousal
+from mien.contract.results import FrameResult
+
+SCHEMA_VERSION = 1
+"""Raised when a column changes its name or its meaning; stored in Parquet's metadata."""
+
+AFFECT_DECIMALS = 4
+
+COLUMNS: dict[str, type] = {
+    "source": str,
+    "t_s": float,
+    "track_id": int,
+    "x1": float,
+    "y1": float,
+    "x2": float,
+    "y2": float,
+    "emotion": str,
+    "confidence": float,
+    "accepted": bool,
+    "valence": float,
+    "arousal": float,
+}
+"""All but the scores."""
+
+
+def columns(labels: Sequence[str]) -> dict[str, type]:
+    """Names and types of a model's columns, in order."""
+    return COLUMNS | {f"score_{label}": float for label in labels}
+
+
+def rows(result: FrameResult, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of one photo or frame, every column in each; one row with nulls where there is no face."""
+    empty: dict[str, Any] = dict.fromkeys(columns(labels)) | {"source": result.source, "t_s": result.t_s}
+    if not result.faces:
+        return [empty]
+    found = []
+    for face in result.faces:
+        valence, arousal = (round(value, AFFECT_DECIMALS) for value in valence_arousal(face.scores))
+        x1, y1, x2, y2 = face.box_xyxy
+        filled = {
+            "track_id": face.track_id,
+            "x1": x1,
+            "y1": y1,
+            "x2": x2,
+            "y2": y2,
+            "emotion": face.emotion,
+            "confidence": face.confidence,
+            "accepted": face.accepted,
+            "valence": valence,
+            "arousal": arousal,
+        }
+        found.append(empty | filled | {f"score_{label}": face.scores[label] for label in labels})
+    return found
