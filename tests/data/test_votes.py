@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,16 @@ from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.errors import DataError
 from mien.data.faceset import FaceSet
 from mien.data.sources import load_faces
-from mien.data.votes import VOTES, majority, multi_target, probability, read_votes, to_labels, without_outliers
+from mien.data.votes import (
+    VOTES,
+    by_votes,
+    majority,
+    multi_target,
+    probability,
+    read_votes,
+    to_labels,
+    without_outliers,
+)
 
 COLUMNS = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 PIXELS = " ".join(["7", "9"] * 1152)
@@ -152,3 +162,19 @@ def test_the_published_votes_on_the_real_faces(fer2013_root: Path) -> None:
     votes_NV = read_votes(published, names)
     assert int(votes_NV.any(axis=1).sum()) == 28_558 + 3_579 - 3  # three rows go by names that two files have
     assert VOTES[int(np.bincount(majority(votes_NV)[majority(votes_NV) >= 0]).argmax())] in ("happy", "neutral")
+
+
+def test_the_faces_that_most_taggers_agree_on(toy: FaceSet) -> None:
+    votes_NV = np.zeros((len(toy), len(VOTES)), dtype=np.uint8)
+    votes_NV[0, [7, 3]] = (6, 4)  # contempt
+    votes_NV[1, [0, 1]] = 5  # neither
+    votes_NV[2, [9, 0]] = (8, 2)  # not a face
+    votes_NV[3, [1, 2, 3]] = (5, 4, 1)  # happy, the single vote aside
+    kept = by_votes(replace(toy, votes_NC=votes_NV))
+    assert kept.labels == VOTES[:8]
+    assert kept.labels_N.tolist() == [7, 1]
+    assert np.array_equal(kept.faces_NHW, toy.faces_NHW[[0, 3]])
+    with pytest.raises(DataError, match="has no FER\\+ votes; give their file with --votes"):
+        by_votes(replace(toy, votes_NC=None))
+    with pytest.raises(DataError, match="no face has an emotion"):
+        by_votes(replace(toy, votes_NC=np.zeros_like(votes_NV)))

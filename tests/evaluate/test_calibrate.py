@@ -87,7 +87,7 @@ def test_the_rate_holds_and_nothing_smaller_would_do(seed: int, n: int, error_ra
 def test_refused() -> None:
     with pytest.raises(DataError, match=r"error_rate in 0\.\.1, got 1.5"):
         accept_threshold([[0.5, 0.5]], [0], 1.5)
-    with pytest.raises(ModelError, match="sum to 1"):
+    with pytest.raises(ModelError, match="sum to at most 1"):
         accept_threshold([[0.5, 0.9]], [0], 0.1)
     with pytest.raises(DataError, match=r"got \(2, 2\) and \(1,\)"):
         fit_temperature(np.zeros((2, 2)), [0])

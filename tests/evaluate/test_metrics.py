@@ -172,9 +172,18 @@ GOOD = [[0.25, 0.25, 0.25, 0.25], [0.7, 0.1, 0.1, 0.1]]
         ([GOOD[0], [np.nan, 0.5, 0.25, 0.25]], [0, 1], ModelError, r"got \[nan, 0.5, 0.25, 0.25\] in row 1"),
         ([GOOD[0], [1.2, -0.2, 0, 0]], [0, 1], ModelError, "in row 1"),
         ([[2.0, 1.0, -1.0, 3.0]] * 2, [0, 1], ModelError, "2 of 2 rows are wrong"),
-        ([[0.2, 0.2, 0.2, 0.2]] * 2, [0, 1], ModelError, "sum to 1"),
+        ([[0.4, 0.4, 0.2, 0.2]] * 2, [0, 1], ModelError, "sum to at most 1"),
     ],
 )
 def test_refused(probs: Any, labels: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         evaluate(probs, labels, LABELS)
+
+
+def test_what_a_row_lacks_to_one_is_a_class_of_its_own() -> None:
+    probs_NC, truth_N = np.array([[0.6, 0.1], [0.2, 0.3]]), np.array([0, 1])
+    whole = evaluate(np.c_[probs_NC, [0.3, 0.5]], truth_N, ("a", "b", "rest"))
+    lacking = evaluate(probs_NC, truth_N, ("a", "b"))
+    for figure in ("nll", "brier"):
+        assert lacking[figure] == pytest.approx(whole[figure])
+    assert lacking["accuracy"] == 1 and whole["accuracy"] == 0.5  # rest is no answer that could be given

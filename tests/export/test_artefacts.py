@@ -11,6 +11,7 @@ import torch
 
 from mien.data.faceset import FaceSet
 from mien.export.artefacts import write_artefacts
+from mien.export.torchfiles import open_torchscript
 from mien.train.fit import Machine, fit
 from mien.train.recipe import load_recipe
 
@@ -47,6 +48,11 @@ def test_v2s_leaves_its_six_files_and_they_agree(toy: FaceSet, tmp_path: Path) -
     with torch.inference_mode():
         expected = run.classifier().network(x)
         torch.testing.assert_close(torch.jit.load(run.folder / "emotion_model_scripted.pt")(x), expected)
+    predictor, card = open_torchscript(run.folder / "emotion_model_scripted.pt")  # as mien evaluate does
+    with torch.inference_mode():
+        probs_NC = torch.softmax(run.classifier()(torch.from_numpy(toy.faces_NHW[:5])), dim=1).numpy()
+    np.testing.assert_allclose(predictor(toy.faces_NHW[:5]), probs_NC, atol=1e-5)
+    assert (card.labels, card.temperature, card.recipe["sha256"]) == (run.labels, 1.0, run.recipe.sha256)
     session = onnxruntime.InferenceSession(run.folder / "emotion_model.onnx", providers=["CPUExecutionProvider"])
     (logits,) = session.run(["logits"], {"input": x.numpy()})
     np.testing.assert_allclose(logits, expected.numpy(), atol=1e-4)

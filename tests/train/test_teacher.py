@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +13,7 @@ from mien.data.toy import toy_faces
 from mien.recognize.classify import Classifier, resolve_model
 from mien.train.config import Recipe, TeacherConfig
 from mien.train.fit import Machine, fit
+from mien.train.losses import taught_loss
 from mien.train.teacher import load_teacher
 
 
@@ -30,12 +32,13 @@ def test_the_loss_is_the_divergence_times_the_temperature_squared() -> None:
     card = Classifier(resolve_model("base")).card
     teacher = load_teacher(TeacherConfig(models=("base",), temperature=3.0), card.labels, card.image.side)
     faces = torch.from_numpy(toy_faces(per_class=2).faces_NHW)
-    own = teacher.members[0](faces)
-    assert teacher.loss(own, faces).item() == pytest.approx(0, abs=1e-5)
-    flat = torch.zeros_like(own)
-    soft = torch.softmax(own / 3, dim=1)
-    by_hand = 9 * (soft * (soft * own.shape[1]).log()).sum(dim=1).mean()
-    assert teacher.loss(flat, faces).item() == pytest.approx(by_hand.item(), rel=1e-4)
+    own_NC = teacher.members[0](faces)
+    taught_NC = teacher(faces)
+    assert taught_loss(own_NC, taught_NC, 3.0).item() == pytest.approx(0, abs=1e-5)
+    by_hand = 9 * (taught_NC * (taught_NC * own_NC.shape[1]).log()).sum(dim=1).mean()
+    assert taught_loss(torch.zeros_like(own_NC), taught_NC, 3.0).item() == pytest.approx(by_hand.item(), rel=1e-4)
+    both_NC = (taught_NC + teacher(faces.flip(-1))) / 2
+    assert np.abs(teacher.once(faces.numpy(), "cpu") - both_NC.numpy()).max() < 0.02  # bf16
 
 
 def test_a_run_folder_teaches_and_leaves_no_trace_in_the_checkpoint(tiny: Recipe, tmp_path: Path) -> None:
@@ -46,6 +49,10 @@ def test_a_run_folder_teaches_and_leaves_no_trace_in_the_checkpoint(tiny: Recipe
     run = fit(taught, toy, runs=tmp_path, machine=Machine("cpu"), name="student")
     names = torch.load(run.folder / "last.ckpt", weights_only=False)["state_dict"]
     assert not [name for name in names if "teacher" in name]
+    assert not (run.folder / "teacher.npy").exists()
+    once = taught.model_copy(update={"teacher": TeacherConfig(models=(str(first.folder),), weight=1.0, views="once")})
+    asked_once = fit(once, toy, runs=tmp_path, machine=Machine("cpu"), name="once")
+    assert np.load(asked_once.folder / "teacher.npy").shape == (len(toy.split("train")), len(toy.labels))
     alone = fit(one_epoch, toy, runs=tmp_path, machine=Machine("cpu"), name="alone")
     weights = [torch.load(each.folder / "best.pth", weights_only=True)["head.weight"] for each in (run, alone)]
     assert not torch.equal(*weights)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-import warnings
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from mien.data.faceset import FaceSet
     from mien.evaluate.predict import Predictor
 
+
+class Truth(StrEnum):
+    """What answers are judged by."""
+
+    labels = "labels"
+    votes = "votes"
+
+
 DATA_HELP = "Folder tree or fer2013.csv."
 MODEL_HELP = "A shipped model's name, an .onnx file, a TorchScript .pt file with a card, or a run folder."
 
@@ -32,6 +40,9 @@ def evaluate(
     tta: Annotated[str, typer.Option(help="Views averaged: none, flip or tencrop.")] = "none",
     robustness: Annotated[bool, typer.Option("--robustness", help="Also sweep corruptions (minutes).")] = False,
     votes: Annotated[Path | None, typer.Option(help="FER+ votes; found by themselves beside the data.")] = None,
+    truth: Annotated[
+        Truth, typer.Option(help="labels, or votes: FER+'s eight emotions where more than half of the taggers agree.")
+    ] = Truth.labels,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
     confusion: Annotated[Path | None, typer.Option(help="Write the confusion matrix to this .png.")] = None,
     batch_size: Annotated[int, typer.Option(help="Faces a call.", min=1)] = 64,
@@ -45,6 +56,7 @@ def evaluate(
         from mien.evaluate.tta import Views, with_tta
     from mien.contract.errors import DataError, ModelError
     from mien.data.sources import load_faces
+    from mien.data.votes import by_votes
 
     if tta not in list(Views):
         raise DataError(f"no test-time augmentation {tta!r}; there are: {', '.join(Views)}")
@@ -53,6 +65,9 @@ def evaluate(
     if len(sides) > 1:
         raise ModelError(f"models that are averaged must want crops of one size, these want {sides} px")
     everything = load_faces(data, side=sides[0], votes=votes or "auto", on_problem=problem)
+    whole_fingerprint = everything.fingerprint
+    if truth is Truth.votes:
+        everything = by_votes(everything)
     faces = everything.split(split)
     predictors = [with_tta(in_data_order(each.predictor, each.labels, faces.labels), Views(tta)) for each in opened]
     answered = _predict(predictors, faces, batch_size, "evaluating")
@@ -67,8 +82,8 @@ def evaluate(
         temperature=card.temperature if card and card.vector is None else None,
         threshold=card.accept_threshold if card else None,
     )
-    fingerprint = everything.fingerprint
-    doubted = doubts(card, found, fingerprint) if card and tta == "none" else []
+    fingerprint = everything.fingerprint if truth is Truth.votes else whole_fingerprint
+    doubted = doubts(card, found, whole_fingerprint) if card and tta == "none" else []
     for line in doubted:
         problem(f"{models[0]}: {line}")
     if robustness:
@@ -173,46 +188,20 @@ def open_model(model: str) -> Opened:
     path = Path(model)
     if path.is_dir() or path.name == "best.pth":
         with needs("train"):
-            from mien.export.onnx import torch_predictor
+            from mien.export.serving import torch_predictor
             from mien.train.run import Run
         run = Run.read(path if path.is_dir() else path.parent)
         size = (run.folder / "best.pth").stat().st_size if (run.folder / "best.pth").is_file() else None
         predictor = torch_predictor(run)
         return Opened(predictor, run.labels, run.recipe.data.side, "run folder", None, size, run.folder)
     if path.suffix == ".pt" and path.is_file():
-        return _open_torchscript(path)
+        with needs("train"):
+            from mien.export.torchfiles import open_torchscript
+        traced, card = open_torchscript(path)
+        return Opened(traced, card.labels, card.image.side, "TorchScript file", card, path.stat().st_size)
     from mien.recognize.classify import Classifier, resolve_model
 
     file = resolve_model(model)
     classifier = Classifier(file)
     card = classifier.card
     return Opened(classifier, card.labels, card.image.side, "ONNX file", card, file.stat().st_size)
-
-
-def _open_torchscript(path: Path) -> Opened:
-    """A TorchScript file with the same inputs and outputs as the .onnx, its card among the extra files."""
-    with needs("train"):
-        import torch
-    from mien.contract.card import CARD_KEY, ModelCard
-    from mien.contract.errors import ModelError
-
-    extra = {CARD_KEY: ""}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # torch 2.15 deprecates the format; files of it remain
-            network: Any = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)  # type: ignore[no-untyped-call]
-    except (RuntimeError, ValueError) as error:
-        raise ModelError(f"{path}: not a TorchScript file ({str(error).splitlines()[0][:80]})") from None
-    if not extra[CARD_KEY]:
-        raise ModelError(f"{path}: a TorchScript file, but without a model card ({CARD_KEY} among its extra files)")
-    text: Any = extra[CARD_KEY]
-    card = ModelCard.from_json(text.decode() if isinstance(text, bytes) else text)
-
-    network.eval()
-
-    def predictor(crops_NSS: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
-        with torch.inference_mode():
-            probs_NC: NDArray[np.floating[Any]] = network(torch.from_numpy(crops_NSS)).numpy()
-        return probs_NC
-
-    return Opened(predictor, card.labels, card.image.side, "TorchScript file", card, path.stat().st_size)

@@ -1,42 +1,247 @@
-"""``mien export``: a finished run becomes one self-describing .onnx file."""
+"""``mien export``: trained weights, or .onnx files of mien's, become one self-describing file.
+
+    mien export runs/base/… --data fer2013/ --to onnx|torchscript|pth
+    mien export base --quantize int8 --calibrate fer2013/ --out base-int8.onnx
+    mien export a.onnx b.onnx --data fer2013/ --out both.onnx          # the average of their answers
+    mien export base runs/tuned/… --soup 0.5,0.5 --data fer2013/       # the average of their weights: one network
+
+Nothing is written before the file was opened as users open it and its answers were compared.
+"""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mien.cli.output import Format, needs, print_json, problem, say
 
+if TYPE_CHECKING:
+    from mien.contract.card import ModelCard
+    from mien.data.faceset import FaceSet
+    from mien.export.parity import Parity
+
+SOURCE_HELP = (
+    "A run folder, a .ckpt or .pth in one, or a .pth that mien exported; or an .onnx that mien exported or a shipped "
+    "model's name, to be quantised. Several are averaged in one .onnx."
+)
+
+
+class Kind(StrEnum):
+    """File formats."""
+
+    onnx = "onnx"
+    torchscript = "torchscript"
+    pth = "pth"
+
+
+class Arithmetic(StrEnum):
+    """What the network is computed in, where not in float32."""
+
+    int8 = "int8"
+    dynamic = "int8-dynamic"
+    fp16 = "fp16"
+    bf16 = "bf16"
+
+
+class Head(StrEnum):
+    """Heads of a network."""
+
+    labels = "labels"
+    votes = "votes"
+
+
+class Ranges(StrEnum):
+    """How int8 finds the ranges of activations."""
+
+    minmax = "minmax"
+    percentile = "percentile"
+    entropy = "entropy"
+
+
+SUFFIXES = {Kind.onnx: ".onnx", Kind.torchscript: ".pt", Kind.pth: ".pth"}
+
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    data: Annotated[Path, typer.Option(help="The data set it was trained on: calibration and parity need faces.")],
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.onnx"),
+    sources: Annotated[list[str], typer.Argument(help=SOURCE_HELP, metavar="SOURCE...")],
+    data: Annotated[
+        Path | None, typer.Option(help="Data set for calibration, parity and accuracy: what it was trained on.")
+    ] = None,
+    to: Annotated[Kind, typer.Option(help="The file's format.")] = Kind.onnx,
+    out: Annotated[Path | None, typer.Option(help="The file to write; model.onnx, .pt or .pth if left out.")] = None,
+    quantize: Annotated[Arithmetic | None, typer.Option(help="int8 for CPUs; fp16, bf16 for GPUs.")] = None,
+    soup: Annotated[
+        str | None,
+        typer.Option(help="Average the weights of several networks of one shape into one, by these shares: 0.5,0.5"),
+    ] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(help="Faces that give the ranges of int8; --data if left out.")
+    ] = None,
+    ranges: Annotated[Ranges, typer.Option(help="How the ranges of int8 are found.")] = Ranges.percentile,
+    portable: Annotated[
+        bool, typer.Option(help="int8 weights of 7 bits, right on CPUs without VNNI too; else 8 bits.")
+    ] = True,
+    max_loss: Annotated[float, typer.Option(help="Points of accuracy that --quantize may cost.")] = 0.5,
+    head: Annotated[Head, typer.Option(help="Of a run that learnt votes too: which of its two heads.")] = Head.labels,
     votes: Annotated[Path | None, typer.Option(help="FER+ votes, to be judged by too.")] = None,
     name: Annotated[str | None, typer.Option(help="What the card calls the model.")] = None,
-    half_weights: Annotated[bool, typer.Option(help="Store weights in half precision, half the size.")] = True,
+    half_weights: Annotated[bool, typer.Option(help="Store weights of an .onnx in half, half the size.")] = True,
     accept_error: Annotated[float, typer.Option(help="Abstain until at most this share is wrong.", min=0, max=1)] = 0.2,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
-    """Write a run's best weights as one .onnx file with its card inside, once it is seen to give the same answers."""
+    """Write one file with its card inside, once it is seen to give the same answers."""
     with needs("train"):
-        from mien.export.onnx import export_run
-        from mien.train.run import Run
+        from mien.export.checkpoint import Checkpoint
+        from mien.export.soup import soup as average_weights
+    from mien.contract.errors import DataError, OutputError
     from mien.data.sources import load_faces
+    from mien.recognize.classify import Classifier, resolve_model
 
-    opened = Run.read(run)
-    faces = load_faces(data, side=opened.recipe.data.side, votes=votes or "auto", on_problem=problem)
-    card, parity = export_run(opened, faces, out, name=name, half_weights=half_weights, accept_error=accept_error)
+    out = out or Path(f"model{SUFFIXES[to]}")
+    _refuse_contradictions(sources if soup is None else ["their average"], to, quantize)
+    root = data or calibrate
+    if root is None:
+        raise DataError("--data is missing: calibration, parity and accuracy are measured on faces")
+    if not out.parent.is_dir():
+        raise OutputError(f"{out.parent}: no such folder to write {out.name} to")
+    opened: list[Any] = []
+    for source in sources:
+        file = resolve_model(source) if _is_onnx(source) else None
+        as_it_is = file is not None and soup is None
+        opened.append(file if as_it_is else Checkpoint.open(file or Path(source), head))
+    if soup is not None:
+        opened = [average_weights(opened, _shares(soup))]
+    first = opened[0]
+    side = Classifier(first).card.image.side if isinstance(first, Path) else first.recipe.data.side
+    faces = load_faces(root, side=side, votes=votes or "auto", on_problem=problem)
+    same = calibrate is None or calibrate == root
+    crops = faces if same else load_faces(calibrate, side=side, on_problem=problem)  # type: ignore[arg-type]
+    wanted = Wanted(to, quantize, ranges, portable, max_loss, name, half_weights, accept_error)
+    try:
+        card, parity = _write(opened, faces, crops, out, wanted)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror})") from None
     if format is Format.json:
-        facts = {"faces": parity.faces, "difference": parity.difference, "drift": parity.drift}
+        facts = None if parity is None else asdict(parity)
         print_json({"file": str(out), "bytes": out.stat().st_size, "parity": facts, "card": card.to_dict()})
-        return
+    else:
+        _describe(out, card, parity, to)
+
+
+def _shares(text: str) -> list[float]:
+    from mien.contract.errors import ModelError
+
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ModelError(f"--soup {text}: expected a number for each network, such as 0.5,0.5") from None
+
+
+def _is_onnx(source: str) -> bool:
+    from mien.recognize.classify import shipped_models
+
+    return source in shipped_models() or (source.endswith(".onnx") and not Path(source).is_dir())
+
+
+def _refuse_contradictions(sources: list[str], to: Kind, quantize: Arithmetic | None) -> None:
+    from mien.contract.errors import ModelError
+
+    onnx = [_is_onnx(source) for source in sources]
+    if to is not Kind.onnx and (any(onnx) or len(sources) > 1):
+        raise ModelError(f"--to {to} takes one checkpoint; .onnx files and averages of several stay --to onnx")
+    if onnx == [True] and quantize is None:
+        raise ModelError(f"{sources[0]}: an .onnx already; say --quantize int8, or name several to average them")
+    if to is Kind.pth and quantize is not None:
+        raise ModelError("--to pth holds the float32 weights as they were trained; --quantize is for other formats")
+    if to is Kind.torchscript and quantize in (Arithmetic.int8, Arithmetic.dynamic):
+        raise ModelError(f"--quantize {quantize} is for --to onnx; a TorchScript file takes fp16 or bf16")
+    if to is Kind.onnx and quantize is Arithmetic.bf16:
+        raise ModelError("--quantize bf16 is for --to torchscript: ONNX Runtime has no convolution in bf16; take fp16")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The options of the verb that say what the file is to be."""
+
+    to: Kind
+    quantize: Arithmetic | None
+    ranges: Ranges
+    portable: bool
+    max_loss: float
+    name: str | None
+    half_weights: bool
+    accept_error: float
+
+
+def _write(
+    opened: list[Any], faces: FaceSet, crops: FaceSet, out: Path, wanted: Wanted
+) -> tuple[ModelCard, Parity | None]:
+    """Checkpoints become .onnx files, several become one, one becomes int8: each step is a file, ``out`` the last."""
+    from mien.export.ensemble import merge_models
+    from mien.export.onnx import export_checkpoint
+    from mien.export.quantize import quantize_model
+
+    weights: dict[str, Any] = {"half_weights": wanted.half_weights, "accept_error": wanted.accept_error}
+    in_one_step = wanted.quantize is None or wanted.to is Kind.torchscript
+    first_name = wanted.name if in_one_step else None
+    parity: Parity | None = None
+    with TemporaryDirectory() as folder:
+        path = out if in_one_step else Path(folder) / "fp32.onnx"
+        if len(opened) > 1:
+            members = []
+            for number, each in enumerate(opened):
+                members.append(each if isinstance(each, Path) else Path(folder) / f"{number}.onnx")
+                if not isinstance(each, Path):
+                    export_checkpoint(each, faces, members[-1], **weights)
+            card, parity = merge_models(members, faces, path, name=first_name, accept_error=wanted.accept_error)
+        elif isinstance(opened[0], Path):
+            path = opened[0]
+        else:
+            if wanted.to is Kind.torchscript and wanted.quantize is not None:
+                weights |= {"precision": wanted.quantize.value, "max_loss_points": wanted.max_loss}
+            card, parity = export_checkpoint(opened[0], faces, path, to=wanted.to.value, name=first_name, **weights)
+        if not in_one_step:
+            assert wanted.quantize is not None
+            card = quantize_model(
+                path,
+                faces,
+                out,
+                precision=wanted.quantize.value,  # type: ignore[arg-type]  # bf16 was refused
+                calibration=crops,
+                ranges=wanted.ranges.value,
+                portable=wanted.portable,
+                max_loss_points=wanted.max_loss,
+                name=wanted.name,
+                on_progress=say,
+            )[0]
+    return card, parity
+
+
+def _describe(out: Path, card: ModelCard, parity: Parity | None, to: Kind) -> None:
     validation = card.metrics["validation"]
+    quantized = card.provenance.get("quantized")
     how = "vector scaling" if card.vector is not None else f"temperature {card.temperature:.3f}"
-    say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, calibrated by {how}")
-    say(f"parity with PyTorch on {parity.faces} faces: {parity.difference:.1e}; weights in half: {parity.drift:.1e}")
-    say(f"validation accuracy {validation['accuracy']:.4f}, cross-fitted ECE {validation['ece_cross_fitted']:.4f}")
+    say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {card.precision}, calibrated by {how}")
+    if len(card.parents) > 1:
+        say("averages " + ", ".join(f"{each['weight']:.1%} {each['name']}" for each in card.parents))
+    if parity is not None and quantized is None:
+        half = f"; weights in half: {parity.drift:.1e}" if card.provenance.get("weights_stored_in_half") else ""
+        say(f"parity on {parity.faces} faces: probabilities differ by at most {parity.difference:.1e}{half}")
+    if quantized is not None:
+        say(
+            f"validation accuracy {validation['accuracy']:.4f}, before {quantized['accuracy_before']:.4f}; "
+            f"{quantized['agreement']:.1%} of {validation['n']:,} faces answered alike"
+        )
+        if kept := quantized.get("layers_in_float32"):
+            say(f"in float32 for accuracy's sake: {', '.join(kept)}")
+    else:
+        say(f"validation accuracy {validation['accuracy']:.4f}, cross-fitted ECE {validation['ece_cross_fitted']:.4f}")
     say(f"accepts answers from {card.accept_threshold:.2f} confidence on")
-    say(f"next: mien predict photo.jpg --model {out}")
+    if to is Kind.onnx:
+        say(f"next: mien predict photo.jpg --model {out}")
+    elif to is Kind.torchscript:
+        say(f"next: mien evaluate {out} --data ..., or torch.jit.load without mien")

@@ -33,6 +33,7 @@ def train(
         raise typer.BadParameter("a resumed run keeps its own recipe; start a new one to change it", param_hint="--set")
     with needs("train"):
         from mien.train import fit as training
+        from mien.train.machine import Machine
         from mien.train.run import Run
     from mien.data.sources import load_faces
     from mien.train.recipe import load_recipe
@@ -40,7 +41,7 @@ def train(
     resolved = Run.read(resume).recipe if resume is not None else load_recipe(recipe, set or ())
     faces = load_faces(data, side=resolved.data.side, votes=votes or "auto", strict=strict, on_problem=problem)
     say(f"{data}: " + ", ".join(f"{sum(counts.values()):,} {split}" for split, counts in faces.counts().items()))
-    machine = training.Machine(accelerator, devices, nodes, progress=sys.stderr.isatty() and sys.stdout.isatty())
+    machine = Machine(accelerator, devices, nodes, progress=sys.stderr.isatty() and sys.stdout.isatty())
     if resume is not None:
         run = training.resume(resume, faces, machine=machine)
     else:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mien.evaluate.metrics import check_predictions, expected_calibration_error, kappa, wilson_interval
+from mien.evaluate.metrics import check_predictions, expected_calibration_error, kappa, nll_and_brier, wilson_interval
 from mien.evaluate.ranking import ranking
 
 REPEATS = 1000
@@ -91,8 +91,7 @@ def _bootstrap(
     probs_NC: NDArray[np.float64], truth_N: NDArray[np.int64], repeats: int, seed: int
 ) -> dict[str, list[NDArray[np.float64]]]:
     n, classes = probs_NC.shape
-    own_N = np.maximum(probs_NC[np.arange(n), truth_N], np.finfo(np.float64).eps)
-    per_face_N2 = np.stack([-np.log(own_N), ((probs_NC - np.eye(classes)[truth_N]) ** 2).sum(axis=1)], axis=1)
+    per_face_N2 = np.stack(nll_and_brier(probs_NC, truth_N), axis=1)
     cell_NK = np.eye(classes**2)[truth_N * classes + probs_NC.argmax(axis=1)]
     draws: dict[str, list[NDArray[np.float64]]] = {}
     for start in range(0, repeats, CHUNK):

@@ -31,7 +31,8 @@ def evaluate(probs_NC: ArrayLike, labels_N: ArrayLike, labels: tuple[str, ...]) 
     """Score probabilities against labels.
 
     Args:
-        probs_NC: shape (N, C), N at least 1, rows summing to 1 within 1e-3 (they are normalised before use).
+        probs_NC: shape (N, C), N at least 1, rows summing to 1 (within 1e-3 they are normalised before use), or to
+            less from a model that rejects: what is missing it gave to none of the classes.
         labels_N: shape (N,), index of the true class, 0..C-1.
         labels: the C class names in index order.
 
@@ -44,7 +45,8 @@ def evaluate(probs_NC: ArrayLike, labels_N: ArrayLike, labels: tuple[str, ...]) 
           the figure
         - ``kappa``: Cohen's; None where chance alone would agree always
         - ``nll``: mean negative log-likelihood in nats (a probability of 0 counts as 2e-16); ``brier``: mean squared
-          distance to the one-hot truth, 0..2; ``ece``: see ``expected_calibration_error``
+          distance to the one-hot truth, 0..2, rejection being one more class; ``ece``: see
+          ``expected_calibration_error``
         - ``per_class``: by name ``precision`` (0 for a class that is never predicted, as in scikit-learn), ``recall``,
           ``f1``, ``roc_auc`` (against the rest), ``average_precision`` and ``support`` (faces)
         - ``confusion``: counts, rows are the true class, columns the predicted one
@@ -54,13 +56,14 @@ def evaluate(probs_NC: ArrayLike, labels_N: ArrayLike, labels: tuple[str, ...]) 
         ModelError: the probabilities are none.
     """
     try:
-        from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+        from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
     except ImportError:
         raise MissingExtraError("scikit-learn", "evaluate") from None
 
     probs_NC, labels_N = check_predictions(probs_NC, labels_N, len(labels))
     classes = np.arange(len(labels))
     predicted_N = probs_NC.argmax(axis=1)
+    nll_N, brier_N = nll_and_brier(probs_NC, labels_N)
     correct, n = int((predicted_N == labels_N).sum()), len(labels_N)
     columns = precision_recall_fscore_support(labels_N, predicted_N, labels=classes, zero_division=0)
     per_class: dict[str, dict[str, Any]] = {}
@@ -83,8 +86,8 @@ def evaluate(probs_NC: ArrayLike, labels_N: ArrayLike, labels: tuple[str, ...]) 
         "roc_auc": _mean_over_classes(per_class, "roc_auc"),
         "average_precision": _mean_over_classes(per_class, "average_precision"),
         "kappa": _or_none(kappa(counts_CC[None])[0]),
-        "nll": float(log_loss(labels_N, probs_NC, labels=classes)),
-        "brier": float(((probs_NC - np.eye(len(labels))[labels_N]) ** 2).sum(axis=1).mean()),
+        "nll": float(nll_N.mean()),
+        "brier": float(brier_N.mean()),
         "ece": expected_calibration_error(probs_NC, labels_N),
         "per_class": per_class,
         "confusion": counts_CC.tolist(),
@@ -95,7 +98,7 @@ def evaluate(probs_NC: ArrayLike, labels_N: ArrayLike, labels: tuple[str, ...]) 
 def check_predictions(
     probs_NC: ArrayLike, labels_N: ArrayLike, classes: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return probabilities as float64, rows normalised, and labels as int64; see ``evaluate`` for what is raised."""
+    """Return probabilities as float64, rows that sum to about 1 normalised, and labels as int64; see ``evaluate``."""
     probs = np.asarray(probs_NC, dtype=np.float64)
     labels = np.asarray(labels_N)
     if probs.ndim != 2 or probs.shape[1] != classes or not len(probs):
@@ -105,14 +108,25 @@ def check_predictions(
     if labels.min() < 0 or labels.max() >= classes:
         raise DataError(f"expected labels in 0..{classes - 1}, got {labels.min()}..{labels.max()}")
     sums_N = probs.sum(axis=1)
-    wrong_N = ~((probs >= 0).all(axis=1) & (np.abs(sums_N - 1) <= ROW_SUM_TOLERANCE))  # true for NaN as well
+    wrong_N = ~((probs >= 0).all(axis=1) & (sums_N <= 1 + ROW_SUM_TOLERANCE) & (sums_N > 0))  # true for NaN as well
     if wrong_N.any():
         row = int(wrong_N.argmax())
         raise ModelError(
-            f"expected probabilities that sum to 1, got {np.round(probs[row], 4).tolist()} in row {row}"
+            f"expected probabilities that sum to at most 1, got {np.round(probs[row], 4).tolist()} in row {row}"
             f" ({int(wrong_N.sum())} of {len(probs)} rows are wrong)"
         )
-    return probs / sums_N[:, None], labels.astype(np.int64)
+    rounding_N = np.where(np.abs(sums_N - 1) <= ROW_SUM_TOLERANCE, sums_N, 1.0)
+    return probs / rounding_N[:, None], labels.astype(np.int64)
+
+
+def nll_and_brier(
+    probs_NC: NDArray[np.float64], labels_N: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Negative log-likelihood and Brier score of each face; what a row lacks to 1 is a wrong class."""
+    true_N = probs_NC[np.arange(len(probs_NC)), labels_N]
+    rejected_N = np.clip(1 - probs_NC.sum(axis=1), 0, 1)
+    distance_N = ((probs_NC - np.eye(probs_NC.shape[1])[labels_N]) ** 2).sum(axis=1) + rejected_N**2
+    return -np.log(np.maximum(true_N, np.finfo(np.float64).eps)), distance_N
 
 
 def _mean_over_classes(per_class: dict[str, dict[str, Any]], key: str) -> float | None:

@@ -7,7 +7,7 @@ A recipe lists them under ``artefacts``; what each holds:
     best          plain state_dict of the network
     phase-1, -2   {"model_state_dict", "epoch", "val_accuracy", "class_names"} of that phase's best epoch
     final         {"model_state_dict", "class_names", "config", "history", "parameters", "seconds"}
-    torchscript   the network traced: normalised x_NCHW -> logits_NC
+    torchscript   the network traced: normalised x_NCHW -> logits_NC; with a card, so that ``mien evaluate`` takes it
     onnx          the same as ONNX, any batch size
     metadata      everything in "final" but the weights, as JSON
 
@@ -17,13 +17,15 @@ For use inside mien the self-describing file of ``mien.export.onnx`` is better: 
 from __future__ import annotations
 
 import csv
-import io
 import json
 import warnings
 from typing import Any
 
 import torch
 
+from mien.contract.card import ModelCard
+from mien.export.checkpoint import Checkpoint
+from mien.export.torchfiles import traced_bytes
 from mien.train.network import FaceClassifier, count_parameters
 from mien.train.run import Run, torch_bytes, write_whole
 
@@ -56,7 +58,7 @@ def _content(run: Run, classifier: FaceClassifier, what: str) -> bytes:
         return torch_bytes({"model_state_dict": classifier.network.state_dict()} | _metadata(run))
     if what == "metadata":
         return json.dumps(_metadata(run), indent=2).encode()
-    return _traced(classifier) if what == "torchscript" else _onnx(classifier)
+    return _traced(classifier, Checkpoint.of(run).card()) if what == "torchscript" else _onnx(classifier)
 
 
 def _metadata(run: Run) -> dict[str, Any]:
@@ -80,12 +82,8 @@ def _example(classifier: FaceClassifier) -> torch.Tensor:
     return classifier.prepare(torch.zeros(2, classifier.input_side, classifier.input_side, dtype=torch.uint8))
 
 
-def _traced(classifier: FaceClassifier) -> bytes:
-    buffer = io.BytesIO()
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # tracing is deprecated, and is what the documentation promises
-        torch.jit.save(torch.jit.trace(classifier.network, _example(classifier)), buffer)
-    return buffer.getvalue()
+def _traced(classifier: FaceClassifier, card: ModelCard) -> bytes:
+    return traced_bytes(classifier.network, _example(classifier), card, takes="normalised")
 
 
 def _onnx(classifier: FaceClassifier) -> bytes:

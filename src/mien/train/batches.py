@@ -8,6 +8,7 @@ Shape legend: B faces of a batch, N of a set, H = W side in pixels, V = 10 colum
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import lightning as L
 import numpy as np
@@ -20,12 +21,18 @@ from mien.data.faceset import FaceSet
 from mien.data.votes import majority, multi_target, probability, without_outliers
 from mien.train.config import Recipe
 
-Batch = tuple[Tensor, ...]
-"""faces_BHW uint8, labels_B int64, and, where the recipe uses votes, their targets_BV float32."""
+
+class Batch(NamedTuple):
+    """faces_BHW uint8, labels_B int64; where the recipe uses them votes_BV and what a teacher said, float32."""
+
+    faces: Tensor
+    labels: Tensor
+    votes: Tensor | None = None
+    taught: Tensor | None = None
 
 
 class FaceBatches:
-    """Iterable of (faces_BHW, labels_B) or (faces_BHW, labels_B, votes_BV), in order or shuffled by ``seed``.
+    """Iterable of ``Batch``, in order or shuffled by ``seed``.
 
     When shuffled, the last incomplete batch is dropped: BatchNorm and the schedule want equal batches. When
     ``balanced`` too, faces are drawn with replacement so that every class comes equally often. Of several processes
@@ -43,9 +50,10 @@ class FaceBatches:
         rank: int = 0,
         world: int = 1,
         votes_NV: Tensor | None = None,
+        taught_NC: Tensor | None = None,
     ) -> None:
         self.faces_NHW, self.labels_N, self.seed, self.balanced = faces_NHW, labels_N, seed, balanced
-        self.rank, self.world, self.votes_NV = rank, world, votes_NV
+        self.rank, self.world, self.votes_NV, self.taught_NC = rank, world, votes_NV, taught_NC
         self.batch_size = min(batch_size, len(labels_N)) // world * world
         if self.batch_size == 0:
             raise RunError(f"a batch of {min(batch_size, len(labels_N))} faces cannot be shared by {world} processes")
@@ -58,8 +66,8 @@ class FaceBatches:
         order_N = self._order().to(self.faces_NHW.device)
         for batch in order_N.split(self.batch_size)[: len(self)]:
             index_B = batch[self.rank :: self.world]
-            rest = () if self.votes_NV is None else (self.votes_NV[index_B],)
-            yield self.faces_NHW[index_B], self.labels_N[index_B], *rest
+            more = (None if each is None else each[index_B] for each in (self.votes_NV, self.taught_NC))
+            yield Batch(self.faces_NHW[index_B], self.labels_N[index_B], *more)
 
     def _order(self) -> Tensor:
         count = len(self.labels_N)
@@ -76,8 +84,16 @@ class FaceBatches:
 class FaceData(L.LightningDataModule):
     """A train and a validation FaceSet on the Trainer's device; training batches reshuffle every epoch."""
 
-    def __init__(self, train: FaceSet, validation: FaceSet, batch_size: int, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        train: FaceSet,
+        validation: FaceSet,
+        batch_size: int,
+        recipe: Recipe,
+        taught_NC: NDArray[np.float32] | None = None,
+    ) -> None:
         super().__init__()
+        self.taught_NC = taught_NC  # what a teacher said of each training face
         self.train, self.validation, self.batch_size, self.seed = train, validation, batch_size, recipe.seed
         self.balanced = recipe.data.sampling == "balanced"
         self.votes = recipe.votes.target if recipe.votes is not None else None
@@ -88,6 +104,8 @@ class FaceData(L.LightningDataModule):
             arrays = {"faces_NHW": torch.from_numpy(faces.faces_NHW), "labels_N": torch.from_numpy(faces.labels_N)}
             if votes is not None:
                 arrays["votes_NV"] = torch.from_numpy(vote_targets(faces, votes))
+            if name == "train" and self.taught_NC is not None:
+                arrays["taught_NC"] = torch.from_numpy(self.taught_NC)
             device = self.trainer.strategy.root_device
             self._on_device[name] = {key: array.to(device) for key, array in arrays.items()}
         return self._on_device[name]

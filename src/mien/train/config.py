@@ -117,10 +117,15 @@ class VotesConfig(_Config):
 
 class TeacherConfig(_Config):
     """Distillation (Hinton et al. 2015, arXiv:1503.02531): the network also learns the probabilities that a larger
-    model, or the mean of several, gives to the same augmented faces."""
+    model, or the mean of several, gives to the same faces."""
 
     models: tuple[str, ...] = Field(min_length=1, description="run folders, model files of ours, or shipped names")
     weight: float = Field(0.7, gt=0, le=1, description="of the teacher; the labels get the rest")
+    views: Literal["each", "once"] = Field(
+        "each",
+        description="each: it sees every augmented face; once: every face as it is, before training, which for a small "
+        "network costs a fraction and for strong augmentation is not as good (arXiv:2106.05237)",
+    )
     temperature: float = Field(2.0, gt=0, description="both sides' logits are divided by this")
 
 

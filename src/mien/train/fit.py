@@ -9,12 +9,14 @@ the validation split, never on test. Not here: what a step does (module.py), the
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
 import platform
 import warnings
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import lightning as L
@@ -23,8 +25,8 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from numpy.typing import NDArray
 
-import mien
 from mien.contract.errors import RunError
 from mien.data.faceset import FaceSet
 from mien.data.splits import subset
@@ -82,7 +84,7 @@ def fit(recipe: Recipe, faces: FaceSet, *, runs: Path, machine: Machine | None =
         "data": {"fingerprint": faces.fingerprint, "counts": faces.counts()},
         "recipe_sha256": recipe.sha256,
         "versions": {
-            "mien": mien.__version__,
+            "mien": version("mien"),
             "python": platform.python_version(),
             "torch": torch.__version__,
             "lightning": L.__version__,
@@ -111,10 +113,10 @@ def resume(folder: Path, faces: FaceSet, *, machine: Machine | None = None) -> R
     """
     run = Run.read(folder)
     if run.facts["recipe_sha256"] != run.recipe.sha256:
-        version = run.facts["versions"].get("mien", "an older version")
+        writer = run.facts["versions"].get("mien", "an older version")
         raise RunError(
             f"{folder}: recipe.yaml is not the one this run began with: it was edited, or means something else to "
-            f"mien {mien.__version__} than to the {version} that wrote it; start a new run with it"
+            f"mien {version('mien')} than to the {writer} that wrote it; start a new run with it"
         )
     if not any(folder.rglob("last.ckpt")):
         raise RunError(f"{folder}: no last.ckpt, the run stopped before its first epoch ended; start it again")
@@ -146,11 +148,16 @@ def _train_phases(run: Run, faces: FaceSet, machine: Machine) -> Run:
         first_NHW = torch.from_numpy(train.faces_NHW[:: max(1, len(train) // SETTLING_FACES)])
         settle_norms(classifier.network, classifier.prepare(first_NHW))
     teacher = load_teacher(recipe.teacher, faces.labels, faces.side) if recipe.teacher is not None else None
+    taught_NC = None
+    if teacher is not None and recipe.teacher is not None and recipe.teacher.views == "once":
+        taught_NC, teacher = _taught(teacher, train, run.folder, machine), None
     phases = recipe.resolved_phases()
     folders = [run.folder / f"phase-{number}" if len(phases) > 1 else run.folder for number, _ in enumerate(phases, 1)]
     for number, (phase, folder) in enumerate(zip(phases, folders, strict=True)):
         if number >= len(finished):
-            data = FaceData(train, faces.split("validation"), batch_size(recipe, classifier, machine), recipe)
+            data = FaceData(
+                train, faces.split("validation"), batch_size(recipe, classifier, machine), recipe, taught_NC
+            )
             finished.append(_train_phase(recipe, phase, classifier, data, folder, machine, teacher))
             run = Run(run.folder, recipe, run.facts | {"phases": finished})
             _write_facts(run)
@@ -247,6 +254,17 @@ def _train_phase(
         "validation_accuracy": history.rows[epoch - 1]["validation_accuracy"],
         "seconds": round(sum(row["seconds"] for row in history.rows), 1),
     }
+
+
+def _taught(teacher: Teacher, train: FaceSet, folder: Path, machine: Machine) -> NDArray[np.float32]:
+    """What the teacher says of the training faces; kept in ``teacher.npy`` so that resuming need not ask again."""
+    file = folder / "teacher.npy"
+    if not file.is_file():
+        buffer = io.BytesIO()
+        np.save(buffer, teacher.once(train.faces_NHW, "cuda" if machine.on_gpu else "cpu"))
+        write_whole(file, buffer.getvalue())
+    taught_NC: NDArray[np.float32] = np.load(file)
+    return taught_NC
 
 
 def _check_checkpoint(path: Path, module: FaceTraining) -> None:

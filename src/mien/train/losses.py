@@ -28,6 +28,15 @@ def votes_loss(logits_NV: Tensor, targets_NV: Tensor, multi_target: bool) -> Ten
     return -torch.where(has_votes_N, accepted_NV.max(dim=1).values, 0.0).mean()
 
 
+def taught_loss(logits_NC: Tensor, taught_NC: Tensor, temperature: float) -> Tensor:
+    """Kullback-Leibler divergence to a teacher's probabilities at ``temperature``, times its square.
+
+    Hinton et al. 2015 (arXiv:1503.02531), section 2: the square keeps the gradients as large as those of labels.
+    """
+    log_probs_NC = torch.log_softmax(logits_NC / temperature, dim=1)
+    return nn.functional.kl_div(log_probs_NC, taught_NC, reduction="batchmean") * temperature**2
+
+
 class FaceLoss(nn.Module):
     """Mean loss of a batch, as ``torch.nn.CrossEntropyLoss`` where focal loss is off.
 

@@ -52,8 +52,10 @@ def state_of_model(path: Path, network: nn.Module) -> dict[str, Tensor]:
         raise RecipeError(f"network.weights: {path}: not a readable model file ({type(error).__name__})") from None
     state = {}
     for weight in graph.initializer:
-        if weight.name.startswith(PREFIX):
-            name = weight.name.removeprefix(PREFIX).removesuffix(HALF)
+        _, ours, name = weight.name.partition(PREFIX)
+        if ours:
+            name = name.removesuffix(HALF).removeprefix("features.")  # parted from the head for activation maps
+            name = name.replace("head.head.", "head.")
             state[name] = torch.from_numpy(numpy_helper.to_array(weight).copy()).float()
     own = network.state_dict()
     for name in [name for name in state if name.endswith(".0.bias") and name not in own]:

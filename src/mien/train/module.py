@@ -25,7 +25,7 @@ from mien.train.augment import augment
 from mien.train.batches import Batch
 from mien.train.config import PhaseConfig, Recipe, ScheduleConfig
 from mien.train.freeze import set_trainable
-from mien.train.losses import FaceLoss, votes_loss
+from mien.train.losses import FaceLoss, taught_loss, votes_loss
 from mien.train.mix import mix_faces
 from mien.train.network import FaceClassifier, head_of
 from mien.train.nonfaces import replace_some
@@ -40,7 +40,7 @@ class FaceTraining(L.LightningModule):
         phase: which weights train, by which optimiser and schedule.
         classifier: changed in place.
         counts_C: training faces of each class.
-        teacher: learnt from beside the labels; no part of the checkpoints.
+        teacher: learnt from beside the labels, where the batches do not hold what it said; no part of the checkpoints.
     """
 
     def __init__(
@@ -79,15 +79,19 @@ class FaceTraining(L.LightningModule):
             norm.eval()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        faces_BHW, labels_B, *votes = batch
+        labels_B = batch.labels
         with torch.autocast(self.device.type, enabled=False):  # grid coordinates in bf16 are off by a fifth of a pixel
-            augmented_BHW, targets, votes_BV = self._inputs(faces_BHW, labels_B, votes[0] if votes else None)
-        outputs_BO = self.classifier(augmented_BHW).float()
+            faces_BHW, targets, votes_BV, taught_BC = self._inputs(batch)
+        outputs_BO = self.classifier(faces_BHW).float()
         logits_BC = outputs_BO[:, : self.classes]
         loss: Tensor = self.loss(logits_BC, targets)
-        if self.recipe.teacher is not None and self.teacher[0] is not None:
-            weight = self.recipe.teacher.weight
-            loss = (1 - weight) * loss + weight * self.teacher[0].loss(logits_BC, augmented_BHW)
+        if self.recipe.teacher is not None:
+            teacher = self.teacher[0]
+            if taught_BC is None and teacher is not None:
+                taught_BC = teacher(faces_BHW)
+            assert taught_BC is not None
+            weight, temperature = self.recipe.teacher.weight, self.recipe.teacher.temperature
+            loss = (1 - weight) * loss + weight * taught_loss(logits_BC, taught_BC, temperature)
         if self.votes is not None and votes_BV is not None:
             of_votes = votes_loss(outputs_BO[:, self.classes :], votes_BV, self.votes.target == "multi-target")
             loss = self.votes.labels_weight * loss + self.votes.weight * of_votes
@@ -103,36 +107,37 @@ class FaceTraining(L.LightningModule):
         self.log("train/accuracy", self.train_accuracy, on_step=True, on_epoch=True, prog_bar=True)
         return loss
 
-    def _inputs(
-        self, faces_BHW: Tensor, labels_B: Tensor, votes_BV: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Augmented, partly replaced, mixed faces; their targets, as indices unless something made them shares."""
+    def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """Augmented, partly replaced, mixed faces; its targets, as indices unless something made them shares."""
         recipe = self.recipe
-        x_BHW, targets = augment(faces_BHW, recipe.augment), labels_B
-        if recipe.nonfaces or recipe.mix.mixup or recipe.mix.cutmix:
-            targets = nn.functional.one_hot(labels_B, self.classes).float()
+        x_BHW, targets, votes_BV, taught_BC = augment(batch.faces, recipe.augment), batch.labels, *batch[2:]
+        mixed = bool(recipe.mix.mixup or recipe.mix.cutmix) and len(x_BHW) % 2 == 0
+        if recipe.nonfaces or mixed:
+            targets = nn.functional.one_hot(batch.labels, self.classes).float()
         if recipe.nonfaces:
             x_BHW, none_B = replace_some(x_BHW, recipe.nonfaces)
-            targets = torch.where(none_B[:, None], 1 / self.classes, targets)
+            none_B1, evenly = none_B[:, None], 1 / self.classes
+            targets = torch.where(none_B1, evenly, targets)
+            taught_BC = None if taught_BC is None else torch.where(none_B1, evenly, taught_BC)
             if votes_BV is not None:
                 not_a_face_V = nn.functional.one_hot(none_B.new_tensor(VOTE_COLUMNS - 1, dtype=torch.long)).float()
-                votes_BV = torch.where(none_B[:, None], not_a_face_V, votes_BV)
-        if (recipe.mix.mixup or recipe.mix.cutmix) and len(x_BHW) % 2 == 0:
+                votes_BV = torch.where(none_B1, not_a_face_V, votes_BV)
+        if mixed:
             x_BHW, shares_BB = mix_faces(x_BHW, recipe.mix)
             targets = shares_BB @ targets
-            votes_BV = None if votes_BV is None else shares_BB @ votes_BV
-        return x_BHW, targets, votes_BV
+            votes_BV, taught_BC = (None if each is None else shares_BB @ each for each in (votes_BV, taught_BC))
+        return x_BHW, targets, votes_BV, taught_BC
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        faces_BHW, labels_B, *votes = batch
+        faces_BHW, labels_B = batch.faces, batch.labels
         outputs_BO = self.classifier(faces_BHW).float()
         if self.recipe.network.mirror:
             outputs_BO = (outputs_BO + self.classifier(faces_BHW.flip(-1)).float()) / 2
         logits_BC = outputs_BO[:, : self.classes]
-        if votes:
-            emotion_B = votes[0][:, : len(FERPLUS_EMOTIONS)].any(dim=1)  # kept: an emotion has the majority
+        if batch.votes is not None:
+            emotion_B = batch.votes[:, : len(FERPLUS_EMOTIONS)].any(dim=1)  # kept: an emotion has the majority
             if emotion_B.any():
-                self.votes_accuracy(outputs_BO[emotion_B, self.classes :], votes[0][emotion_B].argmax(dim=1))
+                self.votes_accuracy(outputs_BO[emotion_B, self.classes :], batch.votes[emotion_B].argmax(dim=1))
             self.log("validation/votes_accuracy", self.votes_accuracy, prog_bar=True, batch_size=len(labels_B))
         self.validation_accuracy(logits_BC, labels_B)
         self.validation_f1(logits_BC, labels_B)

@@ -7,6 +7,7 @@
     run.json           labels, data fingerprint, versions, machine; for each finished phase its best epoch and its time
     metrics.csv        one row an epoch             events.out.*  the same and every step, for TensorBoard
     last.ckpt          resumes the run              best.ckpt     the best epoch on validation
+    teacher.npy        what the teacher said of each training face, where the recipe asks it once
     best.pth           the best (averaged) weights as a plain state_dict of the network
 
 A recipe of several phases keeps metrics, events and checkpoints of each in ``phase-1/``, ``phase-2/``, ….

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Trains and exports every shipped model, on whatever is there: a CUDA GPU (minutes) or two CPU cores (hours).
+#
+#     scripts/train_release.sh DATA [RUNS]
+#
+# DATA is FER2013 with FER+'s votes beside it: a folder with train/ and validation/ and ferplus.csv, or the two CSVs;
+# $MIEN_FER2013 where it is left out. RUNS (runs/release) holds the run folders.
+#
+# The most valuable first. A run that was cut off is resumed where it stopped, a finished one is left alone, so the
+# script may be killed at any time and started again, and after a short time on a GPU the next call goes on from there.
+# SEED=n trains the family with another seed; MORE is passed to every training (MORE="--accelerator gpu").
+#
+#   base      from scratch on the labels                      46 epochs
+#   tuned     on from base: votes on a second head, mixup     14 epochs     -> base.onnx, ferplus.onnx (its two heads)
+#   nano      taught by tuned                                 60 epochs     -> nano.onnx, nano-int8.onnx
+#   tuned-2   tuned again with another seed                   14 epochs     -> ensemble.onnx with the first
+set -euo pipefail
+data=${1:-${MIEN_FER2013:?give the data set, or set MIEN_FER2013}}
+runs=${2:-runs/release}
+seed=${SEED:-0}
+out=$runs/models
+mien=${MIEN:-mien}
+mkdir -p "$out"
+
+# train NAME RECIPE [OPTION...]: start, resume or skip the run RUNS/RECIPE/NAME
+train() {
+  local folder=$runs/$2/$1
+  if grep -qs '"best"' "$folder/run.json"; then
+    echo "$folder: finished"
+  elif find "$folder" -name last.ckpt 2>/dev/null | grep -q .; then
+    $mien train --resume "$folder" --data "$data" ${MORE:-}
+  else
+    rm -rf "$folder" # stopped before its first epoch ended
+    $mien train "$2" --name "$1" --runs "$runs" --data "$data" --set "seed=$seed" ${MORE:-} "${@:3}"
+  fi
+}
+
+train "$seed" base
+train "$seed" tuned --set "network.weights=$runs/base/$seed/best.pth"
+$mien export "$runs/tuned/$seed" --data "$data" --name base --out "$out/base.onnx"
+$mien export "$runs/tuned/$seed" --data "$data" --head votes --name ferplus --out "$out/ferplus.onnx"
+train "$seed" nano --set "teacher.models=[$runs/tuned/$seed]"
+$mien export "$runs/nano/$seed" --data "$data" --out "$out/nano.onnx"
+$mien export "$out/nano.onnx" --data "$data" --quantize int8 --name nano-int8 --out "$out/nano-int8.onnx" || true
+seed=$((seed + 1))
+train "$seed" tuned --set "network.weights=$runs/base/${SEED:-0}/best.pth"
+$mien export "$runs/tuned/${SEED:-0}" "$runs/tuned/$seed" --data "$data" --name ensemble --out "$out/ensemble.onnx"
+ls -l "$out"

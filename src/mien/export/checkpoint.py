@@ -1,0 +1,154 @@
+"""Trained weights wherever they lie: a finished run, one of its checkpoints, or a .pth that mien exported.
+
+checkpoint = Checkpoint.open(Path("runs/base/…"))                  # the run's best weights
+checkpoint = Checkpoint.open(Path("runs/base/…/last.ckpt"))        # those of its last epoch
+checkpoint = Checkpoint.open(Path("base.pth"))                     # its card has the recipe: no run folder needed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+import mien
+from mien.contract.card import ImageSpec, ModelCard
+from mien.contract.emotions import FERPLUS_EMOTIONS
+from mien.contract.errors import RunError
+from mien.data.votes import VOTES
+from mien.export.torchfiles import card_of_pth
+from mien.recognize.classify import Classifier
+from mien.recognize.margins import MARGINS
+from mien.train.config import Recipe
+from mien.train.network import FaceClassifier, keep_outputs, load_weights, outputs
+from mien.train.run import Run
+
+PREFIX = "classifier.network."
+"""Of the network's weights in Lightning's checkpoints."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network with its weights, and what is known of how they came about.
+
+    Attributes:
+        path: where they were read.
+        recipe: what they were trained by.
+        labels: class names in the order of the outputs.
+        rejected: what the outputs after those stand for; a head of votes has "unknown" and "not a face".
+        classifier: on the CPU, in eval mode.
+        data: fingerprint and counts of the data set.
+        provenance: seconds, best epoch, machine, versions of libraries.
+    """
+
+    path: Path
+    recipe: Recipe
+    labels: tuple[str, ...]
+    classifier: FaceClassifier
+    data: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    rejected: tuple[str, ...] = ()
+
+    @classmethod
+    def open(cls, path: Path, head: str = "labels") -> Checkpoint:
+        """Read a run folder, a .ckpt or .pth inside one, a .pth with a card, or an .onnx of our own network.
+
+        Args:
+            path: of any of these.
+            head: as in ``Run.classifier``; "votes" needs the run folder.
+
+        Raises:
+            RunError, ModelError, RecipeError: none of these, or of another network than its recipe's.
+        """
+        if path.is_dir():
+            return cls.of(Run.read(path), head)
+        if head != "labels":
+            raise RunError(f"{path}: the head of {head} is read from the run folder; name that")
+        if not path.is_file():
+            raise RunError(f"{path}: no such run folder or checkpoint")
+        if path.suffix == ".onnx":
+            return cls._of_model_file(path)
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            state = next((content[key] for key in ("state_dict", "model_state_dict") if key in content), content)
+            state = {str(name).removeprefix(PREFIX): weight for name, weight in state.items()}
+        except Exception as error:  # zip, pickle and torch errors of any kind
+            raise RunError(f"{path}: not a checkpoint of PyTorch ({type(error).__name__})") from None
+        card = card_of_pth(content)
+        if card is not None:
+            recipe = _recipe(card, path)
+            classifier = _load(FaceClassifier.build(recipe, len(card.labels) + len(card.rejected)), state, path)
+            return cls(path, recipe, card.labels, classifier, card.data, card.provenance, card.rejected)
+        folder = next((each for each in (path.parent, path.parent.parent) if (each / "run.json").is_file()), None)
+        if folder is None:
+            raise RunError(f"{path}: neither a .pth with a model card nor inside a run folder, which has the recipe")
+        run = Run.read(folder)
+        classifier = FaceClassifier.build(run.recipe, outputs(run.recipe, len(run.labels)))
+        _load(classifier, state, path)
+        if run.recipe.votes is not None:
+            keep_outputs(classifier.network, slice(len(run.labels)))
+        return cls(path, run.recipe, run.labels, classifier, run.facts["data"], _provenance(run))
+
+    def card(self) -> ModelCard:
+        """What is known before any calibration: no temperature, no threshold, no figures."""
+        return ModelCard(
+            name=self.recipe.name,
+            labels=self.labels,
+            image=ImageSpec(self.recipe.data.side, self.recipe.network.channels, MARGINS),
+            temperature=1.0,
+            accept_threshold=0.0,
+            recipe=self.recipe.model_dump(mode="json") | {"sha256": self.recipe.sha256},
+            data=self.data,
+            rejected=self.rejected,
+            provenance={
+                **self.provenance,
+                "mien": mien.__version__,
+                "exported": datetime.now(UTC).strftime("%Y-%m-%d"),
+                "parameters": sum(weight.numel() for weight in self.classifier.parameters()),
+            },
+        )
+
+    @classmethod
+    def _of_model_file(cls, path: Path) -> Checkpoint:
+        card = Classifier(path, provider="cpu").card
+        recipe = _recipe(card, path)
+        classifier = FaceClassifier.build(recipe, len(card.labels) + len(card.rejected))
+        load_weights(classifier.network, path)
+        return cls(path, recipe, card.labels, classifier.eval(), card.data, card.provenance, card.rejected)
+
+    @classmethod
+    def of(cls, run: Run, head: str = "labels") -> Checkpoint:
+        """A finished run's best weights; ``head`` as in ``Run.classifier``."""
+        classifier, facts = run.classifier(head), (run.facts["data"], _provenance(run))
+        if head == "votes":
+            emotions = len(FERPLUS_EMOTIONS)
+            return cls(run.folder, run.recipe, VOTES[:emotions], classifier, *facts, rejected=VOTES[emotions:])
+        return cls(run.folder, run.recipe, run.labels, classifier, *facts)
+
+
+def _recipe(card: ModelCard, path: Path) -> Recipe:
+    try:
+        return Recipe.model_validate({key: value for key, value in card.recipe.items() if key != "sha256"})
+    except ValidationError:
+        raise RunError(f"{path}: its card does not hold a recipe, so its network is not known") from None
+
+
+def _load(classifier: FaceClassifier, state: Mapping[str, Any], path: Path) -> FaceClassifier:
+    try:
+        classifier.network.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        detail = " ".join(str(error).split())[:120]
+        raise RunError(f"{path}: its weights are not of the network that its recipe names ({detail})") from None
+    return classifier.eval()
+
+
+def _provenance(run: Run) -> dict[str, Any]:
+    facts: dict[str, Any] = {"machine": run.facts["machine"], "versions": run.facts["versions"]}
+    if "best" in run.facts:  # not yet in a run that goes on
+        facts |= {"training_seconds": run.facts["seconds"], "best_epoch": run.facts["best"]["epoch"]}
+    return facts

@@ -1,0 +1,133 @@
+"""What every room of export does with an ONNX graph: read it with its card, walk it, store it small, stamp it.
+
+    proto, card = read_model(Path("base.onnx"))
+    blob, card = stamp(proto, card)                     # the card now holds the digest of this very graph
+    classifier = open_bytes(blob)                       # what users run, before anything is written
+
+A graph of mien's has three parts: preprocessing, the network (from its first convolution to the last layer that the
+probabilities come from), and what follows the logits. Other arithmetic than float32 is for the network alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from mien.contract.card import CARD_KEY, ModelCard, graph_digest
+from mien.recognize.classify import Classifier
+
+OPSET = 18
+"""Of the graphs that are written; members of an ensemble must agree on it."""
+
+LAYERS = ("Conv", "Gemm", "MatMul")
+"""Operators that hold weights."""
+
+LARGE = 1024
+"""Numbers in a weight from which on storing it in half is worth a node."""
+
+
+def read_model(path: Path) -> tuple[ModelProto, ModelCard]:
+    """An .onnx file that mien exported, its weights in float32, and its card.
+
+    Raises:
+        ModelError: no such file, not ours, altered, or from a newer mien.
+    """
+    card = Classifier(path, provider="cpu").card  # which checks all that
+    proto = onnx.load_from_string(path.read_bytes())
+    widen_halves(proto)
+    for number, node in enumerate(proto.graph.node):
+        node.name = node.name or f"{node.op_type} {number}"  # they are told apart by it
+    return proto, card
+
+
+def stamp(proto: ModelProto, card: ModelCard) -> tuple[bytes, ModelCard]:
+    """The file's bytes, with a card that holds the digest of the graph; traces of this machine are removed."""
+    del proto.metadata_props[:]
+    for node in proto.graph.node:  # stack traces of this machine's paths
+        node.ClearField("metadata_props")
+        node.doc_string = ""
+    graph = proto.graph
+    for value in (*graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        value.ClearField("metadata_props")
+    onnx.checker.check_model(proto)
+    card = replace(card, graph_sha256=graph_digest(proto.SerializeToString()))
+    helper.set_model_props(proto, {CARD_KEY: card.to_json()})
+    return proto.SerializeToString(), card
+
+
+def open_bytes(blob: bytes) -> Classifier:
+    """The class that users run, on a file that is not written yet."""
+    with TemporaryDirectory() as folder:
+        candidate = Path(folder) / "candidate.onnx"
+        candidate.write_bytes(blob)
+        return Classifier(candidate, provider="cpu")
+
+
+def network_nodes(graph: GraphProto) -> list[NodeProto]:
+    """Nodes of the network: behind a convolution, and before (or the same as) the last layer of the probabilities."""
+    makers = {name: node for node in graph.node for name in node.output}
+
+    def sources(nodes: Iterable[NodeProto]) -> set[str]:
+        """Names of all nodes that these are computed from, themselves included."""
+        found: set[str] = set()
+        waiting = list(nodes)
+        while waiting:
+            node = waiting.pop()
+            if node.name not in found:
+                found.add(node.name)
+                waiting += [makers[name] for name in node.input if name in makers]
+        return found
+
+    needed = sources([makers["probabilities"]])
+    behind: set[str] = set()  # values that a convolution has touched
+    nodes: list[NodeProto] = []
+    for node in graph.node:
+        if node.name in needed and (node.op_type == "Conv" or behind & set(node.input)):
+            behind |= set(node.output)
+            nodes.append(node)
+    last = max((index for index, node in enumerate(nodes) if node.op_type in LAYERS), default=-1)
+    inside = sources(nodes[last : last + 1])
+    return [node for node in nodes if node.name in inside]
+
+
+def store_exact_halves(proto: ModelProto) -> None:
+    """Store each large float32 weight that half precision holds exactly as half, widened by a Cast on opening."""
+    casts = []
+    for weight in proto.graph.initializer:
+        if weight.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(weight)
+        with np.errstate(over="ignore"):
+            half = values.astype(np.float16)
+        if values.size < LARGE or not np.array_equal(half.astype(np.float32), values):
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(half, f"{name}.half"))
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], name=f"widen {name}", to=TensorProto.FLOAT))
+    set_nodes(proto.graph, [*casts, *proto.graph.node])
+
+
+def widen_halves(proto: ModelProto) -> None:
+    """Undo ``store_exact_halves``: weights in float32, no Cast between them and their layers."""
+    stored = {weight.name: weight for weight in proto.graph.initializer if weight.data_type == TensorProto.FLOAT16}
+    kept = []
+    for node in proto.graph.node:
+        weight = stored.get(node.input[0]) if node.op_type == "Cast" else None
+        if weight is None:
+            kept.append(node)
+        else:
+            weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float32), node.output[0]))
+    set_nodes(proto.graph, kept)
+
+
+def set_nodes(graph: GraphProto, nodes: list[Any]) -> None:
+    """Replace the nodes of a graph."""
+    del graph.node[:]
+    graph.node.extend(nodes)

@@ -1,0 +1,182 @@
+"""The same network in cheaper arithmetic: int8 for CPUs, fp16 and bf16 for GPUs. An .onnx in, an .onnx out.
+
+    card, loss = quantize_model(Path("base.onnx"), faces, Path("base-int8.onnx"))
+
+int8 is static and per-channel (Jacob et al. 2018, arXiv:1712.05877; ONNX Runtime's QDQ form): weights int8, one scale
+a channel; activations uint8, in ranges measured on real crops of the train split. Unsigned activations because the
+multiply of AVX2 and AVX-512 takes unsigned by signed: with signed ones the file is no faster than float32. Weights
+keep to 7 bits (``portable``), since CPUs without VNNI add two products in 16 bits and would clip them.
+The pixels' normalisation, the head and what follows stay float32. Where that costs more accuracy than allowed, the
+layers that are most sensitive (by the divergence that each alone causes) go back to float32, as few as will do.
+
+"int8-dynamic" measures ranges at each call: no calibration set, little speed on convolutions. "fp16" is for GPUs; on
+most CPUs ONNX Runtime widens it again, so what is measured there is the rounding of weights alone.
+
+Not here: training with quantisation in mind; static int8 has not needed it.
+
+Shape legend: N faces, H = W side in pixels, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from mien.contract.card import ModelCard
+from mien.contract.errors import DataError, ModelError
+from mien.data.faceset import FaceSet
+from mien.data.votes import by_votes
+from mien.evaluate.predict import Predictor, in_data_order, predict_all
+from mien.export.calibrate import rescored
+from mien.export.fp16 import to_fp16
+from mien.export.graph import open_bytes, read_model, stamp, store_exact_halves
+from mien.export.int8 import Ranges, dynamic_int8, int8_layers, static_int8, tensor_ranges
+from mien.export.parity import Loss, compare, divergence, refuse_past, spread
+from mien.recognize.classify import Classifier
+from mien.train.run import write_whole
+
+Precision = Literal["int8", "int8-dynamic", "fp16"]
+
+LEAST_FACES = 64
+"""A calibration set of fewer says little about the ranges that activations take."""
+
+SENSITIVITY_FACES = 256
+
+
+def quantize_model(
+    source: Path,
+    faces: FaceSet,
+    path: Path,
+    *,
+    precision: Precision = "int8",
+    calibration: FaceSet | None = None,
+    calibration_faces: int = 512,
+    ranges: Ranges = "percentile",
+    portable: bool = True,
+    max_loss_points: float = 0.5,
+    name: str | None = None,
+    on_progress: Callable[[str], None] = lambda line: None,
+) -> tuple[ModelCard, Loss]:
+    """Write an .onnx of mien's in another arithmetic, after measuring on validation what that costs.
+
+    Args:
+        source: a file with float32 arithmetic that mien exported.
+        faces: with the split "validation", which accuracy is compared on.
+        path: where the new file goes.
+        precision: of the network; the rest stays float32.
+        calibration: crops whose activations give the ranges of "int8"; the train split of ``faces`` if left out.
+        calibration_faces: so many of them, spread evenly.
+        ranges: of the activations: "minmax", "percentile" (99.999 % of them) or "entropy" (of least divergence).
+        portable: int8 weights of 7 bits, right on CPUs without VNNI too; else 8 bits.
+        max_loss_points: percentage points of accuracy that may be lost.
+        name: what the card calls the model; "<name of the source>-<precision>" if left out.
+        on_progress: told in a line what goes on.
+
+    Returns:
+        The card that was written and what changed.
+
+    Raises:
+        ModelError: no such precision, the source is not such a file, or this ONNX Runtime cannot run the result.
+        DataError: too few faces, or of one class, to calibrate on.
+        ParityError: too much accuracy would be lost; nothing is written.
+    """
+    if precision not in get_args(Precision):
+        raise ModelError(f"no precision {precision!r}; there are: {', '.join(get_args(Precision))}")
+    proto, card = read_model(source)
+    if card.precision != "fp32":
+        raise ModelError(f"{source}: already {card.precision}; give the fp32 file that it was made from")
+    if card.rejected:  # a head of votes is judged by votes
+        faces = by_votes(faces)
+    validation = faces.split("validation")
+    before_NC = _answers(Classifier(source, provider="cpu"), card, validation)
+    facts: dict[str, Any] = {}
+
+    def scored(candidate: ModelProto) -> tuple[NDArray[np.floating[Any]], Loss]:
+        probs_NC = _answers(_runnable(candidate, card, precision), card, validation)
+        return probs_NC, compare(before_NC, probs_NC, validation.labels_N)
+
+    if precision == "int8":
+        crops = _calibration_crops(calibration or faces, calibration_faces)
+        on_progress(f"measuring the activations of {len(crops.faces_NHW)} faces ({ranges})")
+        measured = tensor_ranges(proto, crops.faces_NHW, ranges)
+        kept: tuple[str, ...] = ()
+        by_layer: dict[str, float] = {}
+        made = static_int8(proto, measured, kept, portable)
+        probs_NC, loss = scored(made)
+        while loss.points > max_loss_points and len(kept) < len(int8_layers(proto)):
+            if not by_layer:
+                on_progress(f"{loss.points:.2f} points lost: measuring how sensitive each layer is")
+                by_layer = sensitivities(proto, card, measured, spread(crops, SENSITIVITY_FACES), portable)
+            kept = tuple(sorted(by_layer, key=by_layer.__getitem__, reverse=True)[: 2 * len(kept) or 1])
+            made = static_int8(proto, measured, kept, portable)
+            probs_NC, loss = scored(made)
+            on_progress(f"{loss.points:.2f} points lost with {len(kept)} of {len(by_layer)} layers in float32")
+        facts = {
+            "calibration": {"data": crops.fingerprint, "faces": len(crops.faces_NHW), "ranges": ranges},
+            "layers_in_float32": list(kept),
+            "weight_bits": 7 if portable else 8,
+        }
+    else:
+        made = dynamic_int8(proto, portable) if precision == "int8-dynamic" else to_fp16(proto)
+        probs_NC, loss = scored(made)
+    refuse_past(max_loss_points, loss, path, "allow more, or keep to fp32")
+    store_exact_halves(made)  # what stayed float32
+    facts |= loss.facts()
+    parent = {"name": card.name, "graph_sha256": card.graph_sha256, "weight": 1.0}
+    card = rescored(
+        card,
+        probs_NC,
+        validation,
+        {"quantized": facts},
+        name=name or f"{card.name}-{precision}",
+        precision=precision,
+        parents=(parent,),
+    )
+    blob, card = stamp(made, card)
+    write_whole(path, blob)
+    return card, loss
+
+
+def sensitivities(
+    proto: ModelProto, card: ModelCard, measured: Any, faces_NHW: NDArray[np.uint8], portable: bool = True
+) -> dict[str, float]:
+    """By layer, how far the answers move when it alone is computed in int8: mean divergence in nats."""
+    before_NC = predict_all(_runnable(proto, card, "fp32"), faces_NHW)
+    layers = int8_layers(proto)
+    found = {}
+    for layer in layers:
+        others = tuple(each for each in layers if each != layer)
+        alone = _runnable(static_int8(proto, measured, others, portable), card, "int8")
+        found[layer] = divergence(before_NC, predict_all(alone, faces_NHW))
+    return found
+
+
+def _answers(predictor: Predictor, card: ModelCard, faces: FaceSet) -> NDArray[np.floating[Any]]:
+    return predict_all(in_data_order(predictor, card.labels, faces.labels), faces.faces_NHW)
+
+
+def _runnable(proto: ModelProto, card: ModelCard, precision: str) -> Classifier:
+    """The graph as users would open it, with the card of what it was made from."""
+    copy = ModelProto()
+    copy.CopyFrom(proto)
+    try:
+        return open_bytes(stamp(copy, card)[0])
+    except ModelError as error:
+        raise ModelError(f"this ONNX Runtime cannot run the model in {precision}: {error}") from None
+
+
+def _calibration_crops(faces: FaceSet, wanted: int) -> FaceSet:
+    """Faces of the train split, or of all where there is none, spread evenly over the classes."""
+    pool = faces.split("train") if "train" in faces.split_names else faces
+    classes = len(np.unique(pool.labels_N))
+    if len(pool) < LEAST_FACES or classes < 2:
+        raise DataError(
+            f"calibration: expected at least {LEAST_FACES} faces of two or more classes, got {len(pool)} of {classes}; "
+            "the ranges of the activations would fit these alone"
+        )
+    return pool.take(np.linspace(0, len(pool) - 1, min(wanted, len(pool))).astype(np.int64))

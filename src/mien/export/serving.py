@@ -1,0 +1,127 @@
+"""The network as it is served: raw uint8 grey faces in, calibrated probabilities out.
+
+    model = ServingModel(classifier, classes=7).eval()
+    model.calibrate(scaling)
+    probs_NC = model(faces_NHW)
+
+It holds every step after the crop: scaling, normalisation, mirroring (the network sees each face both ways and
+averages, which is the model that was validated), the network, calibration, softmax. Every format that is exported is
+this module written down.
+
+Shape legend: N faces, M = 2 N faces and their mirror images, H = W side in pixels, C classes.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
+
+from mien.evaluate.predict import Predictor
+from mien.evaluate.vector import VectorScaling
+from mien.export.maps import SplitNetwork, split
+from mien.train.network import FaceClassifier
+from mien.train.run import Run
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+"""Precisions that PyTorch computes a network in."""
+
+
+class ServingModel(nn.Module):
+    """faces_NHW uint8 -> probs_NC: both mirror images through the classifier, logits averaged, calibrated, softmax.
+
+    Args:
+        classifier: the network with its preparation.
+        classes: its outputs.
+        rejected: how many of them, the last, have no column in the answer.
+    """
+
+    factors_C: Tensor
+    offsets_C: Tensor
+
+    def __init__(self, classifier: FaceClassifier, classes: int, rejected: int = 0) -> None:
+        super().__init__()
+        self.classifier, self.named = classifier, classes - rejected
+        self.register_buffer("factors_C", torch.ones(classes))
+        self.register_buffer("offsets_C", torch.zeros(classes))
+
+    def calibrate(self, scaling: VectorScaling) -> None:
+        """Set what the logits are multiplied by and what is added to them."""
+        self.factors_C = torch.tensor(scaling.factors_C, dtype=torch.float32)
+        self.offsets_C = torch.tensor(scaling.offsets_C, dtype=torch.float32)
+
+    def logits(self, faces_NHW: Tensor) -> Tensor:
+        """Logits_NC before calibration, averaged over both mirror images where the network was trained for that."""
+        if not self.classifier.config.mirror:
+            return self.classifier(faces_NHW)
+        both_MHW = torch.cat([faces_NHW, faces_NHW.flip(-1)])
+        return self.classifier(both_MHW).unflatten(0, (2, -1)).mean(dim=0)
+
+    def probabilities(self, logits_NC: Tensor) -> Tensor:
+        """Calibrated probs_NC of the named classes; those that are rejected, the last, take theirs with them."""
+        return torch.softmax(logits_NC * self.factors_C + self.offsets_C, dim=1)[:, : self.named]
+
+    def forward(self, faces_NHW: Tensor) -> Tensor:
+        return self.probabilities(self.logits(faces_NHW))
+
+
+class LowPrecision(nn.Module):
+    """A network that computes in half the bits, between float32 input and float32 logits."""
+
+    def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.network, self.dtype = copy.deepcopy(network).to(dtype), dtype
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        return self.network(x_NCHW.to(self.dtype)).float()
+
+
+def torch_predictor(run: Run) -> Predictor:
+    """A run's best weights as a callable, to be scored before it is exported; probabilities are not calibrated yet."""
+    return on_arrays(ServingModel(run.classifier(), len(run.labels)).eval())
+
+
+def on_arrays(function: Callable[[Tensor], Tensor]) -> Predictor:
+    """A function of tensors as one of arrays, without gradients."""
+
+    def predictor(crops_NSS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            return function(torch.from_numpy(crops_NSS)).numpy()
+
+    return predictor
+
+
+def fold_batchnorm(classifier: FaceClassifier) -> FaceClassifier:
+    """A copy in which each BatchNorm is folded into the convolution before it; same function, fewer operators.
+
+    A network that can give class activation maps is split before its head; one that torch.fx cannot trace is copied
+    as it is.
+    """
+    folded = copy.deepcopy(classifier).eval()
+    if isinstance(folded.network, SplitNetwork):  # folded already
+        return folded
+    noise_NHW = torch.randint(
+        256, (2, folded.input_side, folded.input_side), generator=torch.Generator().manual_seed(0)
+    )
+    parts = split(folded.network, folded.prepare(noise_NHW))
+    try:
+        if parts is not None:
+            folded.network = SplitNetwork(fuse(parts.features, no_trace=True), fuse(parts.head, no_trace=True))
+        else:
+            folded.network = fuse(folded.network)
+    except (torch.fx.proxy.TraceError, TypeError):
+        pass
+    return folded
+
+
+def round_to_half(model: nn.Module) -> None:
+    """Round each weight to what half precision can hold, in place; biases and norms are small and stay float32."""
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.ndim > 1:
+                weight.copy_(weight.half())

@@ -1,0 +1,141 @@
+"""``mien export`` and ``mien prune`` on a tiny run and cartoon faces, through typer's runner."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from mien.cli import evaluate, export, prune
+from mien.contract.card import ModelCard
+from mien.contract.errors import DataError, MienError, ModelError, OutputError, ParityError, RunError
+from mien.data.faceset import FaceSet
+from mien.data.toy import draw_toy
+from mien.recognize.classify import Classifier
+from mien.train.fit import fit
+from mien.train.machine import Machine
+from mien.train.recipe import load_recipe
+from mien.train.run import Run
+
+app = typer.Typer()
+app.command()(export.export)
+app.command()(prune.prune)
+app.command()(evaluate.evaluate)
+
+
+def run(*arguments: str | Path) -> Any:
+    """The verb's result; a user's mistake is raised."""
+    done = CliRunner().invoke(app, list(map(str, arguments)))
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done
+
+
+@pytest.fixture(scope="module")
+def trained(toy: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    recipe = load_recipe(Path(__file__).parents[1] / "export" / "tiny.yaml", ["epochs=2"])
+    return fit(recipe, toy, runs=tmp_path_factory.mktemp("runs"), machine=Machine(accelerator="cpu"))
+
+
+@pytest.fixture(scope="module")
+def crowd_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("crowd")
+    draw_toy(root, per_class=20, seed=1)
+    return root
+
+
+@pytest.fixture(scope="module")
+def single(trained: Run, toy_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("exported") / "single.onnx"
+    done = run("export", trained.folder, "--data", toy_root, "--out", path)
+    assert "fp32, calibrated by" in done.stderr and "probabilities differ by at most" in done.stderr
+    return path
+
+
+def test_torchscript_is_scored_as_its_card_says(trained: Run, toy_root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.pt"
+    arguments = ["export", trained.folder / "best.ckpt", "--data", toy_root, "--to", "torchscript", "--out", path]
+    exported = json.loads(run(*arguments, "--name", "mine", "--format", "json").stdout)
+    assert exported["bytes"] == path.stat().st_size and exported["parity"]["difference"] <= 1e-4
+    assert exported["card"]["name"] == "mine"
+    found = json.loads(run("evaluate", path, "--data", toy_root, "--format", "json").stdout)
+    assert found["confusion"] == exported["card"]["metrics"]["validation"]["confusion"]
+
+
+def test_an_onnx_is_quantised_without_its_run(single: Path, crowd_root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "int8.onnx"
+    done = run("export", single, "--quantize", "int8", "--calibrate", crowd_root, "--out", path, "--max-loss", "100")
+    card = Classifier(path).card
+    assert card.precision == "int8" and card.parents[0]["graph_sha256"] == Classifier(single).card.graph_sha256
+    assert f"validation accuracy {card.metrics['validation']['accuracy']:.4f}, before " in done.stderr
+    assert "of 28 faces answered alike" in done.stderr
+
+
+def test_a_run_is_averaged_with_a_file_and_quantised(
+    trained: Run, single: Path, toy_root: Path, crowd_root: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "both.onnx"
+    arguments = [trained.folder, single, "--data", toy_root, "--calibrate", crowd_root, "--quantize", "int8"]
+    arguments += ["--ranges", "minmax"]
+    exported = json.loads(
+        run("export", *arguments, "--out", path, "--max-loss", "100", "--name", "two", "--format", "json").stdout
+    )
+    card = ModelCard.from_json(json.dumps(exported["card"]))
+    assert (card.name, card.precision, card.parents[0]["name"]) == ("two", "int8", "tiny+tiny")
+    assert Classifier(path).card.to_json() == card.to_json()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_prune_leaves_a_run(trained: Run, toy_root: Path, tmp_path: Path) -> None:
+    done = run("prune", trained.folder, "--data", toy_root, "--epochs", "1", "--runs", tmp_path, "--accelerator", "cpu")
+    (folder,) = (each for each in (tmp_path / "tiny-pruned").iterdir() if each.is_dir())
+    assert "widths 8, 8, 8, 8" in done.stderr and f"next: mien export {folder}" in done.stderr
+    assert Run.read(folder).recipe.network.args["widths"] == [8, 8, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["{single}"], ModelError, "an .onnx already; say --quantize int8"),
+        (["{single}", "--to", "pth"], ModelError, "--to pth takes one checkpoint"),
+        (["{run}", "{run}", "--to", "torchscript"], ModelError, "--to torchscript takes one checkpoint"),
+        (["{run}", "--to", "pth", "--quantize", "int8"], ModelError, "--to pth holds the float32 weights"),
+        (["{run}", "--to", "torchscript", "--quantize", "int8"], ModelError, "takes fp16 or bf16"),
+        (["{run}", "--quantize", "bf16"], ModelError, "no convolution in bf16"),
+        (["{run}", "--out", "{empty}/no/such/m.onnx"], OutputError, "no/such: no such folder to write m.onnx to"),
+        (["{run}", "--out", "{empty}"], OutputError, "cannot be written"),
+        (["{empty}"], RunError, "not a run folder"),
+        (["{empty}/none.onnx", "--quantize", "int8"], ModelError, "not a file, and not one of the shipped models"),
+        (["{single}", "--quantize", "int8", "--max-loss", "-101", "--ranges", "minmax"], ParityError, "not written"),
+        (["{single}", "--quantize", "int8", "--calibrate", "{toy}"], DataError, "at least 64 faces"),
+    ],
+)
+def test_mistakes_cost_one_line_and_leave_nothing(
+    trained: Run,
+    single: Path,
+    toy_root: Path,
+    crowd_root: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    error: type[MienError],
+    message: str,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    places = {"single": single, "run": trained.folder, "empty": tmp_path / "empty", "toy": toy_root}
+    given = [argument.format(**places) for argument in arguments]
+    data = crowd_root if given[0] == str(single) else toy_root
+    out = [] if "--out" in given else ["--out", tmp_path / "m.onnx"]
+    with pytest.raises(error, match=message) as raised:
+        run("export", *given, "--data", data, *out)
+    assert "\n" not in str(raised.value)
+    assert [each.name for each in tmp_path.rglob("*")] == ["empty"]
+
+
+def test_faces_are_asked_for(trained: Run) -> None:
+    with pytest.raises(DataError, match="--data is missing"):
+        run("export", trained.folder)
