@@ -19,7 +19,7 @@ from mien.cli import predict
 from mien.data.toy import toy_faces
 
 REPOSITORY = Path(__file__).parents[2]
-HEAVY = ("torch", "torchvision", "timm", "lightning", "matplotlib", "fastapi", "sklearn", "scipy")
+HEAVY = ("torch", "torchvision", "timm", "lightning", "matplotlib", "fastapi", "sklearn", "scipy", "av", "pyarrow")
 
 
 def run(*arguments: str | Path, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,22 @@ from typing import Annotated
 import typer
 
 import mien
-from mien.cli import compare, data, demo, evaluate, export, models, predict, recipes, train
+from mien.cli import (
+    bench,
+    compare,
+    data,
+    demo,
+    evaluate,
+    export,
+    models,
+    mood,
+    predict,
+    prune,
+    recipes,
+    serve,
+    train,
+    watch,
+)
 from mien.cli.output import problem
 from mien.contract.errors import MienError
 
@@ -25,14 +40,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(predict.predict)
+app.command()(watch.watch)
+app.command()(serve.serve)
 app.command()(demo.demo)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
+app.command()(bench.bench)
 app.command()(export.export)
+app.command()(prune.prune)
 app.add_typer(data.app, name="data")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(models.app, name="models")
+app.add_typer(mood.app, name="mood")
 
 
 def _version(wanted: bool) -> None:

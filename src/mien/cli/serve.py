@@ -1,0 +1,71 @@
+"""``mien serve``: the live page, the HTTP and WebSocket API, and a camera on this machine if wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.cli.output import needs, problem, say
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on. Anything but loopback needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 for any free one.")] = 8000,
+    model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
+    detector: Annotated[str, typer.Option(help="auto, yunet, haar, or none where each image is one face.")] = "auto",
+    detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
+    db: Annotated[Path | None, typer.Option(help="History of per-second figures; a default place if left out.")] = None,
+    no_history: Annotated[bool, typer.Option("--no-history", help="Keep nothing at all.")] = False,
+    retention_days: Annotated[float, typer.Option(help="Delete figures older than this; 0 keeps them.")] = 90.0,
+    camera: Annotated[str | None, typer.Option(help="Camera of this machine: a number, a URL, or a file.")] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="MIEN_TOKEN", help="What clients must show; made and printed where needed.")
+    ] = None,
+    origin: Annotated[list[str] | None, typer.Option(help="Another website that may use this server.")] = None,
+    max_clients: Annotated[int, typer.Option(min=1, help="Live clients at once; more are asked to come later.")] = 32,
+    certificate: Annotated[Path | None, typer.Option(help="PEM file, for HTTPS.", dir_okay=False)] = None,
+    key: Annotated[Path | None, typer.Option(help="Its private key, PEM.", dir_okay=False)] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Serve the live page and the API. Only this machine can reach it, unless --host says otherwise."""
+    from mien.mood.store import default_path
+
+    with needs("serve"):
+        from mien.serve.app import run
+        from mien.serve.settings import Limits, ServerSettings, is_loopback
+    if token is None and not is_loopback(host):
+        import secrets
+
+        token = secrets.token_urlsafe(24)
+    for file in (certificate, key):
+        if file is not None and not file.is_file():
+            raise typer.BadParameter(f"{file}: no such file")
+    settings = ServerSettings(
+        host=host,
+        port=port,
+        model=model,
+        detector=detector,
+        detector_model=detector_model,
+        db=None if no_history else db or default_path(),
+        retention_days=retention_days or None,
+        token=token,
+        camera=camera,
+        origins=tuple(origin or ()),
+        limits=Limits(live_clients=max_clients),
+    )
+
+    def ready(url: str) -> None:
+        page = url if token is None else f"{url}#token={token}"  # the part after # never leaves the browser
+        say(f"mien serves {page}")
+        if settings.db is not None:
+            say(f"history, never images: {settings.db}" + (f", for {retention_days:g} days" if retention_days else ""))
+        if not is_loopback(host) and certificate is None:
+            problem("without --certificate browsers on other machines give this page no camera (photos work)")
+        if open_page:
+            import webbrowser
+
+            webbrowser.open(page)
+
+    run(settings, certificate, key, ready)

@@ -1,0 +1,214 @@
+"""One live source, from a recognised frame to what its viewers are told.
+
+    live = LiveSession("browser", journal, session_id)
+    message = live.see(seen, t_s)                      # ids, moods, episodes: plain types for JSON
+    hub.publish(live, message)                         # to those who watch; newest wins
+
+A session's clock is the server's monotonic one from the session's start, read when a frame arrives, so neither a
+client's clock nor a step of the machine's (a time server, summer time) can bend a timeline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
+
+from mien.contract.results import FrameResult
+from mien.mood import NOTE, Mood, MoodTracker
+from mien.recognize.track import Tracker
+from mien.serve.engine import Seen
+from mien.serve.journal import Entry
+
+T = TypeVar("T")
+
+HISTORY_FACES = 30
+"""Of the analytics document, as published."""
+
+MOST_EPISODES = 5
+"""Of each person in a message, the latest; a client keeps the older ones."""
+
+TRACK_GAP_S = 5.0
+"""Whoever looks away for so long is still the same person, with the baseline that was learnt."""
+
+HISTORY_S = 120.0
+"""Clients and the store keep the history, so a stream of ever new faces must not fill the memory."""
+
+MOOD_GAP_S = 2.0
+"""Clients may send a frame every two seconds and still count as watched without a gap."""
+
+
+class Newest(Generic[T]):
+    """A slot for one value: a newer one replaces what nobody has taken yet."""
+
+    def __init__(self) -> None:
+        self._value: T | None = None
+        self._full = asyncio.Event()
+
+    def put(self, value: T) -> bool:
+        """Leave a value; True where it replaced another."""
+        replaced = self._full.is_set()
+        self._value = value
+        self._full.set()
+        return replaced
+
+    async def take(self) -> T:
+        """Wait for a value and take it."""
+        await self._full.wait()
+        self._full.clear()
+        value, self._value = self._value, None
+        assert value is not None
+        return value
+
+
+class LiveSession:
+    """Faces of one source over time.
+
+    Args:
+        source: its name, as stored.
+        entry: where its seconds are kept; None to keep nothing.
+        baseline_s: seconds of a person's baseline; 0 for none.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        entry: Entry | None = None,
+        baseline_s: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.source, self.entry = source, entry
+        self.tracker = Tracker(max_gap_s=TRACK_GAP_S)
+        self.mood = MoodTracker(baseline_s=baseline_s, max_gap_s=MOOD_GAP_S, history_s=HISTORY_S)
+        self.result: FrameResult | None = None
+        self._clock, self._started = clock, clock()
+        self._last: deque[dict[str, Any]] = deque(maxlen=HISTORY_FACES)
+        self._main_mood: Mood | None = None
+
+    @property
+    def session_id(self) -> int | None:
+        """Its number in the store; None where it is not kept."""
+        return self.entry.session_id if self.entry else None
+
+    def now_s(self) -> float:
+        """Seconds since the session began."""
+        return self._clock() - self._started
+
+    def see(self, seen: Seen, t_s: float) -> dict[str, Any]:
+        """Take a recognised frame that arrived at ``t_s``; returns the message for the client and for watchers."""
+        ids = self.tracker.update(seen.found, t_s)
+        faces = tuple(replace(face, track_id=number) for face, number in zip(seen.result.faces, ids, strict=True))
+        self.result = replace(seen.result, source=self.source, faces=faces, t_s=t_s)
+        moods = self.mood.update(self.result)
+        if self.entry is not None:
+            self.entry.add(moods)
+        if moods:
+            self._main_mood = moods[0]
+            self._last.append({"t_s": round(t_s, 3), "emotion": faces[0].emotion, "confidence": faces[0].confidence})
+        episodes = {number: self.mood.episodes(number)[-MOST_EPISODES:] for number in ids}
+        baselines = {number: self.mood.baseline(number) for number in ids}
+        return {
+            "type": "result",
+            "session": self.session_id,
+            **self.result.to_dict(),
+            "moods": [_rounded(mood.to_dict()) for mood in moods],
+            "episodes": {
+                str(number): [_rounded(each.to_dict()) for each in found] for number, found in episodes.items()
+            },
+            "baselines": {
+                str(number): {"seen_s": round(each.seen_s, 2), "wanted_s": each.wanted_s}
+                for number, each in baselines.items()
+            },
+        }
+
+    def analytics(self) -> dict[str, Any]:
+        """The published analytics document, of the main face, and our index beside it."""
+        mood, last = self._main_mood, list(self._last)
+        counts = Counter(each["emotion"] for each in last)
+        return {
+            "source": self.source,
+            "session": self.session_id,
+            "current_emotion": last[-1]["emotion"] if last else None,
+            "confidence": last[-1]["confidence"] if last else None,
+            "stress_level": mood.stress_level if mood else "low",
+            "stress_index": _round(mood.stress_index) if mood else None,
+            "stress_interval": [_round(mood.stress_low), _round(mood.stress_high)] if mood else None,
+            "stress_note": NOTE,
+            "valence": _round(mood.valence) if mood else None,
+            "arousal": _round(mood.arousal) if mood else None,
+            "coverage": _round(mood.coverage) if mood else 0.0,
+            "distribution": {name: round(count / len(last), 4) for name, count in counts.most_common()},
+            "history": last,
+        }
+
+    def reset(self) -> None:
+        """Forget all people, their baselines and the history; what is stored stays."""
+        self.tracker, self.result, self._main_mood = Tracker(max_gap_s=TRACK_GAP_S), None, None
+        self.mood.reset()
+        self._last.clear()
+
+
+class Hub:
+    """The live sessions of a server, who watches them, and how late their frames are."""
+
+    def __init__(self, measure: Callable[[float], None] = lambda clients: None) -> None:
+        self.sessions: list[LiveSession] = []
+        self.stopping = asyncio.Event()
+        self.late_s = 0.0
+        self._measure = measure
+        self._watchers: list[tuple[str | None, Newest[dict[str, Any]]]] = []
+
+    @property
+    def watchers(self) -> int:
+        """How many watch."""
+        return len(self._watchers)
+
+    @contextmanager
+    def hosting(self, live: LiveSession) -> Iterator[None]:
+        """While a source is live."""
+        self.sessions.append(live)
+        self._measure(len(self.sessions))
+        try:
+            yield
+        finally:
+            self.sessions.remove(live)
+            self._measure(len(self.sessions))
+            if not self.sessions:
+                self.late_s = 0.0
+
+    @contextmanager
+    def watching(self, source: str | None) -> Iterator[Newest[dict[str, Any]]]:
+        """A slot that gets every message of one source, or of all; slow watchers miss the older ones."""
+        watcher = (source, Newest[dict[str, Any]]())
+        self._watchers.append(watcher)
+        try:
+            yield watcher[1]
+        finally:
+            self._watchers.remove(watcher)
+
+    def publish(self, live: LiveSession, message: dict[str, Any]) -> None:
+        """Tell those who watch."""
+        for source, slot in self._watchers:
+            if source is None or source == live.source:
+                slot.put(message)
+
+    def answered(self, waited_s: float) -> None:
+        """Take how long a frame waited for its answer; ``late_s`` is the mean of about the last twenty."""
+        self.late_s += (waited_s - self.late_s) / 20
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _rounded(plain: dict[str, Any]) -> dict[str, Any]:
+    """Four decimals: beyond them the digits are noise and a third of the message."""
+    return {
+        key: _rounded(value) if isinstance(value, dict) else round(value, 4) if isinstance(value, float) else value
+        for key, value in plain.items()
+    }

@@ -1,0 +1,51 @@
+// The server: requests with the token, and the address of the live stream.
+import { S } from "./strings.js";
+
+// The token comes after # in the address, which browsers never send, and leaves it at once for this tab's memory.
+const given = new URLSearchParams(location.hash.slice(1)).get("token");
+if (given) {
+  sessionStorage.setItem("mien-token", given);
+  history.replaceState(null, "", location.pathname + "#live");
+}
+const token = sessionStorage.getItem("mien-token");
+
+/** Ask the server; returns the Response, or throws an Error with one line for the visitor. */
+export async function ask(path, options = {}) {
+  const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch {
+    throw new Error(S.error_network);
+  }
+  if (response.ok) return response;
+  if (response.status === 401) throw new Error(S.error_token);
+  const detail = await response.json().then((body) => body.detail, () => response.statusText);
+  const error = new Error(typeof detail === "string" ? detail : JSON.stringify(detail));
+  error.status = response.status;
+  throw error;
+}
+
+export const askJson = async (path, options) => (await ask(path, options)).json();
+
+/** Save what the server answers as a file. */
+export async function download(path) {
+  const response = await ask(path);
+  const name = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") || "")?.[1] || "mien";
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+/** Address of the live stream; browsers cannot set headers there, so the token is in the query. */
+export function liveUrl({ keep, baseline }) {
+  const url = new URL("/v1/live", location.href);
+  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  url.searchParams.set("keep", keep);
+  url.searchParams.set("baseline_s", baseline ? 60 : 0);
+  if (token) url.searchParams.set("token", token);
+  url.hash = "";
+  return url;
+}

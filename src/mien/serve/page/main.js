@@ -1,0 +1,285 @@
+// The page: which view is shown, the controls of the live view, and where results go.
+import { S, fill } from "./strings.js";
+import { ask, download } from "./api.js";
+import { closeCamera, grab, openCamera } from "./camera.js";
+import { showBars } from "./bars.js";
+import { Circumplex } from "./circumplex.js";
+import { colourOf, fitted, inkOn, theme } from "./colours.js";
+import { banner, byId, confirmed, make } from "./dom.js";
+import { drawFace } from "./glyph.js";
+import * as past from "./history.js";
+import { Live } from "./live.js";
+import * as photos from "./photos.js";
+import { Stage } from "./stage.js";
+import { showStress } from "./stress.js";
+import { Timeline } from "./timeline.js";
+
+fill(document);
+const video = byId("video");
+const stage = new Stage(byId("stage"));
+const circumplex = new Circumplex(byId("circumplex"));
+const timeline = new Timeline(byId("timeline"), byId("timeline-table"));
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+let followed = null; // the person whose figures are shown
+let chosen = false; // whether the visitor chose them
+let session = null; // its number in the history
+let gone = 0; // results without the person followed
+let spoken = { label: null, at: 0 };
+const speed = { times: [], delay: null };
+
+// ---- views
+
+const VIEWS = ["live", "history", "photos"];
+
+function showView(name) {
+  if (!VIEWS.includes(name)) name = "live";
+  if (location.hash !== `#${name}`) history.replaceState(null, "", `#${name}`);
+  for (const view of VIEWS) byId(`view-${view}`).hidden = view !== name;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = name === "live" ? "mien" : `mien · ${S[`nav_${name}`]}`;
+  if (name === "history") past.show();
+  if (name === "live") draw();
+}
+
+addEventListener("hashchange", () => {
+  showView(location.hash.slice(1));
+  byId("content").focus({ preventScroll: true });
+});
+byId("theme").onclick = window.toggleTheme;
+document.addEventListener("themechange", () => setTimeout(draw, 50));
+addEventListener("resize", () => requestAnimationFrame(draw));
+
+// ---- live
+
+const live = new Live(() => grab(video), {
+  state: showState,
+  hello(message) {
+    timeline.newClock();
+    keptAs(message.session);
+    banner(message.store_problem && S.error_store(message.store_problem));
+  },
+  result: showResult,
+  problem(message) {
+    banner(S.error_frames(message.detail));
+  },
+});
+
+function showState(kind) {
+  byId("state").dataset.kind = kind;
+  byId("state-text").textContent = S[`state_${kind}`];
+  stage.say(kind === "paused" ? S.stage_paused : kind === "again" || kind === "full" ? S[`state_${kind}`] : null);
+}
+
+function keptAs(number) {
+  session = number;
+  byId("kept").textContent = number === null ? S.kept_no : S.kept_yes(number);
+  byId("kept").classList.toggle("yes", number !== null);
+  byId("exports").hidden = byId("delete").hidden = number === null;
+}
+
+byId("consent").onsubmit = async (event) => {
+  event.preventDefault();
+  byId("start").disabled = true;
+  showState("asking");
+  try {
+    await openCamera(video);
+  } catch (error) {
+    showState("off");
+    banner(error.message);
+    return;
+  } finally {
+    byId("start").disabled = false;
+  }
+  banner(null);
+  byId("consent").hidden = true;
+  byId("live-grid").hidden = false;
+  byId("stage").style.aspectRatio = `${video.videoWidth || 4} / ${video.videoHeight || 3}`;
+  timeline.clear();
+  circumplex.clear();
+  [followed, chosen, gone] = [null, false, 0];
+  live.start({ keep: byId("keep").checked, baseline: byId("baseline").checked });
+  byId("pause").focus();
+};
+
+function stop() {
+  live.stop();
+  closeCamera(video);
+  setPaused(false);
+  showState("off");
+  stage.show(null, null);
+  byId("consent").hidden = false;
+  byId("live-grid").hidden = true;
+  byId("start").focus();
+  draw();
+}
+
+function setPaused(paused) {
+  byId("pause").setAttribute("aria-pressed", paused);
+  byId("pause").lastChild.textContent = paused ? S.resume : S.pause;
+}
+
+function pause() {
+  const paused = !live.paused;
+  setPaused(paused);
+  live.pause(paused);
+  paused ? video.pause() : video.play();
+}
+
+function hide() {
+  const hidden = !stage.hidden;
+  byId("drawing").setAttribute("aria-pressed", hidden);
+  stage.hide(hidden);
+}
+
+byId("pause").onclick = pause;
+byId("drawing").onclick = hide;
+byId("relearn").onclick = () => live.command("relearn");
+byId("stop").onclick = stop;
+addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, dialog");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || byId("live-grid").hidden || byId("view-live").hidden) return;
+  const action = { p: pause, d: hide, b: byId("relearn").onclick }[event.key.toLowerCase()];
+  if (action) {
+    event.preventDefault();
+    action();
+  }
+});
+
+for (const button of byId("span").children) {
+  button.onclick = () => {
+    timeline.minutes = Number(button.dataset.minutes);
+    for (const each of byId("span").children) each.setAttribute("aria-pressed", each === button);
+    draw();
+  };
+}
+for (const button of byId("exports").children) {
+  button.onclick = () => download(`/v1/sessions/${session}/export?format=${button.dataset.format}`).catch((error) => banner(error.message));
+}
+byId("delete").onclick = async () => {
+  const number = session;
+  if (!(await confirmed(S.delete_ask(number), S.delete_yes))) return;
+  try {
+    await ask(`/v1/sessions/${number}`, { method: "DELETE" });
+    keptAs(null);
+    byId("announce").textContent = S.deleted;
+  } catch (error) {
+    banner(error.message);
+  }
+};
+
+// ---- results
+
+function showResult(message, delayMs) {
+  const now = performance.now() / 1000;
+  measure(now, delayMs);
+  timeline.add(now, message);
+  follow(message);
+  const mood = message.moods.find((each) => each.track_id === followed);
+  if (mood) {
+    circumplex.add(now, mood);
+    showNow(mood);
+    showStress(byId("stress"), mood, message.baselines[followed]);
+    announce(mood, now);
+  } else if (!message.moods.length && gone > 15) {
+    byId("now-label").textContent = S.nobody;
+    byId("now-sure").textContent = "";
+  }
+  byId("stage").dataset.faces = message.faces.length;
+  stage.say(message.faces.length || gone < 15 ? null : S.stage_no_face);
+  stage.show(message, followed);
+  if (message.session !== session) keptAs(message.session);
+  if (message.store_problem !== undefined) {
+    const words = message.store_problem && S.error_store(message.store_problem);
+    if (words || byId("banner").textContent.startsWith(S.error_store("").slice(0, 20))) banner(words);
+  }
+}
+
+/** Follow the person chosen, or the largest face; let go of somebody who has left. */
+function follow(message) {
+  const here = message.moods.map((mood) => mood.track_id);
+  gone = here.includes(followed) ? 0 : gone + 1;
+  if (here.length && (followed === null || gone > 15 || (!chosen && !here.includes(followed)))) {
+    [followed, chosen, gone] = [here[0], false, 0];
+    circumplex.clear();
+  }
+  const root = byId("people");
+  const people = here.length > 1 ? [...here].sort((a, b) => a - b) : [];
+  if (root.dataset.people !== `${people}:${followed}`) {
+    root.dataset.people = `${people}:${followed}`;
+    root.replaceChildren(
+      ...people.map((number) =>
+        make("button", { type: "button", "aria-pressed": `${number === followed}`, onclick: () => choose(number) }, S.person(number)),
+      ),
+    );
+  }
+}
+
+function choose(number) {
+  [followed, chosen, gone] = [number, true, 0];
+  circumplex.clear();
+}
+
+function showNow(mood) {
+  const label = byId("now-label");
+  label.textContent = mood.label;
+  label.style.setProperty("--mark", colourOf(mood.label));
+  byId("now-sure").textContent = S.sure(mood.confidence);
+  showBars(byId("bars"), mood.scores, mood.label);
+}
+
+/** Say a new emotion to screen readers, not more often than every five seconds. */
+function announce(mood, now) {
+  if (mood.label === spoken.label || now - spoken.at < 5) return;
+  spoken = { label: mood.label, at: now };
+  byId("announce").textContent = S.announce(mood.label, mood.track_id);
+}
+
+function measure(now, delayMs) {
+  speed.times.push(now);
+  while (now - speed.times[0] > 3) speed.times.shift();
+  if (delayMs !== null) speed.delay = speed.delay === null ? delayMs : 0.9 * speed.delay + 0.1 * delayMs;
+  const span = now - speed.times[0];
+  if (span > 0.5 && speed.delay !== null) {
+    byId("figures").textContent = S.figures((speed.times.length - 1) / span, speed.delay);
+  }
+}
+
+// ---- drawing, apart from the results: a few times a second, less where motion is not wanted
+
+function draw() {
+  if (byId("view-live").hidden) return;
+  if (byId("live-grid").hidden) {
+    const { context, width, height } = fitted(byId("consent-face"));
+    const fillColour = theme().accent;
+    drawFace(context, width / 2, height / 2, Math.min(width, height) / 2.1, { valence: 0.35, arousal: 0.1 }, fillColour, inkOn(fillColour));
+    return;
+  }
+  circumplex.draw();
+  timeline.draw(followed);
+  stage.draw();
+}
+
+let drawn = 0;
+let told = 0;
+function tick(time) {
+  requestAnimationFrame(tick);
+  if (byId("live-grid").hidden || byId("view-live").hidden || live.paused || time - drawn < (still.matches ? 1000 : 90)) return;
+  drawn = time;
+  circumplex.draw();
+  timeline.draw(followed);
+  if (time - told > 5000) {
+    told = time;
+    timeline.tell(followed);
+  }
+}
+
+past.setUp();
+photos.setUp(showView);
+showStress(byId("stress"), null, null);
+showState("off");
+showView(location.hash.slice(1) || "live");
+requestAnimationFrame(tick);

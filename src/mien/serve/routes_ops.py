@@ -1,0 +1,49 @@
+"""Whether the server lives (``/healthz``), is ready (``/readyz``), and how it does (``/metrics``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+import mien
+from mien.serve.schema import ProblemOut
+from mien.serve.state import state_of
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/healthz", summary="Is it alive?")
+async def healthz() -> dict[str, str]:
+    """Answers as long as the process can."""
+    return {"status": "ok", "version": mien.__version__}
+
+
+@router.get(
+    "/readyz",
+    summary="Is it ready?",
+    responses={503: {"model": ProblemOut, "description": "Starting or stopping"}},
+)
+async def readyz(request: Request) -> Any:
+    """503 until the model is loaded, and again while the server stops. Needs no token, so it names no paths."""
+    state = state_of(request)
+    if state.hub.stopping.is_set():
+        return Response('{"detail":"stopping"}', 503, media_type="application/json")
+    return {
+        "status": "ready",
+        "model": state.engine.recognizer.card.name,
+        "detector": state.engine.recognizer.detector.name,
+        "live_clients": len(state.hub.sessions),
+        "history": state.journal is not None,
+        "store_works": state.journal is None or state.journal.problem is None,
+        "camera_runs": state.camera.status()["running"] if state.camera else None,
+    }
+
+
+@router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """The text format, version 0.0.4."""
+    state = state_of(request)
+    state.metrics.waiting.set(state.engine.waiting)
+    return Response(state.metrics.text(), headers={"content-type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,55 @@
+"""What the routes of one server share, made once in the lifespan (app.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import HTTPException
+from starlette.requests import HTTPConnection
+
+from mien.serve.engine import Engine
+from mien.serve.journal import Journal
+from mien.serve.live import Hub
+from mien.serve.metrics import Metrics
+from mien.serve.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from mien.serve.camera import CameraFeed
+
+
+@dataclass
+class ServerState:
+    """One server's parts. ``journal`` is None where nothing is kept, ``camera`` where there is none."""
+
+    settings: ServerSettings
+    metrics: Metrics
+    engine: Engine
+    hub: Hub
+    journal: Journal | None
+    camera: CameraFeed | None = None
+
+
+def state_of(connection: HTTPConnection) -> ServerState:
+    """The server that a request or WebSocket came to.
+
+    Raises:
+        HTTPException: 503 before the model is loaded.
+    """
+    state = getattr(connection.app.state, "mien", None)
+    if state is None:
+        raise HTTPException(503, "starting: the model is not loaded yet")
+    assert isinstance(state, ServerState)
+    return state
+
+
+def journal_of(connection: HTTPConnection) -> Journal:
+    """Its store.
+
+    Raises:
+        HTTPException: 404 where the server keeps nothing.
+    """
+    journal = state_of(connection).journal
+    if journal is None:
+        raise HTTPException(404, "this server keeps no history; start it with --db")
+    return journal

@@ -1,0 +1,69 @@
+"""``mien bench``: figures of every model and batch size, and one line for a mistake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny_onnx import write_tiny_model
+from typer.testing import CliRunner
+
+from mien.cli.app import app
+from mien.contract.errors import MienError
+from mien.recognize.providers import available_providers
+
+QUICK = ("--repeats", "1", "--seconds", "0")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("bench") / "tiny.onnx")
+
+
+def bench(*arguments: str | Path) -> str:
+    """Standard output of a run that went well."""
+    done = CliRunner().invoke(app, ["bench", *map(str, arguments)], env={"COLUMNS": "120", "NO_COLOR": "1"})
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_json(tiny: Path) -> None:
+    report = json.loads(bench(tiny, tiny, "--batch-sizes", "4,1,4", "--threads", "1", "--format", "json", *QUICK))
+    assert set(report) == {"machine", "repeats", "seconds_a_turn", "models", "published"}
+    assert report["published"]["latency_ms"] == {"1": 26.07} and report["published"]["faces_per_s"] == {"64": 944}
+    assert [each["model"] for each in report["models"]] == ["tiny", "tiny"]
+    for each in report["models"]:
+        assert (each["provider"], each["precision"], each["threads"]) == ("cpu", "fp32", 1)
+        assert each["megabytes"] == tiny.stat().st_size / 1e6
+        assert [timing["batch_size"] for timing in each["timings"]] == [4, 1]
+        assert all(timing["p50_ms"] > 0 and timing["calls"] == 1 for timing in each["timings"])
+
+
+def test_tables(tiny: Path) -> None:
+    lines = bench(tiny, "--batch-sizes", "1,64", *QUICK).splitlines()
+    rows = [line.split() for line in lines]
+    assert any(row[:1] == ["tiny"] and row[1:3] == ["cpu", "x"] for row in rows)
+    assert any(row[:2] == ["tiny", "1"] for row in rows) and any(row[:1] == ["64"] for row in rows)
+    assert any(row[:3] == ["published", "V2-S", "1"] and row[3] == "26.07" for row in rows)
+    assert any(row[:1] == ["64"] and "944" in row for row in rows)
+
+
+@pytest.mark.parametrize("sizes", ["0", "8,0", "-1", "many", "", "1;8"])
+def test_impossible_batch_sizes(tiny: Path, sizes: str) -> None:
+    with pytest.raises(MienError, match=f"^--batch-sizes: expected numbers from 1, such as 1,8,64, got '{sizes}'$"):
+        bench(tiny, f"--batch-sizes={sizes}")
+
+
+def test_a_provider_that_is_not_here(tiny: Path) -> None:
+    if "openvino" in available_providers():
+        pytest.skip("this ONNX Runtime has OpenVINO")
+    with pytest.raises(MienError, match="'openvino' is not in the installed ONNX Runtime, which has: .*cpu"):
+        bench(tiny, "--providers", "cpu,openvino")
+
+
+def test_no_such_model() -> None:
+    with pytest.raises(MienError, match="no model 'bass': not a file, and not one of the shipped models"):
+        bench("bass")

@@ -1,0 +1,282 @@
+"""The page in Debian's Chromium, headless: permission, faces, timeline, pause, export, deletion, photos, reconnection.
+
+The camera is a file that the test makes from a photograph with a real face; server, page and browser are the real ones.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from serving import Process
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="comes with mien[dev]")
+expect = sync_api.expect
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: apt-get install chromium")
+
+WAIT_MS = 40_000
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """512 x 512 portrait of Eileen Collins (NASA, public domain): one frontal, smiling face."""
+    data = pytest.importorskip("skimage.data", reason="the photograph comes with scikit-image")
+    path = tmp_path_factory.mktemp("photo") / "portrait.jpg"
+    Image.fromarray(data.astronaut()).save(path, quality=92)
+    return path
+
+
+@pytest.fixture(scope="module")
+def camera(photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds of motion JPEG in which the portrait moves a little to and fro."""
+    path = tmp_path_factory.mktemp("camera") / "face.mjpeg"
+    portrait = Image.open(photo).crop((0, 0, 512, 384)).resize((640, 480))
+    with path.open("wb") as stream:
+        for index in range(90):
+            frame = Image.new("RGB", (640, 480), (90, 96, 104))
+            frame.paste(portrait, (round(20 * np.sin(index / 90 * 2 * np.pi)), 0))
+            frame.save(stream, "JPEG", quality=85)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(camera: Path) -> Iterator[Any]:
+    arguments = [
+        "--no-sandbox",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera}",
+    ]
+    with sync_api.sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+class Server:
+    """The shipped model with the detector that is always there, on one port and one database over restarts."""
+
+    def __init__(self, db: Path) -> None:
+        self.db = db
+        self.process = Process("--db", db)
+        self.url = self.process.url
+
+    def restart(self) -> None:
+        self.process = Process("--db", self.db, "--port", str(self.process.port))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("store") / "mood.db")
+    yield running
+    running.process.stop()
+
+
+@pytest.fixture
+def page(browser: Any, server: Server) -> Iterator[Any]:
+    """A fresh visit. Whatever the browser complains about (scripts, policy, missing files) fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860}, accept_downloads=True)
+    visit = context.new_page()
+    complaints: list[str] = []
+    visit.on("pageerror", lambda error: complaints.append(str(error)))
+    visit.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    visit.set_default_timeout(WAIT_MS)
+    visit.complaints = complaints
+    visit.goto(f"{server.url}/")
+    yield visit
+    context.close()
+    assert complaints == []
+
+
+def begin(page: Any, keep: bool = True) -> None:
+    """Agree and start the camera; returns when a face has a name."""
+    page.check("#told")
+    if keep:
+        page.check("#keep")
+    page.click("#start")
+    expect(page.locator("#now-label")).to_have_text("happy", timeout=WAIT_MS)
+
+
+def drawn(page: Any, selector: str) -> int:
+    """Differently coloured pixels of a canvas."""
+    script = """selector => { const c = document.querySelector(selector); const d = c.getContext('2d')
+        .getImageData(0, 0, c.width, c.height).data; return new Set(new Uint32Array(d.buffer)).size }"""
+    return int(page.evaluate(script, selector))
+
+
+def test_nothing_starts_without_consent(page: Any) -> None:
+    text = page.inner_text("#consent")
+    assert "People must be told" in text and "At work and in schools the EU prohibits it" in text
+    assert not page.is_checked("#told") and not page.is_checked("#keep")
+    page.click("#start")  # the browser asks for the box first
+    assert page.inner_text("#state-text") == "Camera off" and page.is_hidden("#live-grid")
+    assert page.evaluate("document.querySelector('#video').srcObject") is None
+
+
+def test_live(page: Any, tmp_path: Path) -> None:
+    begin(page)
+    assert page.inner_text("#state-text") == "Live" and page.is_hidden("#consent")
+    assert "happy" in page.get_attribute("#overlay", "aria-label")
+    assert page.locator("#bars .bar").count() == 7
+    happy = int(page.get_attribute("#bars [aria-label=happy]", "aria-valuenow"))
+    assert happy > 50 and page.inner_text("#now-sure") == f"{happy} % sure"
+    assert page.get_attribute("#circumplex", "aria-label").startswith("Valence 0.")
+    assert "Learning your calm minute" in page.inner_text("#stress")
+    assert "not a diagnosis" in page.inner_text("body")
+    assert drawn(page, "#timeline") > 5 and drawn(page, "#overlay") > 5 and drawn(page, "#circumplex") > 5
+
+    def picture() -> str:
+        return str(page.evaluate("document.querySelector('#timeline').toDataURL()"))
+
+    before = picture()
+    page.wait_for_timeout(1500)
+    assert picture() != before  # the timeline moves
+
+    page.keyboard.press("p")
+    assert page.inner_text("#state-text") == "Paused" and page.get_attribute("#pause", "aria-pressed") == "true"
+    page.wait_for_timeout(500)
+    before = picture()
+    page.wait_for_timeout(1000)
+    assert picture() == before
+    page.keyboard.press("p")
+    expect(page.locator("#state-text")).to_have_text("Live", timeout=WAIT_MS)
+    page.wait_for_timeout(1500)
+    assert picture() != before
+
+    page.keyboard.press("d")
+    assert page.evaluate("getComputedStyle(document.querySelector('#video')).visibility") == "hidden"
+
+    number = page.inner_text("#kept").removeprefix("Kept as session ")
+    with page.expect_download() as waiting:
+        page.click("#exports [data-format=csv]")
+    waiting.value.save_as(tmp_path / "session.csv")
+    assert waiting.value.suggested_filename == f"mien-session-{number}.csv"
+    rows = list(csv.DictReader((tmp_path / "session.csv").read_text().splitlines()))
+    assert rows and {row["label"] for row in rows} == {"happy"}
+
+    page.click("#delete")
+    page.click("#confirm-no")
+    assert page.inner_text("#kept") == f"Kept as session {number}"
+    page.click("#delete")
+    page.click("#confirm-yes")
+    expect(page.locator("#kept")).to_have_text("Not kept", timeout=WAIT_MS)
+    assert page.evaluate(f"fetch('/v1/sessions/{number}').then(answer => answer.status)") == 404
+    page.complaints.clear()  # that 404
+    page.wait_for_timeout(500)
+    assert page.inner_text("#state-text") == "Live"  # the stream went on
+
+    page.click("#stop")
+    assert page.inner_text("#state-text") == "Camera off"
+    assert page.evaluate("document.querySelector('#video').srcObject") is None
+
+
+def test_history(page: Any) -> None:
+    begin(page)
+    page.wait_for_timeout(2200)
+    page.click("#stop")
+    page.click("nav [data-view=history]")
+    page.wait_for_selector("#session-list tr[data-session]")
+    expect(page.locator("#period-body")).to_contain_text("happy", timeout=WAIT_MS)
+    page.click("#scale [data-scale=week]")
+    page.wait_for_selector(".week .column:not([disabled])")
+    assert page.locator(".week .column").count() == 7
+    assert "happy" in page.get_attribute(".week .column:not([disabled])", "aria-label")
+    page.click("#session-list button >> nth=0")
+    page.wait_for_selector("#session-detail canvas")
+    assert drawn(page, "#session-detail canvas") > 5
+    page.click("#delete-all")
+    page.click("#confirm-yes")
+    expect(page.locator("#session-list")).to_contain_text("No session yet", timeout=WAIT_MS)
+
+
+def test_photos_dropped_anywhere(page: Any, photo: Path) -> None:
+    script = """async bytes => {
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(bytes)], 'portrait.jpg', {type: 'image/jpeg'}));
+        data.items.add(new File(['no picture'], 'notes.jpg', {type: 'image/jpeg'}));
+        for (const kind of ['dragenter', 'dragover', 'drop'])
+            window.dispatchEvent(new DragEvent(kind, {dataTransfer: data, cancelable: true}));
+    }"""
+    page.evaluate(script, list(photo.read_bytes()))
+    page.wait_for_selector(".photo-box")
+    assert page.is_visible("#view-photos") and page.inner_text(".photo-box").startswith("happy ")
+    assert page.inner_text(".photo-face h3") == "happy" and page.locator(".photo-face .bar").count() == 7
+    page.wait_for_selector(".photo.failed")
+    assert "is not an image" in page.inner_text(".photo.failed")
+    page.complaints.clear()  # the 400 of the notes
+
+
+def test_a_server_that_restarts(page: Any, server: Server) -> None:
+    begin(page)
+    first = page.inner_text("#kept")
+    server.process.stop(signal.SIGTERM)
+    expect(page.locator("#state-text")).to_contain_text("Connection lost", timeout=WAIT_MS)
+    server.restart()
+    expect(page.locator("#state-text")).to_have_text("Live", timeout=WAIT_MS)
+    expect(page.locator("#kept")).to_contain_text("Kept as session", timeout=WAIT_MS)
+    assert page.inner_text("#kept") != first
+    expect(page.locator("#overlay")).to_have_attribute("aria-label", re.compile("happy"), timeout=WAIT_MS)
+    page.complaints.clear()  # the browser's own lines about the connections that failed
+
+
+def test_camera_refused(browser: Any, server: Server) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))"
+    )
+    page.goto(server.url)
+    page.check("#told")
+    page.click("#start")
+    page.wait_for_selector("#banner:not([hidden])")
+    assert "permission was refused" in page.inner_text("#banner")
+    assert page.is_visible("#consent") and page.is_enabled("#start")
+    context.close()
+
+
+def test_keyboard_names_and_width_of_a_phone(browser: Any, server: Server) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 780}, color_scheme="dark")
+    page = context.new_page()
+    page.goto(server.url)
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    for view in ("live", "history", "photos"):
+        page.goto(f"{server.url}/#{view}")
+        page.wait_for_timeout(200)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, view
+    unnamed = """[...document.querySelectorAll('button, a, input, select')].filter(each =>
+        !(each.textContent.trim() || each.getAttribute('aria-label') || each.title || each.labels?.length)).length"""
+    assert page.evaluate(unnamed) == 0
+    page.click("#theme")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    context.close()
+
+
+def test_page_without_its_token(browser: Any, tiny_model: Path) -> None:
+    secured = Process("--host", "0.0.0.0", "--no-history", "--model", tiny_model, "--detector", "none")
+    try:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{secured.port}/#history")
+        page.wait_for_selector("#banner:not([hidden])")
+        assert "needs its token" in page.inner_text("#banner")
+        token = secured.page.partition("#")[2]
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{secured.port}/#{token}")
+        assert "token" not in page.url  # it left the address at once
+        page.check("#told")
+        page.click("#start")
+        expect(page.locator("#state-text")).to_have_text("Live", timeout=WAIT_MS)
+        context.close()
+    finally:
+        secured.stop()
