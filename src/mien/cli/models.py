@@ -82,15 +82,15 @@ def show(
 
 @app.command()
 def card(
-    model: Annotated[str, typer.Argument(help="A shipped model's name, or an .onnx file that mien exported.")],
+    models: Annotated[list[str], typer.Argument(help="Shipped models' names, or .onnx files that mien exported.")],
     out: Annotated[Path | None, typer.Option(help="Write to this file; standard output if left out.")] = None,
 ) -> None:
     """Write a model card as Markdown, every figure from the model file itself."""
     from mien.evaluate.modelcard import model_card_markdown
     from mien.recognize.classify import Classifier, resolve_model
 
-    path = resolve_model(model)
-    text = model_card_markdown(Classifier(path).card, path.stat().st_size)
+    paths = [resolve_model(model) for model in models]
+    text = "\n".join(model_card_markdown(Classifier(path).card, path.stat().st_size) for path in paths)
     if out is None:
         typer.echo(text, nl=False)
     else:

@@ -24,9 +24,17 @@ LIMITS = """\
 - Expect worse than the table on faces that are small, turned, covered or dark, or unlike those of the training data.
 - Nobody asked the people in FER2013 who they are, so fairness over age, sex and skin cannot be measured on it, and was
   not. Assume that it differs between groups.
-- It was trained on faces alone. What it says about a crop that holds none is chance; the threshold catches only some.
+- {nonfaces}
 - Confidence is calibrated on the split named above, and on other kinds of photos only as far as they resemble it.
 """
+
+FACES_ALONE = (
+    "It was trained on faces alone. What it says about a crop that holds none is chance; the threshold catches only "
+    "some."
+)
+NO_FACES_TOO = (
+    "Pictures of no face were among its training, so it is unsure of many crops that hold none, and still not of all."
+)
 
 RESPONSIBLE = """\
 Do not use it to decide about people: not for hiring, grading, policing, credit, insurance, diagnosis or lie detection.
@@ -53,7 +61,8 @@ def model_card_markdown(card: ModelCard, size_bytes: int | None = None) -> str:
     parts += ["## Intended use\n", INTENDED]
     parts += ["## Data\n", _data(card)]
     parts += ["## Figures\n", *_figures(card)]
-    parts += ["## Limits\n", LIMITS, "## Responsible use\n", RESPONSIBLE, "## Law\n", LAW]
+    nonfaces = NO_FACES_TOO if card.rejected or card.recipe.get("nonfaces") else FACES_ALONE
+    parts += ["## Limits\n", LIMITS.format(nonfaces=nonfaces), "## Responsible use\n", RESPONSIBLE, "## Law\n", LAW]
     if card.recipe:
         parts += ["## Recipe\n", _list((key, _shown(value)) for key, value in card.recipe.items())]
     return "\n".join(parts)
@@ -65,6 +74,17 @@ def _facts(card: ModelCard, size_bytes: int | None) -> list[tuple[str, str]]:
         ("Emotions, in the order of the outputs", ", ".join(card.labels)),
         ("Input", f"grey face crops, {card.image.side} x {card.image.side} px, 8 bits"),
     ]
+    if card.rejected:
+        facts.append(
+            ("Rejects", f"{', '.join(card.rejected)}: their probability is missing from the sum of the emotions")
+        )
+    if card.precision != "fp32":
+        facts.append(("Arithmetic", card.precision))
+    if card.parents:
+        facts.append(("Made from", ", ".join(str(parent["name"]) for parent in card.parents)))
+    if parts := origin.get("weights_averaged"):
+        shown = " and ".join(f"{part['share']:.0%} of {part['source']} ({part['recipe']})" for part in parts)
+        facts.append(("Weights", f"the average of {shown}"))
     if size_bytes is not None:
         facts.append(("File", f"{size_bytes / 1e6:.1f} MB, ONNX"))
     if isinstance(parameters := origin.get("parameters"), int):
