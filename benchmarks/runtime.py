@@ -33,7 +33,6 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
 from PIL import Image
 from torch import Tensor, nn
 from torchvision import transforms
@@ -44,10 +43,10 @@ from mien.data.sources import load_faces
 from mien.data.toy import toy_faces
 from mien.evaluate.metrics import evaluate
 from mien.evaluate.predict import in_data_order, predict_all
+from mien.export.checkpoint import Checkpoint
 from mien.recognize.bench import Timing, machine, take_turns
 from mien.recognize.classify import Classifier, resolve_model
 from mien.recognize.machine import usable_cpus
-from mien.train.config import Recipe
 from mien.train.network import STD_FLOOR, FaceClassifier
 
 BATCH = 64
@@ -69,27 +68,6 @@ class Way:
     accuracy: float | None = None
     one: Timing | None = None
     many: Timing | None = None
-
-
-def network_of(path: Path, card: ModelCard) -> FaceClassifier:
-    """The PyTorch network whose weights are in the file; BatchNorms, which the file has folded away, do nothing."""
-    recipe = Recipe.model_validate({key: value for key, value in card.recipe.items() if key != "sha256"})
-    classifier = FaceClassifier.build(recipe, len(card.labels)).eval()
-    stored = {
-        weight.name.removesuffix(".half").removeprefix("classifier."): torch.from_numpy(
-            numpy_helper.to_array(weight).astype(np.float32)
-        )
-        for weight in onnx.load(path).graph.initializer
-        if weight.name.startswith("classifier.")
-    }
-    state = classifier.state_dict()
-    for name in state:
-        layer, _, kind = name.rpartition(".")
-        if kind == "running_mean":  # a BatchNorm is the second of its pair, the convolution before it has the bias
-            state[layer + ".bias"] = stored.pop(layer.removesuffix(".1") + ".0.bias")
-            state[layer + ".weight"] = torch.full_like(state[layer + ".weight"], (1 + 1e-5) ** 0.5)
-    classifier.load_state_dict(state | stored)
-    return classifier
 
 
 class OwnMeanAndDeviation:
@@ -171,14 +149,14 @@ def ways(path: Path, others: list[Path], faces: FaceSet) -> list[Way]:
     """
     classifier = Classifier(path, provider="cpu")
     card, megabytes = classifier.card, path.stat().st_size / 1e6
-    network = network_of(path, card)
+    network = Checkpoint.open(path).classifier  # with the weights of the file
     batched = Batched(network.to(memory_format=torch.channels_last), card).eval()
     crops_NSS = faces.faces_NHW[:: max(len(faces) // BATCH, 1)][:BATCH]
     difference = float(np.abs(on_tensors(batched)(crops_NSS) - classifier(crops_NSS)).max())
     if not difference <= 1e-4:
         raise SystemExit(f"{path}: PyTorch with its weights answers otherwise, by {difference:.2g}")
     plain = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    eager = network_of(path, card).network.to(memory_format=torch.contiguous_format)
+    eager = Checkpoint.open(path).classifier.network.to(memory_format=torch.contiguous_format)
     views = 2 if batched.mirror else 1
     gflop = gflop_per_face(path)
     labels = card.labels

@@ -48,3 +48,13 @@ def fer2013_root() -> Path:
                 tar.extractall(unpacked, filter="data")
             os.rename(Path(unpacked) / "fer2013", cached)  # whole or not at all
     return cached
+
+
+@pytest.fixture(scope="session")
+def ferplus_votes(fer2013_root: Path) -> Path:
+    """FER+'s votes for those faces: beside them, or in the folder of the archive."""
+    places = (fer2013_root, fer2013_root.parent, REPOSITORY.parent / "shared" / "data")
+    found = next((place / "ferplus.csv" for place in places if (place / "ferplus.csv").is_file()), None)
+    if found is None:
+        pytest.skip(f"FER+'s votes are not here: no ferplus.csv in {', '.join(map(str, places))}")
+    return found

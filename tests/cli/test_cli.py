@@ -116,7 +116,7 @@ def test_pictures_are_written(photo: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "bsae"], r"no model 'bsae'.*\(base\)"),
+        (["--model", "bsae"], r"no model 'bsae'.*\(base, "),
         (["--model", "{not_ours}"], "not exported by mien"),
         (["--detector", "magic"], "unknown detector 'magic'; there are: auto, yunet, haar, none"),
         (["--detector", "yunet", "--detector-model", "{text}"], "is not a YuNet face detector"),

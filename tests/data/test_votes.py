@@ -154,12 +154,9 @@ def test_a_name_of_two_faces_or_two_rows_has_no_votes(tmp_path: Path) -> None:
     assert read_votes(file, names)[:, 0].tolist() == [0, 0, 0, 1]  # the row's number is never in doubt
 
 
-def test_the_published_votes_on_the_real_faces(fer2013_root: Path) -> None:
-    published = Path(__file__).parents[2].parent / "shared" / "data" / "ferplus.csv"
-    if not published.exists():
-        pytest.skip(f"FER+'s votes are not here: {published}")
+def test_the_published_votes_on_the_real_faces(fer2013_root: Path, ferplus_votes: Path) -> None:
     names = [path.name for path in fer2013_root.rglob("*.jpg")]
-    votes_NV = read_votes(published, names)
+    votes_NV = read_votes(ferplus_votes, names)
     assert int(votes_NV.any(axis=1).sum()) == 28_558 + 3_579 - 3  # three rows go by names that two files have
     assert VOTES[int(np.bincount(majority(votes_NV)[majority(votes_NV) >= 0]).argmax())] in ("happy", "neutral")
 

@@ -13,6 +13,7 @@ from mien.contract.errors import DataError, RecipeError, RunError
 from mien.data.faceset import FaceSet
 from mien.data.toy import toy_faces
 from mien.data.votes import VOTES
+from mien.train.batches import FaceBatches
 from mien.train.config import AugmentConfig, Recipe
 from mien.train.fit import Machine, fit, resume
 from mien.train.module import FaceTraining
@@ -177,6 +178,23 @@ def test_a_missing_split_is_named_before_anything_is_written(toy: FaceSet, tiny:
 def two_phases(tiny: Recipe) -> Recipe:
     phases = [{"train": "head", "epochs": 2}, {"train": 2, "epochs": 2, "optimizer": {"name": "adamw", "lr": 0.001}}]
     return Recipe.model_validate(tiny.model_dump() | {"phases": phases})
+
+
+def test_no_phase_meets_the_batches_of_another_again(
+    toy: FaceSet, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders: list[tuple[int, ...]] = []
+    shuffle = FaceBatches._order
+
+    def recorded(batches: FaceBatches) -> torch.Tensor:
+        order_N = shuffle(batches)
+        if batches.seed is not None:
+            orders.append(tuple(order_N.tolist()))
+        return order_N
+
+    monkeypatch.setattr(FaceBatches, "_order", recorded)
+    fit(two_phases(tiny), toy, runs=tmp_path, machine=CPU)
+    assert len(set(orders)) == len(orders) == 4
 
 
 def test_phases_train_what_they_say_and_start_from_the_best_before(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:

@@ -131,7 +131,6 @@ async def days(
 async def _holding(request: Request, session_id: int) -> Journal:
     """The store, if it holds the session; else 404. Other failures of the store are 503, for the whole server."""
     journal = journal_of(request)
-    known = await journal.ask(lambda store: store.sessions())
-    if all(each.id != session_id for each in known):
+    if not await journal.ask(lambda store: session_id in store):
         raise HTTPException(404, f"there is no session {session_id}; it was deleted or never was")
     return journal

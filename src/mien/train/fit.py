@@ -155,10 +155,10 @@ def _train_phases(run: Run, faces: FaceSet, machine: Machine) -> Run:
     folders = [run.folder / f"phase-{number}" if len(phases) > 1 else run.folder for number, _ in enumerate(phases, 1)]
     for number, (phase, folder) in enumerate(zip(phases, folders, strict=True)):
         if number >= len(finished):
-            data = FaceData(
-                train, faces.split("validation"), batch_size(recipe, classifier, machine), recipe, taught_NC
-            )
-            finished.append(_train_phase(recipe, phase, classifier, data, folder, machine, teacher))
+            # else every phase meets the batches, augmentations and dropout of the first again, and knows them by heart
+            drawn = recipe.model_copy(update={"seed": recipe.seed + 7907 * number})
+            data = FaceData(train, faces.split("validation"), batch_size(recipe, classifier, machine), drawn, taught_NC)
+            finished.append(_train_phase(drawn, phase, classifier, data, folder, machine, teacher))
             run = Run(run.folder, recipe, run.facts | {"phases": finished})
             _write_facts(run)
         weights = torch.load(folder / "best.pth", map_location="cpu", weights_only=True)

@@ -279,7 +279,7 @@ class FaceClassifier(nn.Module):
         x_NCHW = x_NCHW.expand(-1, self.config.channels, -1, -1)
         if self.config.normalize == "fixed":
             mean_C11, std_C11 = (x_NCHW.new_tensor(each).view(-1, 1, 1) for each in (self.config.mean, self.config.std))
-            x_NCHW = (x_NCHW - mean_C11) / std_C11
+            x_NCHW = (x_NCHW - mean_C11).div_(std_C11)  # in place: at 224 px half of the time is for new memory
         return x_NCHW
 
     def forward(self, faces_NHW: Tensor) -> Tensor:
