@@ -286,15 +286,21 @@ def plot(found: list[Way], path: Path) -> None:
         (way.name, way.many.faces_per_s, way.accuracy, way.megabytes, ours if way.name.startswith("mien") else torches)
         for way in shown
     ] + [(*PEER, faint)]
+    levels: dict[str, int] = {}  # names that would lie on each other go below each other
+    ordered = sorted(points, key=lambda each: each[1])
+    for before, (name, rate, accuracy, *_) in zip([None, *ordered], ordered, strict=False):
+        near = before is not None and rate < 2.6 * before[1] and abs(accuracy - before[2]) < 0.005
+        levels[name] = levels[before[0]] + 1 if near else 0
     for name, rate, accuracy, megabytes, colour in points:
         axes.scatter(rate, accuracy * 100, s=30 * megabytes + 12, color=colour, alpha=0.45, linewidth=0, zorder=2)
         axes.scatter(rate, accuracy * 100, s=9, color=colour, zorder=3)
         own = name.startswith("mien")
         size = f"{megabytes:.1f} MB"
+        level = levels[name]
         axes.annotate(
             f"{name}, {size}" if own or colour == faint else name,
             (rate, accuracy * 100),
-            xytext=(0, -4 - (30 * megabytes + 12) ** 0.5 / 2),
+            xytext=(0, -4 - (30 * megabytes + 12) ** 0.5 / 2 - 13 * level),
             textcoords="offset points",
             ha="center",
             va="top",
