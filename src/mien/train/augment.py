@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, conv2d, grid_sample, pad
+from torch.nn.functional import conv2d, grid_sample, pad
 
 from mien.train.config import AugmentConfig
 
@@ -81,7 +81,10 @@ def _affine(x_NHW: Tensor, config: AugmentConfig, uniform: Callable[[float, floa
         ],
         dim=1,
     )
-    grid_NHW2 = affine_grid(theta_N23, [count, 1, side, side], align_corners=False)
+    # what torch's affine_grid gives, whose product of matrices three columns wide takes four times as long on a CPU
+    centre_S = (2 * torch.arange(side, device=x_NHW.device) + 1) / side - 1
+    x_N112, y_N112, shift_N112 = theta_N23[:, None, None].unbind(dim=-1)
+    grid_NHW2 = x_N112 * centre_S[:, None] + (y_N112 * centre_S[:, None, None] + shift_N112)
     return grid_sample(x_NHW[:, None], grid_NHW2, padding_mode="border", align_corners=False)[:, 0]
 
 
