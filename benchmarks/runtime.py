@@ -289,7 +289,7 @@ def plot(found: list[Way], path: Path) -> None:
     levels: dict[str, int] = {}  # names that would lie on each other go below each other
     ordered = sorted(points, key=lambda each: each[1])
     for before, (name, rate, accuracy, *_) in zip([None, *ordered], ordered, strict=False):
-        near = before is not None and rate < 2.6 * before[1] and abs(accuracy - before[2]) < 0.005
+        near = before is not None and rate < 4.5 * before[1] and abs(accuracy - before[2]) < 0.005
         levels[name] = levels[before[0]] + 1 if near else 0
     for name, rate, accuracy, megabytes, colour in points:
         axes.scatter(rate, accuracy * 100, s=30 * megabytes + 12, color=colour, alpha=0.45, linewidth=0, zorder=2)
