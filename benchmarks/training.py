@@ -52,6 +52,7 @@ from mien.train.batches import FaceBatches, FaceData
 from mien.train.callbacks import Dashboard
 from mien.train.config import Recipe
 from mien.train.fit import EXPECTED_WARNINGS
+from mien.train.machine import keep_freed_memory
 from mien.train.module import FaceTraining
 from mien.train.network import FaceClassifier
 from mien.train.recipe import load_recipe
@@ -394,6 +395,7 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     torch.manual_seed(0)
+    keep_freed_memory()  # as mien train does; the DataLoader's workers inherit it
     describe(options)
     faces = load_faces(options.data)
     networks = [each.split(":") for each in options.networks.split(",")]

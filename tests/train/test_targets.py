@@ -77,7 +77,8 @@ def test_the_loss_of_votes() -> None:
 def test_batches_carry_votes_beside_their_faces() -> None:
     faces, labels = torch.arange(10, dtype=torch.uint8).view(10, 1, 1), torch.arange(10)
     votes = torch.arange(10.0)[:, None].expand(10, 10)
-    for faces_B11, labels_B, votes_BV, _ in FaceBatches(faces, labels, 5, seed=3, votes_NV=votes):
+    for faces_B11, labels_B, votes_BV in FaceBatches(faces, labels, 5, seed=3, votes_NV=votes):
+        assert votes_BV is not None
         assert faces_B11.flatten().tolist() == labels_B.tolist() == votes_BV[:, 0].tolist()
 
 

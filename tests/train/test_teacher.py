@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from mien.contract.errors import RecipeError
 from mien.data.toy import toy_faces
 from mien.recognize.classify import Classifier, resolve_model
-from mien.train.config import Recipe, TeacherConfig
+from mien.train.batches import Batch
+from mien.train.config import AugmentConfig, MixConfig, Recipe, TeacherConfig
 from mien.train.fit import Machine, fit
 from mien.train.losses import taught_loss
-from mien.train.teacher import load_teacher
+from mien.train.module import FaceTraining
+from mien.train.teacher import Teacher, load_teacher
 
 
 def test_a_shipped_model_teaches_what_it_says_itself() -> None:
@@ -37,8 +38,6 @@ def test_the_loss_is_the_divergence_times_the_temperature_squared() -> None:
     assert taught_loss(own_NC, taught_NC, 3.0).item() == pytest.approx(0, abs=1e-5)
     by_hand = 9 * (taught_NC * (taught_NC * own_NC.shape[1]).log()).sum(dim=1).mean()
     assert taught_loss(torch.zeros_like(own_NC), taught_NC, 3.0).item() == pytest.approx(by_hand.item(), rel=1e-4)
-    both_NC = (taught_NC + teacher(faces.flip(-1))) / 2
-    assert np.abs(teacher.once(faces.numpy(), "cpu") - both_NC.numpy()).max() < 0.02  # bf16
 
 
 def test_a_run_folder_teaches_and_leaves_no_trace_in_the_checkpoint(tiny: Recipe, tmp_path: Path) -> None:
@@ -49,13 +48,46 @@ def test_a_run_folder_teaches_and_leaves_no_trace_in_the_checkpoint(tiny: Recipe
     run = fit(taught, toy, runs=tmp_path, machine=Machine("cpu"), name="student")
     names = torch.load(run.folder / "last.ckpt", weights_only=False)["state_dict"]
     assert not [name for name in names if "teacher" in name]
-    assert not (run.folder / "teacher.npy").exists()
-    once = taught.model_copy(update={"teacher": TeacherConfig(models=(str(first.folder),), weight=1.0, views="once")})
-    asked_once = fit(once, toy, runs=tmp_path, machine=Machine("cpu"), name="once")
-    assert np.load(asked_once.folder / "teacher.npy").shape == (len(toy.split("train")), len(toy.labels))
     alone = fit(one_epoch, toy, runs=tmp_path, machine=Machine("cpu"), name="alone")
     weights = [torch.load(each.folder / "best.pth", weights_only=True)["head.weight"] for each in (run, alone)]
     assert not torch.equal(*weights)
+
+
+def test_views_come_again_with_remembered_answers(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = toy_faces(per_class=10)
+    first = fit(tiny.model_copy(update={"epochs": 1}), toy, runs=tmp_path, machine=Machine("cpu"), name="teacher")
+    seen: list[torch.Tensor] = []
+    asked: list[int] = []
+    inputs, answer = FaceTraining._inputs, Teacher.forward
+
+    def record_inputs(self: FaceTraining, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        made = inputs(self, batch)
+        seen.append(made[0])
+        return made
+
+    def record_answer(self: Teacher, faces_BHW: torch.Tensor) -> torch.Tensor:
+        asked.append(len(seen) - 1)
+        return answer(self, faces_BHW)
+
+    monkeypatch.setattr(FaceTraining, "_inputs", record_inputs)
+    monkeypatch.setattr(Teacher, "forward", record_answer)
+    update = {
+        "epochs": 5,
+        "augment": AugmentConfig(rotate_deg=20),
+        "mix": MixConfig(mixup=0.5),
+        "teacher": TeacherConfig(models=(str(first.folder),), views=2),
+    }
+    fit(tiny.model_copy(update=update), toy, runs=tmp_path, machine=Machine("cpu"), name="student")
+    steps = len(seen) // 5
+    assert steps > 1
+    assert asked == list(range(2 * steps))  # in the first two epochs and never again
+    for step in range(steps):
+        assert not torch.equal(seen[step], seen[steps + step])
+        for epoch in (2, 4):
+            assert torch.equal(seen[step], seen[epoch * steps + step])
+        assert torch.equal(seen[steps + step], seen[3 * steps + step])
 
 
 def test_a_teacher_of_something_else_is_one_line(tmp_path: Path) -> None:

@@ -23,12 +23,11 @@ from mien.train.config import Recipe
 
 
 class Batch(NamedTuple):
-    """faces_BHW uint8, labels_B int64; where the recipe uses them votes_BV and what a teacher said, float32."""
+    """faces_BHW uint8, labels_B int64; where the recipe uses them votes_BV float32."""
 
     faces: Tensor
     labels: Tensor
     votes: Tensor | None = None
-    taught: Tensor | None = None
 
 
 class FaceBatches:
@@ -50,10 +49,9 @@ class FaceBatches:
         rank: int = 0,
         world: int = 1,
         votes_NV: Tensor | None = None,
-        taught_NC: Tensor | None = None,
     ) -> None:
         self.faces_NHW, self.labels_N, self.seed, self.balanced = faces_NHW, labels_N, seed, balanced
-        self.rank, self.world, self.votes_NV, self.taught_NC = rank, world, votes_NV, taught_NC
+        self.rank, self.world, self.votes_NV = rank, world, votes_NV
         self.batch_size = min(batch_size, len(labels_N)) // world * world
         if self.batch_size == 0:
             raise RunError(f"a batch of {min(batch_size, len(labels_N))} faces cannot be shared by {world} processes")
@@ -66,8 +64,8 @@ class FaceBatches:
         order_N = self._order().to(self.faces_NHW.device)
         for batch in order_N.split(self.batch_size)[: len(self)]:
             index_B = batch[self.rank :: self.world]
-            more = (None if each is None else each[index_B] for each in (self.votes_NV, self.taught_NC))
-            yield Batch(self.faces_NHW[index_B], self.labels_N[index_B], *more)
+            votes_BV = None if self.votes_NV is None else self.votes_NV[index_B]
+            yield Batch(self.faces_NHW[index_B], self.labels_N[index_B], votes_BV)
 
     def _order(self) -> Tensor:
         count = len(self.labels_N)
@@ -90,13 +88,12 @@ class FaceData(L.LightningDataModule):
         validation: FaceSet,
         batch_size: int,
         recipe: Recipe,
-        taught_NC: NDArray[np.float32] | None = None,
     ) -> None:
         super().__init__()
-        self.taught_NC = taught_NC  # what a teacher said of each training face
         self.train, self.validation, self.batch_size, self.seed = train, validation, batch_size, recipe.seed
         self.balanced = recipe.data.sampling == "balanced"
         self.votes = recipe.votes.target if recipe.votes is not None else None
+        self.views = recipe.views
         self._on_device: dict[str, dict[str, Tensor]] = {}
 
     def _tensors(self, name: str, faces: FaceSet, votes: str | None) -> dict[str, Tensor]:
@@ -104,15 +101,14 @@ class FaceData(L.LightningDataModule):
             arrays = {"faces_NHW": torch.from_numpy(faces.faces_NHW), "labels_N": torch.from_numpy(faces.labels_N)}
             if votes is not None:
                 arrays["votes_NV"] = torch.from_numpy(vote_targets(faces, votes))
-            if name == "train" and self.taught_NC is not None:
-                arrays["taught_NC"] = torch.from_numpy(self.taught_NC)
             device = self.trainer.strategy.root_device
             self._on_device[name] = {key: array.to(device) for key, array in arrays.items()}
         return self._on_device[name]
 
     def train_dataloader(self) -> FaceBatches:
         """Called by the Trainer at the start of every epoch (``reload_dataloaders_every_n_epochs=1``)."""
-        seed = self.seed * 1_000_003 + self.trainer.current_epoch
+        epoch = self.trainer.current_epoch
+        seed = self.seed * 1_000_003 + (epoch if self.views is None else epoch % self.views)
         return FaceBatches(
             **self._tensors("train", self.train, self.votes),
             batch_size=self.batch_size,

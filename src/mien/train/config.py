@@ -121,10 +121,12 @@ class TeacherConfig(_Config):
 
     models: tuple[str, ...] = Field(min_length=1, description="run folders, model files of ours, or shipped names")
     weight: float = Field(0.7, gt=0, le=1, description="of the teacher; the labels get the rest")
-    views: Literal["each", "once"] = Field(
-        "each",
-        description="each: it sees every augmented face; once: every face as it is, before training, which for a small "
-        "network costs a fraction and for strong augmentation is not as good (arXiv:2106.05237)",
+    views: int | None = Field(
+        None,
+        ge=1,
+        description="augmented views of each face that it is asked about; after so many epochs they and its remembered "
+        "answers come again, so that long trainings of small networks cost no more than untaught ones; null: ever new "
+        "ones. It always sees what the network sees (arXiv:2106.05237)",
     )
     temperature: float = Field(2.0, gt=0, description="both sides' logits are divided by this")
 
@@ -209,6 +211,11 @@ class Recipe(_Config):
         if self.best_by == "votes_accuracy" and self.votes is None:
             raise ValueError("best_by: votes_accuracy needs a section votes")
         return self
+
+    @property
+    def views(self) -> int | None:
+        """Epochs after which the augmented faces come again; None for never."""
+        return None if self.teacher is None else self.teacher.views
 
     def resolved_phases(self) -> tuple[PhaseConfig, ...]:
         """The phases with everything filled in; one of all weights where the recipe names none."""

@@ -9,7 +9,6 @@ the validation split, never on test. Not here: what a step does (module.py), the
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import os
@@ -25,7 +24,6 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
-from numpy.typing import NDArray
 
 from mien.contract.errors import RunError
 from mien.data.faceset import FaceSet
@@ -34,7 +32,7 @@ from mien.train.batch_size import batch_size
 from mien.train.batches import FaceData
 from mien.train.callbacks import Dashboard, History, MovingAverage
 from mien.train.config import PhaseConfig, Recipe
-from mien.train.machine import Machine
+from mien.train.machine import Machine, keep_freed_memory
 from mien.train.model_file import SETTLING_FACES, model_path, settle_norms
 from mien.train.module import FaceTraining
 from mien.train.network import FaceClassifier, outputs
@@ -140,6 +138,8 @@ def _train_phases(run: Run, faces: FaceSet, machine: Machine) -> Run:
     """Go through the phases that are not finished yet, each from the best weights of the one before."""
     recipe = run.recipe
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it greets with devices and advertisements
+    if not machine.on_gpu:
+        keep_freed_memory()
     L.seed_everything(recipe.seed, verbose=False)
     finished = list(run.facts.get("phases", []))
     classifier = FaceClassifier.build(recipe, outputs(recipe, len(faces.labels)), initial_weights=not finished)
@@ -148,16 +148,13 @@ def _train_phases(run: Run, faces: FaceSet, machine: Machine) -> Run:
         first_NHW = torch.from_numpy(train.faces_NHW[:: max(1, len(train) // SETTLING_FACES)])
         settle_norms(classifier.network, classifier.prepare(first_NHW))
     teacher = load_teacher(recipe.teacher, faces.labels, faces.side) if recipe.teacher is not None else None
-    taught_NC = None
-    if teacher is not None and recipe.teacher is not None and recipe.teacher.views == "once":
-        taught_NC, teacher = _taught(teacher, train, run.folder, machine), None
     phases = recipe.resolved_phases()
     folders = [run.folder / f"phase-{number}" if len(phases) > 1 else run.folder for number, _ in enumerate(phases, 1)]
     for number, (phase, folder) in enumerate(zip(phases, folders, strict=True)):
         if number >= len(finished):
             # else every phase meets the batches, augmentations and dropout of the first again, and knows them by heart
             drawn = recipe.model_copy(update={"seed": recipe.seed + 7907 * number})
-            data = FaceData(train, faces.split("validation"), batch_size(recipe, classifier, machine), drawn, taught_NC)
+            data = FaceData(train, faces.split("validation"), batch_size(recipe, classifier, machine), drawn)
             finished.append(_train_phase(drawn, phase, classifier, data, folder, machine, teacher))
             run = Run(run.folder, recipe, run.facts | {"phases": finished})
             _write_facts(run)
@@ -254,17 +251,6 @@ def _train_phase(
         "validation_accuracy": history.rows[epoch - 1]["validation_accuracy"],
         "seconds": round(sum(row["seconds"] for row in history.rows), 1),
     }
-
-
-def _taught(teacher: Teacher, train: FaceSet, folder: Path, machine: Machine) -> NDArray[np.float32]:
-    """What the teacher says of the training faces; kept in ``teacher.npy`` so that resuming need not ask again."""
-    file = folder / "teacher.npy"
-    if not file.is_file():
-        buffer = io.BytesIO()
-        np.save(buffer, teacher.once(train.faces_NHW, "cuda" if machine.on_gpu else "cpu"))
-        write_whole(file, buffer.getvalue())
-    taught_NC: NDArray[np.float32] = np.load(file)
-    return taught_NC
 
 
 def _check_checkpoint(path: Path, module: FaceTraining) -> None:

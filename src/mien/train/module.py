@@ -40,7 +40,7 @@ class FaceTraining(L.LightningModule):
         phase: which weights train, by which optimiser and schedule.
         classifier: changed in place.
         counts_C: training faces of each class.
-        teacher: learnt from beside the labels, where the batches do not hold what it said; no part of the checkpoints.
+        teacher: learnt from beside the labels; no part of the checkpoints.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class FaceTraining(L.LightningModule):
         self.classes = classes = len(counts_C)
         self.votes = recipe.votes
         self.teacher = (teacher,)  # in a tuple, so that its weights are not taken for the module's own
+        self.taught: dict[tuple[int, int], Tensor] = {}  # what it said, by view and batch; asked again after a resume
         self.votes_accuracy = MulticlassAccuracy(VOTE_COLUMNS, average="micro")
         self.train_accuracy = MulticlassAccuracy(classes, average="micro")
         self.validation_accuracy = MulticlassAccuracy(classes, average="micro")
@@ -69,27 +70,37 @@ class FaceTraining(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Seed dropout, augmentation and mixing by epoch: a resumed run draws what an unbroken one would."""
-        seed = self.recipe.seed * 1_000_003 + self.current_epoch + 1 + 7919 * self.global_rank
-        torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)  # timm mixes by it
+        self._seed(self.current_epoch)
         if self.teacher[0] is not None:
             self.teacher[0].to(self.device)
         self.classifier.train()  # Lightning keeps the modes it finds, those of an earlier phase too
         for norm in self.frozen_norms:
             norm.eval()
 
+    def _seed(self, epoch: int, step: int = 0) -> None:
+        seed = self.recipe.seed * 1_000_003 + epoch + 1 + 7919 * self.global_rank + 104_729 * step
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)  # timm mixes by it
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        labels_B = batch.labels
+        labels_B, views = batch.labels, self.recipe.views
+        view = self.current_epoch if views is None else self.current_epoch % views
+        if views is not None:
+            self._seed(view, batch_idx)
         with torch.autocast(self.device.type, enabled=False):  # grid coordinates in bf16 are off by a fifth of a pixel
-            faces_BHW, targets, votes_BV, taught_BC = self._inputs(batch)
+            faces_BHW, targets, votes_BV = self._inputs(batch)
+        if views is not None:
+            self._seed(self.current_epoch, batch_idx)  # what comes again is the faces, not what dropout leaves out
         outputs_BO = self.classifier(faces_BHW).float()
         logits_BC = outputs_BO[:, : self.classes]
         loss: Tensor = self.loss(logits_BC, targets)
         if self.recipe.teacher is not None:
-            teacher = self.teacher[0]
-            if taught_BC is None and teacher is not None:
+            teacher, taught_BC = self.teacher[0], self.taught.get((view, batch_idx))
+            if taught_BC is None:
+                assert teacher is not None
                 taught_BC = teacher(faces_BHW)
-            assert taught_BC is not None
+                if views is not None:
+                    self.taught[view, batch_idx] = taught_BC
             weight, temperature = self.recipe.teacher.weight, self.recipe.teacher.temperature
             loss = (1 - weight) * loss + weight * taught_loss(logits_BC, taught_BC, temperature)
         if self.votes is not None and votes_BV is not None:
@@ -107,26 +118,25 @@ class FaceTraining(L.LightningModule):
         self.log("train/accuracy", self.train_accuracy, on_step=True, on_epoch=True, prog_bar=True)
         return loss
 
-    def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
         """Augmented, partly replaced, mixed faces; its targets, as indices unless something made them shares."""
         recipe = self.recipe
-        x_BHW, targets, votes_BV, taught_BC = augment(batch.faces, recipe.augment), batch.labels, *batch[2:]
+        x_BHW, targets, votes_BV = augment(batch.faces, recipe.augment), batch.labels, batch.votes
         mixed = bool(recipe.mix.mixup or recipe.mix.cutmix) and len(x_BHW) % 2 == 0
         if recipe.nonfaces or mixed:
             targets = nn.functional.one_hot(batch.labels, self.classes).float()
         if recipe.nonfaces:
             x_BHW, none_B = replace_some(x_BHW, recipe.nonfaces)
-            none_B1, evenly = none_B[:, None], 1 / self.classes
-            targets = torch.where(none_B1, evenly, targets)
-            taught_BC = None if taught_BC is None else torch.where(none_B1, evenly, taught_BC)
+            none_B1 = none_B[:, None]
+            targets = torch.where(none_B1, 1 / self.classes, targets)
             if votes_BV is not None:
                 not_a_face_V = nn.functional.one_hot(none_B.new_tensor(VOTE_COLUMNS - 1, dtype=torch.long)).float()
                 votes_BV = torch.where(none_B1, not_a_face_V, votes_BV)
         if mixed:
             x_BHW, shares_BB = mix_faces(x_BHW, recipe.mix)
             targets = shares_BB @ targets
-            votes_BV, taught_BC = (None if each is None else shares_BB @ each for each in (votes_BV, taught_BC))
-        return x_BHW, targets, votes_BV, taught_BC
+            votes_BV = None if votes_BV is None else shares_BB @ votes_BV
+        return x_BHW, targets, votes_BV
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         faces_BHW, labels_B = batch.faces, batch.labels

@@ -4,7 +4,7 @@
     probs_BC = teacher(augmented_BHW)
 
 A teacher is a run folder, a model file of ours or a shipped name; of several the probabilities are averaged. It runs in
-PyTorch on the training device and sees each augmented face, not mirrored, or each face of the set once before training.
+PyTorch on the training device and sees each augmented face, not mirrored.
 
 Shape legend: B faces of a batch, C classes, H = W side in pixels.
 """
@@ -13,10 +13,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mien.contract.card import CARD_KEY, ModelCard
@@ -38,17 +36,6 @@ class Teacher(nn.Module):
     def forward(self, faces_BHW: Tensor) -> Tensor:
         members = [torch.softmax(member(faces_BHW).float() / self.temperature, dim=1) for member in self.members]
         return torch.stack(members).mean(dim=0)
-
-    @torch.no_grad()
-    def once(self, faces_NHW: NDArray[np.uint8], device: str) -> NDArray[np.float32]:
-        """What it says of each face as it is, averaged over both mirror images; minutes for FER2013 on a CPU."""
-        self.to(device)
-        said = []
-        for chunk_BHW in torch.from_numpy(faces_NHW).split(256):
-            x_BHW = chunk_BHW.to(device)
-            with torch.autocast(x_BHW.device.type, dtype=torch.bfloat16):
-                said.append((self(x_BHW) + self(x_BHW.flip(-1))).float().cpu() / 2)
-        return torch.cat(said).numpy()
 
 
 def load_teacher(config: TeacherConfig, labels: tuple[str, ...], side: int) -> Teacher:
