@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -74,6 +75,16 @@ def test_an_onnx_is_quantised_without_its_run(single: Path, crowd_root: Path, tm
     assert card.precision == "int8" and card.parents[0]["graph_sha256"] == Classifier(single).card.graph_sha256
     assert f"validation accuracy {card.metrics['validation']['accuracy']:.4f}, before " in done.stderr
     assert "of 28 faces answered alike" in done.stderr
+
+
+def test_the_opset_that_was_asked_for(trained: Run, single: Path, toy_root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    run("export", trained.folder, "--data", toy_root, "--out", path, "--opset", "20")
+    assert [each.version for each in onnx.load(path).opset_import] == [20]
+    with pytest.raises(ModelError, match="an .onnx keeps its own"):
+        run("export", single, "--data", toy_root, "--quantize", "int8", "--opset", "20")
+    with pytest.raises(ModelError, match="--opset is for a checkpoint that becomes an .onnx"):
+        run("export", trained.folder, "--data", toy_root, "--to", "pth", "--opset", "20")
 
 
 def test_a_run_is_averaged_with_a_file_and_quantised(

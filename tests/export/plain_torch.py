@@ -50,4 +50,8 @@ def logits(faces):
 mean = (logits(faces) + logits(faces.flip(-1))) / 2
 if card["vector"] is not None:
     mean = mean * torch.tensor(card["vector"]["factors"]) + torch.tensor(card["vector"]["offsets"])
+if card["curve"] is not None:
+    first, second = mean.sort(dim=1, descending=True).values[:, :2].unbind(dim=1)
+    u = (first - second) / (1 + first - second)
+    mean = mean * torch.exp(card["curve"][0] + card["curve"][1] * u + card["curve"][2] * u**2)[:, None]
 np.save(folder / "pth.npy", torch.softmax(mean / card["temperature"], dim=1).numpy())

@@ -79,7 +79,7 @@ def evaluate(
     found = {"model": " + ".join(models)} | assess(
         probs_NC,
         faces,
-        temperature=card.temperature if card and card.vector is None else None,
+        temperature=card.temperature if card and not (card.vector or card.curve) else None,
         threshold=card.accept_threshold if card else None,
     )
     fingerprint = everything.fingerprint if truth is Truth.votes else whole_fingerprint

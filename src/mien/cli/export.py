@@ -90,6 +90,7 @@ def export(
     votes: Annotated[Path | None, typer.Option(help="FER+ votes, to be judged by too.")] = None,
     name: Annotated[str | None, typer.Option(help="What the card calls the model.")] = None,
     half_weights: Annotated[bool, typer.Option(help="Store weights of an .onnx in half, half the size.")] = True,
+    opset: Annotated[int | None, typer.Option(help="ONNX opset of a new .onnx; 18, the oldest, if left out.")] = None,
     accept_error: Annotated[float, typer.Option(help="Abstain until at most this share is wrong.", min=0, max=1)] = 0.2,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
@@ -102,7 +103,7 @@ def export(
     from mien.recognize.classify import Classifier, resolve_model
 
     out = out or Path(f"model{SUFFIXES[to]}")
-    _refuse_contradictions(sources if soup is None else ["their average"], to, quantize)
+    _refuse_contradictions(sources if soup is None else ["their average"], to, quantize, opset)
     root = data or calibrate
     if root is None:
         raise DataError("--data is missing: calibration, parity and accuracy are measured on faces")
@@ -120,7 +121,7 @@ def export(
     faces = load_faces(root, side=side, votes=votes or "auto", on_problem=problem)
     same = calibrate is None or calibrate == root
     crops = faces if same else load_faces(calibrate, side=side, on_problem=problem)  # type: ignore[arg-type]
-    wanted = Wanted(to, quantize, ranges, portable, max_loss, name, half_weights, accept_error)
+    wanted = Wanted(to, quantize, ranges, portable, max_loss, name, half_weights, accept_error, opset)
     try:
         card, parity = _write(opened, faces, crops, out, wanted)
     except OSError as error:
@@ -147,7 +148,7 @@ def _is_onnx(source: str) -> bool:
     return source in shipped_models() or (source.endswith(".onnx") and not Path(source).is_dir())
 
 
-def _refuse_contradictions(sources: list[str], to: Kind, quantize: Arithmetic | None) -> None:
+def _refuse_contradictions(sources: list[str], to: Kind, quantize: Arithmetic | None, opset: int | None) -> None:
     from mien.contract.errors import ModelError
 
     onnx = [_is_onnx(source) for source in sources]
@@ -155,6 +156,8 @@ def _refuse_contradictions(sources: list[str], to: Kind, quantize: Arithmetic | 
         raise ModelError(f"--to {to} takes one checkpoint; .onnx files and averages of several stay --to onnx")
     if onnx == [True] and quantize is None:
         raise ModelError(f"{sources[0]}: an .onnx already; say --quantize int8, or name several to average them")
+    if opset is not None and (to is not Kind.onnx or any(onnx)):
+        raise ModelError("--opset is for a checkpoint that becomes an .onnx; an .onnx keeps its own")
     if to is Kind.pth and quantize is not None:
         raise ModelError("--to pth holds the float32 weights as they were trained; --quantize is for other formats")
     if to is Kind.torchscript and quantize in (Arithmetic.int8, Arithmetic.dynamic):
@@ -175,6 +178,7 @@ class Wanted:
     name: str | None
     half_weights: bool
     accept_error: float
+    opset: int | None
 
 
 def _write(
@@ -186,6 +190,8 @@ def _write(
     from mien.export.quantize import quantize_model
 
     weights: dict[str, Any] = {"half_weights": wanted.half_weights, "accept_error": wanted.accept_error}
+    if wanted.opset is not None:
+        weights["opset"] = wanted.opset
     in_one_step = wanted.quantize is None or wanted.to is Kind.torchscript
     first_name = wanted.name if in_one_step else None
     parity: Parity | None = None
@@ -224,8 +230,7 @@ def _write(
 def _describe(out: Path, card: ModelCard, parity: Parity | None, to: Kind) -> None:
     validation = card.metrics["validation"]
     quantized = card.provenance.get("quantized")
-    how = "vector scaling" if card.vector is not None else f"temperature {card.temperature:.3f}"
-    say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {card.precision}, calibrated by {how}")
+    say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {card.precision}, calibrated by {card.calibrated_by}")
     if len(card.parents) > 1:
         say("averages " + ", ".join(f"{each['weight']:.1%} {each['name']}" for each in card.parents))
     if parity is not None and quantized is None:

@@ -54,7 +54,7 @@ class ModelCard:
         labels: emotions in the order of the outputs.
         image: the crops it wants.
         temperature: what the logits are divided by, inside the graph, so that confidence is calibrated; 1 where
-            ``vector`` does that instead.
+            ``vector`` or ``curve`` does that instead.
         accept_threshold: below this confidence the model abstains (``Face.accepted`` is False).
         metrics: figures by split, such as {"validation": {"n": 3589, "accuracy": 0.69}}.
         recipe: the resolved training recipe.
@@ -62,6 +62,8 @@ class ModelCard:
         provenance: licence, version, machine, versions of libraries, seconds of training, parameters.
         vector: {"factors", "offsets"}, one a class: the logits times the factors plus the offsets, inside the graph;
             None where the temperature is enough.
+        curve: three coefficients k of a temperature that follows the confidence, inside the graph: the logits times
+            exp(k0 + k1 u + k2 u^2), u = lead / (1 + lead), lead = best logit less the second; None without.
         rejected: what the model may also take a face for, without naming it: its probability is missing from those of
             ``labels``, which then sum to less than 1, so that the confidence falls and the model abstains.
         precision: of the arithmetic: "fp32", "fp16", "bf16", "int8" (ranges measured beforehand) or "int8-dynamic".
@@ -80,6 +82,7 @@ class ModelCard:
     data: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     vector: Mapping[str, list[float]] | None = None
+    curve: list[float] | None = None
     rejected: tuple[str, ...] = ()
     precision: str = "fp32"
     graph_sha256: str | None = None
@@ -94,6 +97,13 @@ class ModelCard:
             raise ModelError(f"model card: expected temperature > 0, got {self.temperature}")
         if not 0 <= self.accept_threshold <= 1:
             raise ModelError(f"model card: expected accept_threshold in 0..1, got {self.accept_threshold}")
+
+    @property
+    def calibrated_by(self) -> str:
+        """In words."""
+        if self.curve is not None:
+            return "a temperature that follows the confidence"
+        return "vector scaling" if self.vector is not None else f"temperature {self.temperature:.3f}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types for JSON, the format number included."""
@@ -156,7 +166,7 @@ def graph_digest(file_bytes: bytes) -> str:
     """
     content = memoryview(file_bytes)
     digest = hashlib.sha256()
-    for number, start, end in _fields(content):
+    for number, start, end in protobuf_fields(content):
         if number != METADATA_FIELD:
             digest.update(content[start:end])
     return digest.hexdigest()
@@ -169,23 +179,23 @@ def stored_card(file_bytes: bytes) -> str | None:
         ModelError: the bytes end inside a field, or are no protobuf.
     """
     content = memoryview(file_bytes)
-    for number, start, end in _fields(content):
+    for number, start, end in protobuf_fields(content):
         if number == METADATA_FIELD:
-            entry = _message(content[start:end])
-            pair = {field: bytes(_message(entry[first:last])) for field, first, last in _fields(entry)}
+            entry = protobuf_content(content[start:end])
+            pair = {field: bytes(protobuf_content(entry[first:last])) for field, first, last in protobuf_fields(entry)}
             if pair.get(1) == CARD_KEY.encode():  # a StringStringEntryProto: key 1, value 2
                 return pair.get(2, b"").decode(errors="replace")
     return None
 
 
-def _message(field_bytes: memoryview) -> memoryview:
+def protobuf_content(field_bytes: memoryview) -> memoryview:
     """The content of a field of bytes: what follows its tag and length."""
     _, at = _varint(field_bytes, 0)
     _, at = _varint(field_bytes, at)
     return field_bytes[at:]
 
 
-def _fields(content: memoryview) -> Iterator[tuple[int, int, int]]:
+def protobuf_fields(content: memoryview) -> Iterator[tuple[int, int, int]]:
     """(number, start, end) of each field of a protobuf message."""
     end = 0
     try:

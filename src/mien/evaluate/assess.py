@@ -28,7 +28,7 @@ from mien.evaluate.metrics import (
     wilson_interval,
 )
 from mien.evaluate.ranking import curves
-from mien.evaluate.vector import calibration
+from mien.evaluate.scaling import calibration
 from mien.evaluate.votes import against_votes
 
 SMALLEST_PROBABILITY = 1e-7

@@ -95,8 +95,7 @@ def _facts(card: ModelCard, size_bytes: int | None) -> list[tuple[str, str]]:
         if key in origin:
             name = {"licence": "Licence of the weights", "mien": "Made with mien"}.get(key, key.capitalize())
             facts.append((name, _shown(origin[key])))
-    how = f"temperature {card.temperature:.3f}" if card.vector is None else "vector scaling"
-    facts.append(("Calibration", f"{how}, inside the file"))
+    facts.append(("Calibration", f"{card.calibrated_by}, inside the file"))
     error = card.metrics.get("accepted_error_rate")
     wanted = f", so that at most {error:.0%} of the accepted answers are wrong" if isinstance(error, float) else ""
     facts.append(("Abstains", f"below a confidence of {card.accept_threshold:.2f}{wanted}"))

@@ -102,6 +102,7 @@ def confidence(found: Mapping[str, Any]) -> Html:
     if refitted := calibration.get("refitted"):
         rows.append(("temperature refitted here, cross-fitted", percent(refitted["temperature"]["ece_cross_fitted"])))
         rows.append(("vector scaling fitted here, cross-fitted", percent(refitted["vector"]["ece_cross_fitted"])))
+        rows.append(("a curve of confidence, likewise", percent(refitted["curve"]["ece_cross_fitted"])))
     left = figure(
         charts.svg_uri(charts.reliability_figure(found["reliability"])),
         "Reliability: accuracy against confidence in 15 bins of equally many faces, with 95 % intervals.",

@@ -1,6 +1,6 @@
 """The figures that go into a file: its calibration, its threshold, its metrics on validation.
 
-    scaling, temperature, fitted = calibrate(logits_NC, labels_N)
+    scaling, fitted = calibrate(logits_NC, labels_N)
     metrics = figures(scaling(logits_NC), validation)
 
 Shape legend: N faces, C classes.
@@ -19,37 +19,46 @@ from mien.data.faceset import FaceSet
 from mien.evaluate.calibrate import accept_threshold
 from mien.evaluate.intervals import intervals_95
 from mien.evaluate.metrics import evaluate
-from mien.evaluate.vector import VectorScaling, calibration
+from mien.evaluate.scaling import Scaling, calibration
 from mien.evaluate.votes import against_votes
+
+CLEARLY = 0.005
+"""By so much less ECE something finer is taken than one temperature."""
 
 
 def calibrate(
-    logits_NC: NDArray[np.floating[Any]], labels_N: NDArray[np.int64], rejected: int = 0
-) -> tuple[VectorScaling, float, dict[str, Any]]:
-    """One temperature for all classes, or vector scaling where that is clearly better calibrated on held-out faces.
+    logits_NC: NDArray[np.floating[Any]], labels_N: NDArray[np.int64], rejected: int = 0, curves: bool = True
+) -> tuple[Scaling, dict[str, Any]]:
+    """One temperature for all, or a curve or vector scaling where that is clearly better on held-out faces.
 
     Args:
         logits_NC: before calibration.
         labels_N: the true classes.
         rejected: how many of the classes, the last, are never among ``labels_N``; an offset of their own could only
-            silence them, so that one temperature is all there is.
+            silence them, so that there is no vector scaling.
+        curves: whether a temperature that follows the confidence will do.
 
     Returns:
-        The scaling, the temperature (1 for vector scaling) and the figures for the card: ECE before, and cross-fitted
-        as it is now.
+        The scaling and the figures for the card: ECE before, and cross-fitted as it is now.
     """
     classes = logits_NC.shape[1]
     found = calibration(logits_NC, labels_N)
-    by_temperature, by_vector = found["temperature"], found["vector"]
     accuracy = float((logits_NC.argmax(axis=1) == labels_N).mean())
+    choices = {"temperature": found["temperature"]["ece_cross_fitted"] - CLEARLY}
+    if curves:
+        choices["curve"] = found["curve"]["ece_cross_fitted"]
+    if not rejected and found["vector"]["accuracy_cross_fitted"] >= accuracy - 0.001:
+        choices["vector"] = found["vector"]["ece_cross_fitted"]
+    best = min(choices, key=choices.__getitem__)
+    chosen = found[best]
+    kept = ("ece_cross_fitted", "accuracy_cross_fitted")
     fitted = {"ece_before": found["ece_before"], "accuracy_before": accuracy}
-    clearly = not rejected and by_vector["ece_cross_fitted"] < by_temperature["ece_cross_fitted"] - 0.005
-    if clearly and by_vector["accuracy_cross_fitted"] >= accuracy - 0.001:
-        fitted |= {key: by_vector[key] for key in ("ece_cross_fitted", "accuracy_cross_fitted")}
-        return VectorScaling(tuple(by_vector["factors"]), tuple(by_vector["offsets"])), 1.0, fitted
-    temperature = by_temperature["value"]
-    fitted["ece_cross_fitted"] = by_temperature["ece_cross_fitted"]
-    return VectorScaling((1 / temperature,) * classes, (0.0,) * classes), temperature, fitted
+    fitted |= {key: chosen[key] for key in kept if key in chosen}
+    if best == "vector":
+        return Scaling(tuple(chosen["factors"]), tuple(chosen["offsets"])), fitted
+    if best == "curve":
+        return Scaling((1.0,) * classes, (0.0,) * classes, tuple(chosen["coefficients"])), fitted
+    return Scaling.of_temperature(chosen["value"], classes), fitted
 
 
 def figures(probs_NC: NDArray[np.floating[Any]], validation: FaceSet) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from mien.data.faceset import FaceSet
 from mien.evaluate.calibrate import accept_threshold
 from mien.evaluate.ensemble import average, cross_fit_average, fit_weights
 from mien.evaluate.predict import in_data_order, predict_all
-from mien.evaluate.vector import VectorScaling
+from mien.evaluate.scaling import Scaling
 from mien.export.calibrate import calibrate, figures
 from mien.export.graph import open_bytes, read_model, stamp, store_exact_halves
 from mien.export.parity import PARITY_FACES, Parity, check_parity, spread
@@ -81,7 +81,7 @@ def merge_models(
     probs_MNC = [predict_all(each, validation.faces_NHW) for each in predictors]
     weights_M = fit_weights(probs_MNC, labels_N)
     logs_NC = np.log(np.maximum(average(probs_MNC, weights_M), SMALLEST))
-    scaling, temperature, fitted = calibrate(logs_NC, labels_N)
+    scaling, fitted = calibrate(logs_NC, labels_N, curves=False)
     apart_NC = cross_fit_average(probs_MNC, labels_N)
     fitted["accuracy_weights_cross_fitted"] = float((apart_NC.argmax(axis=1) == labels_N).mean())
     probs_NC = scaling(logs_NC)
@@ -89,8 +89,7 @@ def merge_models(
     card = replace(
         first,
         name=name or "+".join(card.name for card in cards),
-        temperature=temperature,
-        vector=None if temperature != 1 else {"factors": [*scaling.factors_C], "offsets": [*scaling.offsets_C]},
+        **scaling.facts(),
         accept_threshold=accept_threshold(probs_NC, labels_N, accept_error),
         metrics={"validation": figures(probs_NC, ordered) | fitted, "accepted_error_rate": accept_error},
         recipe={},
@@ -159,7 +158,7 @@ def _merged(
     protos: Sequence[ModelProto],
     columns: Sequence[Sequence[int]],
     weights_M: NDArray[np.float64],
-    scaling: VectorScaling,
+    scaling: Scaling,
 ) -> ModelProto:
     """One graph: members behind one input, then sum of weighted probabilities, logarithm, calibration, softmax."""
     opsets: dict[str, int] = {}

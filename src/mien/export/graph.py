@@ -18,13 +18,17 @@ from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from mien.contract.card import CARD_KEY, ModelCard, graph_digest
+from mien.contract.errors import ModelError
 from mien.recognize.classify import Classifier
+from mien.recognize.providers import open_session
 
 OPSET = 18
-"""Of the graphs that are written; members of an ensemble must agree on it."""
+"""Of the graphs that are written unless another is asked for, and the oldest that PyTorch can write: ONNX Runtime reads
+it since 1.14 (2023). Members of an ensemble must agree on it."""
 
 LAYERS = ("Conv", "Gemm", "MatMul")
 """Operators that hold weights."""
@@ -68,6 +72,25 @@ def open_bytes(blob: bytes) -> Classifier:
         candidate = Path(folder) / "candidate.onnx"
         candidate.write_bytes(blob)
         return Classifier(candidate, provider="cpu")
+
+
+def check_opset(opset: int) -> None:
+    """See that a graph of that opset can be written and opened here.
+
+    Raises:
+        ModelError: the exporter or the installed ONNX Runtime lacks it.
+    """
+    newest = onnx.defs.onnx_opset_version()
+    if not OPSET <= opset <= newest:
+        have = f"PyTorch {torch.__version__} and onnx {onnx.__version__} have {OPSET} to {newest}"
+        raise ModelError(f"ONNX opset {opset} cannot be written: {have}")
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("in", "out")]
+    probe = helper.make_graph([helper.make_node("Identity", ["in"], ["out"])], "probe", values[:1], values[1:])
+    opsets = [helper.make_opsetid("", opset)]
+    try:
+        open_session(helper.make_model(probe, opset_imports=opsets, ir_version=8).SerializeToString(), 1, "cpu", 1)
+    except ModelError as error:
+        raise ModelError(f"opset {opset} is not written, since it could not be opened here: {error}") from None
 
 
 def network_nodes(graph: GraphProto) -> list[NodeProto]:

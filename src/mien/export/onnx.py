@@ -18,7 +18,10 @@ Shape legend: N faces, H = W side in pixels, C classes.
 
 from __future__ import annotations
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,7 +40,7 @@ from mien.evaluate.calibrate import accept_threshold
 from mien.evaluate.predict import Predictor, predict_all
 from mien.export.calibrate import calibrate, figures
 from mien.export.checkpoint import Checkpoint
-from mien.export.graph import OPSET, open_bytes, stamp, store_exact_halves
+from mien.export.graph import OPSET, check_opset, open_bytes, stamp, store_exact_halves
 from mien.export.maps import SplitNetwork, WithMaps
 from mien.export.parity import PARITY_FACES, Parity, check_parity, compare, refuse_past, spread
 from mien.export.serving import DTYPES, LowPrecision, ServingModel, fold_batchnorm, on_arrays, round_to_half
@@ -64,6 +67,7 @@ def export_checkpoint(
     licence: str = "Apache-2.0",
     precision: str = "fp32",
     max_loss_points: float = 0.5,
+    opset: int = OPSET,
 ) -> tuple[ModelCard, Parity]:
     """Calibrate a checkpoint on the validation split and write it as one file.
 
@@ -79,14 +83,18 @@ def export_checkpoint(
         licence: of the weights.
         precision: of a TorchScript file's network: "fp32", or "fp16" and "bf16" for GPUs.
         max_loss_points: percentage points of accuracy that a lower precision may cost.
+        opset: of an .onnx file, 18 or more.
 
     Returns:
         The card that was written and how far the file is from PyTorch.
 
     Raises:
         RunError: the data set is not the one it was trained on.
+        ModelError: the exporter or the installed ONNX Runtime lacks that opset.
         ParityError: the file does not give PyTorch's answers, or costs too much accuracy; nothing is written.
     """
+    if to == "onnx":
+        check_opset(opset)
     if faces.fingerprint != checkpoint.data["fingerprint"]:
         raise RunError(
             f"{checkpoint.path}: the data set is not the one this run was trained on (its fingerprint differs)"
@@ -103,7 +111,7 @@ def export_checkpoint(
     if precision != "fp32":
         stored.classifier.network = LowPrecision(stored.classifier.network, DTYPES[precision])
     logits_NC = predict_all(on_arrays(stored.logits), validation.faces_NHW)
-    scaling, temperature, fitted = calibrate(logits_NC, validation.labels_N, rejected)
+    scaling, fitted = calibrate(logits_NC, validation.labels_N, rejected)
     for model in (stored, original):
         model.calibrate(scaling)
     probs_NC = scaling(logits_NC)[:, : len(checkpoint.labels)]
@@ -111,11 +119,10 @@ def export_checkpoint(
     card = replace(
         known,
         name=name or known.name,
-        temperature=temperature,
         accept_threshold=accept_threshold(probs_NC, validation.labels_N, accept_error),
         metrics={"validation": figures(probs_NC, validation) | fitted, "accepted_error_rate": accept_error},
-        vector=None if temperature != 1 else {"factors": [*scaling.factors_C], "offsets": [*scaling.offsets_C]},
         provenance={**known.provenance, "licence": licence, "weights_stored_in_half": half_weights},
+        **scaling.facts(),
     )
     if precision != "fp32":
         before_NC = predict_all(on_arrays(original), validation.faces_NHW)
@@ -123,7 +130,7 @@ def export_checkpoint(
         refuse_past(max_loss_points, loss, path, "allow more, or keep to fp32")
         provenance = {**card.provenance, "quantized": loss.facts()}
         card = replace(card, name=name or f"{card.name}-{precision}", precision=precision, provenance=provenance)
-    return write_model(stored, original, card, spread(validation, PARITY_FACES), path, to)
+    return write_model(stored, original, card, spread(validation, PARITY_FACES), path, to, opset)
 
 
 def write_model(
@@ -133,6 +140,7 @@ def write_model(
     faces_NHW: NDArray[np.uint8],
     path: Path,
     to: Format = "onnx",
+    opset: int = OPSET,
 ) -> tuple[ModelCard, Parity]:
     """Write ``stored`` (for "pth" ``checkpoint``) with ``card`` to ``path`` once it gives PyTorch's answers.
 
@@ -143,7 +151,7 @@ def write_model(
         ParityError: a probability differs by more than 1e-4 from PyTorch's; nothing is written.
     """
     if to == "onnx":
-        blob, card = stamp(to_onnx(stored, card.image.side), card)
+        blob, card = stamp(to_onnx(stored, card.image.side, opset), card)
         try:
             file: Predictor = open_bytes(blob)
         except ModelError as error:
@@ -171,19 +179,22 @@ def _served(checkpoint: Checkpoint, calibrated: ServingModel) -> Predictor:
     """A reopened checkpoint with the calibration of another."""
     classes = len(checkpoint.labels) + len(checkpoint.rejected)
     model = ServingModel(checkpoint.classifier, classes, len(checkpoint.rejected)).eval()
-    model.factors_C, model.offsets_C = calibrated.factors_C, calibrated.offsets_C
+    model.calibrate(calibrated.scaling)
     return on_arrays(model)
 
 
-def to_onnx(model: ServingModel, side: int) -> ModelProto:
+def to_onnx(model: ServingModel, side: int, opset: int = OPSET) -> ModelProto:
     """A serving model as an ONNX graph for any number of ``side`` px faces, exact halves stored as such.
 
     Its outputs are ``probabilities``, and ``maps`` where the network can give them.
+
+    Raises:
+        ModelError: the exporter wrote another opset than was asked for.
     """
     mapped = isinstance(model.classifier.network, SplitNetwork)
     example = torch.zeros(2, side, side, dtype=torch.uint8)
     # The exporter reports its own progress and the deprecations of its libraries; none of it is the user's to act on.
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _silent("onnxscript"):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             WithMaps(model) if mapped else model,
@@ -192,10 +203,25 @@ def to_onnx(model: ServingModel, side: int) -> ModelProto:
             input_names=["faces"],
             output_names=["probabilities", "maps"] if mapped else ["probabilities"],
             dynamic_shapes={"faces_NHW": {0: torch.export.Dim("N", min=1, max=65536)}},
-            opset_version=OPSET,
+            opset_version=opset,
             verbose=False,
         )
     assert program is not None
     proto: ModelProto = program.model_proto
+    written = next(each.version for each in proto.opset_import if each.domain in ("", "ai.onnx"))
+    if written != opset:  # what it cannot convert to, the exporter logs and leaves as it was
+        raise ModelError(f"PyTorch {torch.__version__} cannot write ONNX opset {opset}, only {written}")
     store_exact_halves(proto)
     return proto
+
+
+@contextmanager
+def _silent(logger: str) -> Iterator[None]:
+    """That library logs nothing."""
+    library = logging.getLogger(logger)
+    before = library.level
+    library.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        library.setLevel(before)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
 from mien.evaluate.predict import Predictor
-from mien.evaluate.vector import VectorScaling
+from mien.evaluate.scaling import Scaling
 from mien.export.maps import SplitNetwork, split
 from mien.train.network import FaceClassifier
 from mien.train.run import Run
@@ -43,17 +43,21 @@ class ServingModel(nn.Module):
 
     factors_C: Tensor
     offsets_C: Tensor
+    curve_K: Tensor
 
     def __init__(self, classifier: FaceClassifier, classes: int, rejected: int = 0) -> None:
         super().__init__()
         self.classifier, self.named = classifier, classes - rejected
-        self.register_buffer("factors_C", torch.ones(classes))
-        self.register_buffer("offsets_C", torch.zeros(classes))
+        for name in ("factors_C", "offsets_C", "curve_K"):
+            self.register_buffer(name, torch.empty(0))
+        self.calibrate(Scaling.of_temperature(1.0, classes))
 
-    def calibrate(self, scaling: VectorScaling) -> None:
-        """Set what the logits are multiplied by and what is added to them."""
+    def calibrate(self, scaling: Scaling) -> None:
+        """Set what is done to the logits before the softmax."""
+        self.scaling = scaling
         self.factors_C = torch.tensor(scaling.factors_C, dtype=torch.float32)
         self.offsets_C = torch.tensor(scaling.offsets_C, dtype=torch.float32)
+        self.curve_K = torch.tensor(scaling.curve_K, dtype=torch.float32)
 
     def logits(self, faces_NHW: Tensor) -> Tensor:
         """Logits_NC before calibration, averaged over both mirror images where the network was trained for that."""
@@ -64,7 +68,19 @@ class ServingModel(nn.Module):
 
     def probabilities(self, logits_NC: Tensor) -> Tensor:
         """Calibrated probs_NC of the named classes; those that are rejected, the last, take theirs with them."""
-        return torch.softmax(logits_NC * self.factors_C + self.offsets_C, dim=1)[:, : self.named]
+        return torch.softmax(self.scaled(logits_NC), dim=1)[:, : self.named]
+
+    def scaled(self, logits_NC: Tensor) -> Tensor:
+        """Calibrated logits_NC."""
+        scaled_NC = logits_NC * self.factors_C + self.offsets_C
+        return scaled_NC * self.sharpness_N1(scaled_NC) if self.scaling.curve_K else scaled_NC
+
+    def sharpness_N1(self, scaled_NC: Tensor) -> Tensor:
+        """What the curve multiplies each face's logits by."""
+        best_N2 = scaled_NC.topk(2, dim=1).values
+        lead_N1 = best_N2[:, :1] - best_N2[:, 1:]
+        u_N1 = lead_N1 / (1 + lead_N1)
+        return torch.exp(self.curve_K[0] + u_N1 * (self.curve_K[1] + u_N1 * self.curve_K[2]))
 
     def forward(self, faces_NHW: Tensor) -> Tensor:
         return self.probabilities(self.logits(faces_NHW))

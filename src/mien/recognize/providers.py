@@ -31,6 +31,12 @@ CHUNK_FACES = 64
 DETAIL_CHARACTERS = 160
 """Of ONNX Runtime's own words in an error, which can be pages."""
 
+TOO_NEW = {
+    "opset": r"Opset (\d+) is under development.* is till opset (\d+)",
+    "IR version": r"Unsupported model IR version: (\d+), max supported IR version: (\d+)",
+}
+"""How ONNX Runtime says that a file is newer than it: the file's number, then its own (1.31)."""
+
 
 @dataclass(frozen=True)
 class Provider:
@@ -157,8 +163,9 @@ def _reason(message: str, provider: str) -> str:
     # "[ONNXRuntimeError] : 1 : FAIL : /src/model.cc:256 onnxruntime::Model(const …) Unsupported model IR version …"
     detail = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (/\S+ .*?\) (?=[A-Z]))?", "", message)[:DETAIL_CHARACTERS]
     runtime = f"ONNX Runtime {onnxruntime.__version__}"
-    if "IR version" in detail or "opset" in detail:
-        return f"made for a newer runtime than {runtime}, pip install -U onnxruntime ({detail})"
+    for what, pattern in TOO_NEW.items():
+        if found := re.search(pattern, message):
+            return f"of ONNX {what} {found[1]}, and {runtime} reads up to {found[2]}: pip install -U onnxruntime"
     if "NOT_IMPLEMENTED" in message:
         return f"{runtime} lacks an operator that it needs on {provider!r} ({detail})"
     return f"{runtime} cannot load it as a model on {provider!r} ({detail})"

@@ -1,4 +1,4 @@
-"""Vector scaling recovers what was done to the logits."""
+"""Vector scaling and the curve recover what was done to the logits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from mien.contract.errors import DataError
 from mien.evaluate.calibrate import apply_temperature
-from mien.evaluate.vector import calibration, fit_vector
+from mien.evaluate.scaling import Scaling, calibration, fit_curve, fit_vector
 
 
 def drawn(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -46,6 +46,36 @@ def test_where_classes_are_off_by_different_amounts_vector_beats_temperature() -
     assert found["vector"]["ece_cross_fitted"] < 0.025 < found["ece_before"]
     assert found["vector"]["ece_cross_fitted"] < found["temperature"]["ece_cross_fitted"]
     assert found["vector"]["accuracy_cross_fitted"] > 0.5
+
+
+def test_the_curve_is_undone_and_no_answer_changes() -> None:
+    logits_NC, labels_N = drawn(40_000)
+    wanted = Scaling((1.0,) * 4, (0.0,) * 4, (0.4, -1.2, 1.5))
+    wanted_NC = wanted(logits_NC)
+    drawn_N = (np.random.default_rng(1).uniform(size=(len(logits_NC), 1)) < wanted_NC.cumsum(axis=1)).argmax(axis=1)
+    found = fit_curve(logits_NC, drawn_N)
+    np.testing.assert_allclose(found(logits_NC), wanted_NC, atol=0.03)
+    assert np.array_equal(wanted_NC.argmax(axis=1), logits_NC.argmax(axis=1))
+    lead = np.sort(logits_NC[0])[-1] - np.sort(logits_NC[0])[-2]
+    u = lead / (1 + lead)
+    by_hand = apply_temperature(logits_NC[:1] * np.exp(0.4 - 1.2 * u + 1.5 * u**2), 1)
+    np.testing.assert_allclose(wanted_NC[:1], by_hand, atol=1e-12)
+    better = calibration(logits_NC, drawn_N)
+    assert better["curve"]["ece_cross_fitted"] < 0.7 * better["temperature"]["ece_cross_fitted"]
+
+
+def test_a_set_without_errors_does_not_sharpen_without_end() -> None:
+    logits_NC = np.random.default_rng(0).normal(size=(200, 3))
+    found = fit_curve(logits_NC, logits_NC.argmax(axis=1))
+    assert np.abs(found.curve_K).max() <= 3 and np.isfinite(found(logits_NC)).all()
+
+
+def test_what_the_card_says() -> None:
+    assert Scaling.of_temperature(2.0, 3).facts() == {"temperature": 2.0, "vector": None, "curve": None}
+    vector = Scaling((1.0, 2.0), (0.0, 0.5))
+    assert vector.facts() == {"temperature": 1.0, "vector": {"factors": [1, 2], "offsets": [0, 0.5]}, "curve": None}
+    curve = Scaling((1.0, 1.0), (0.0, 0.0), (1.0, 2.0, 3.0))
+    assert curve.facts() == {"temperature": 1.0, "vector": None, "curve": [1.0, 2.0, 3.0]}
 
 
 def test_refused() -> None:
