@@ -1,16 +1,20 @@
 """How fast videos and photos go through, and whether memory stays flat.
 
-    python benchmarks/media.py speed --seconds 20 --repeats 3 --yunet yunet_n.onnx
-    python benchmarks/media.py photos --photos 1000 --repeats 3 --yunet yunet_n.onnx
+    python benchmarks/media.py all --seconds 10 --photos 300 --yunet yunet_n.onnx       # three minutes on two cores
+    python benchmarks/media.py speed --seconds 20 --detect-every 1 2 --yunet yunet_n.onnx
+    python benchmarks/media.py photos --photos 1000 --yunet yunet_n.onnx
+    python benchmarks/media.py detectors --yunet yunet_n.onnx
     python benchmarks/media.py memory --minutes 60 --yunet yunet_n.onnx [--annotate]
 
-speed    A 640 x 480, 30 fps recording with sound and two real faces that move, composed here from scikit-image's
-         portrait and, with --fer2013 FOLDER, a face of FER2013. Real-time factor (seconds of video a second; median,
-         min, max) and processor time a frame, of all threads: rows only, and with annotation and H.264 encoding; Haar
-         and, with --yunet, YuNet.
-photos   320 x 240 JPEGs with one face each, through reading, detecting, classifying and writing rows.
-memory   The recording looped without coding it again; resident memory of the process each 30 s of work, and its growth
-         after the first minute.
+speed      A 640 x 480, 30 fps recording with sound and two real faces that move, composed here from scikit-image's
+           portrait and, with --fer2013 FOLDER, a face of FER2013. Real-time factor (seconds of video a second; median,
+           min, max) and processor time a frame, of all threads: rows only, and with annotation and H.264 encoding; Haar
+           and, with --yunet, YuNet.
+photos     320 x 240 JPEGs with one face each, through reading, detecting, classifying and writing rows.
+detectors  Milliseconds to search a frame of the recording; YuNet beside OpenCV's own way to run it.
+all        These three.
+memory     The recording looped without coding it again; resident memory each 30 s of work, and how it grows after the
+           first minute.
 
 Runs the library as ``mien predict`` does, in this process. Nothing else should be running; the load is printed.
 """
@@ -23,22 +27,28 @@ import platform
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 from PIL import Image
 
 from mien.recognize.classify import usable_cpus
+from mien.recognize.detect import HaarDetector, YuNetDetector
+from mien.recognize.frame import Frame
 from mien.recognize.outputs import AnnotatedCopies, Output, Rows
 from mien.recognize.pipeline import Pace, Seen, recognize_frames
 from mien.recognize.recognizer import Recognizer
 from mien.recognize.rowfile import RowFile
 from mien.recognize.sources import SourceEnd, read_sources
+from mien.recognize.yunet import YuNetNetwork
 
 WIDTH, HEIGHT, RATE = 640, 480, 30
 SOUND_RATE = 44_100
@@ -125,25 +135,34 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):6.2f} (min {min(values):.2f}, max {max(values):.2f}, n = {len(values)})"
 
 
+def recognizers(yunet: Path | None) -> dict[str, Recognizer]:
+    made = {"yunet": Recognizer(detector="yunet", detector_model=yunet)} if yunet else {}
+    return made | {"haar": Recognizer(detector="haar")}
+
+
 def speed(options: argparse.Namespace, folder: Path) -> None:
     film = compose(folder / "film.mp4", options.seconds, options.fer2013)
+    short = compose(folder / "short.mp4", 1, options.fer2013)
     print("real-time factor of a 640 x 480, 30 fps recording with two faces, and frames/s")
-    for name in ("yunet", "haar") if options.yunet else ("haar",):
-        recognizer = Recognizer(detector=name, detector_model=options.yunet if name == "yunet" else None)
-        for detect_every in (1, 2):
-            for annotate in (False, True):
-                factors, busy_ms = [], []
-                for _ in range(options.repeats + 1):  # the first warms up
-                    start, busy = time.perf_counter(), time.process_time()
-                    frames, faces = run(recognizer, [str(film)], folder, annotate, detect_every)
-                    factors.append(options.seconds / (time.perf_counter() - start))
-                    busy_ms.append((time.process_time() - busy) / frames * 1000)
-                what = "annotated and encoded" if annotate else "rows only            "
-                rate = statistics.median(factors[1:]) * RATE
-                print(
-                    f"{name:5} detect every {detect_every}, {what} {spread(factors[1:])}, {rate:4.0f} frames/s, "
-                    f"{statistics.median(busy_ms[1:]):.1f} ms of processor a frame, {faces / frames:.2f} faces a frame"
-                )
+    cases = list(product(recognizers(options.yunet).items(), options.detect_every, (False, True)))
+    factors: dict[int, list[float]] = {case: [] for case in range(len(cases))}
+    busy_ms: dict[int, list[float]] = {case: [] for case in range(len(cases))}
+    per_frame = {}
+    for turn in range(options.repeats + 1):  # in turns, so that a disturbance hits all; the first, short, warms up
+        for case, ((_, recognizer), detect_every, annotate) in enumerate(cases):
+            start, busy = time.perf_counter(), time.process_time()
+            frames, faces = run(recognizer, [str(film if turn else short)], folder, annotate, detect_every)
+            if turn:
+                factors[case].append(options.seconds / (time.perf_counter() - start))
+                busy_ms[case].append((time.process_time() - busy) / frames * 1000)
+                per_frame[case] = faces / frames
+    for case, ((name, _), detect_every, annotate) in enumerate(cases):
+        what = "annotated and encoded" if annotate else "rows only            "
+        print(
+            f"{name:5} detect every {detect_every}, {what} {spread(factors[case])}, "
+            f"{statistics.median(factors[case]) * RATE:4.0f} frames/s, "
+            f"{statistics.median(busy_ms[case]):.1f} ms of processor a frame, {per_frame[case]:.2f} faces a frame"
+        )
 
 
 def photos(options: argparse.Namespace, folder: Path) -> None:
@@ -156,14 +175,39 @@ def photos(options: argparse.Namespace, folder: Path) -> None:
         photo_rgb[top : top + 190, left : left + 190] = one
         paths.append(str(folder / f"{index:05}.jpg"))
         Image.fromarray(photo_rgb).save(paths[-1], quality=90)
-    for name in ("yunet", "haar") if options.yunet else ("haar",):
-        recognizer = Recognizer(detector=name, detector_model=options.yunet if name == "yunet" else None)
+    for name, recognizer in recognizers(options.yunet).items():
         rates = []
-        for _ in range(options.repeats + 1):
+        run(recognizer, paths[:50], folder, False, 1)
+        for _ in range(options.repeats):
             start = time.perf_counter()
             _, faces = run(recognizer, paths, folder, False, 1)
             rates.append(len(paths) / (time.perf_counter() - start))
-        print(f"{name:5} photos/s {spread(rates[1:])}, {faces} faces in {len(paths)} photos of 320 x 240")
+        print(f"{name:5} photos/s {spread(rates)}, {faces} faces in {len(paths)} photos of 320 x 240")
+
+
+def detectors(options: argparse.Namespace, folder: Path) -> None:
+    """One search of a 640 x 480 frame for faces: mien's YuNet, OpenCV's of the same file, in turns; and Haar."""
+    film = compose(folder / "film.mp4", 4, options.fer2013)
+    frames = [item.frame_rgb for item in read_sources([str(film)]) if isinstance(item, Frame)][::6]
+    searches: dict[str, Callable[[NDArray[np.uint8]], object]] = {"haar": HaarDetector().detect}
+    if options.yunet:
+        network = YuNetNetwork(options.yunet.read_bytes(), min_score=0.7)
+        opencv = cv2.FaceDetectorYN.create(str(options.yunet), "", (WIDTH, HEIGHT), 0.7, 0.3, 5000)
+        searches["yunet, one pass, mien"] = network
+        searches["yunet, one pass, OpenCV"] = lambda frame_rgb: opencv.detect(
+            cv2.cvtColor(frame_rgb, cv2.COLOR_RGB2BGR)
+        )
+        searches["yunet, both passes, mien"] = YuNetDetector(options.yunet).detect
+    took_ms: dict[str, list[float]] = {name: [] for name in searches}
+    busy_ms: dict[str, list[float]] = {name: [] for name in searches}
+    for frame_rgb in [*frames[:2], *frames]:
+        for name, search in searches.items():
+            start, busy = time.perf_counter(), time.process_time()
+            search(frame_rgb)
+            took_ms[name].append((time.perf_counter() - start) * 1000)
+            busy_ms[name].append((time.process_time() - busy) * 1000)
+    for name in searches:
+        print(f"{name:25} {spread(took_ms[name][2:])} ms, {statistics.median(busy_ms[name][2:]):.1f} ms of processor")
 
 
 def memory(options: argparse.Namespace, folder: Path) -> None:
@@ -197,13 +241,17 @@ def memory(options: argparse.Namespace, folder: Path) -> None:
     )
 
 
+KINDS = {"speed": speed, "photos": photos, "detectors": detectors}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "photos", "memory"))
+    parser.add_argument("what", choices=("all", *KINDS, "memory"))
     parser.add_argument("--yunet", type=Path, help="YuNet's .onnx file; without it Haar alone")
     parser.add_argument("--fer2013", type=Path, help="folder with validation/surprise/…, for the second face")
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--photos", type=int, default=1000)
+    parser.add_argument("--detect-every", type=int, nargs="+", default=[Pace().detect_every])
     parser.add_argument("--minutes", type=int, default=60)
     parser.add_argument("--annotate", action="store_true", help="memory: with annotated copy")
     parser.add_argument("--repeats", type=int, default=3)
@@ -212,7 +260,9 @@ def main() -> None:
     machine = platform.processor() or platform.machine()
     print(f"{machine}, {usable_cpus()} CPUs, load {os.getloadavg()[0]:.1f}; {libraries}")
     with tempfile.TemporaryDirectory() as folder:
-        {"speed": speed, "photos": photos, "memory": memory}[options.what](options, Path(folder))
+        for name, measure in (KINDS | {"memory": memory}).items():
+            if options.what == name or (options.what == "all" and name in KINDS):
+                measure(options, Path(folder))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python benchmarks/prune.py RUN --data fer2013/ --ratios 0.25,0.5,0.75 --epochs 3 --runs runs --plot pruning.png
 
-Each ratio is pruned, trained on for the epochs given, and exported as float32; then all files run in turns on the same
-256 crops in batches of 64. Prints a row each: widths, parameters, multiplications of a face, MB, accuracy on validation
+RUN is a run folder, or an .onnx that mien exported in float32. Each ratio is pruned, trained on for the epochs given
+(each of --fraction of the training faces), and exported as float32; then all files run in turns on the same 256 crops
+in batches of 64. Prints a row each: widths, parameters, multiplications of a face, MB, accuracy on validation
 right after pruning and after training on, faces/s (median of the repeats, with their spread) and the ratio to the
 whole network in the same run. Nothing else should be running.
 """
@@ -11,8 +12,10 @@ whole network in the same run. Nothing else should be running.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,12 +36,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--ratios", default="0.25,0.5,0.75")
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--fraction", type=float, default=1.0, help="of the training faces, in every epoch the same")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
     whole = Checkpoint.open(given.run)
-    faces = load_faces(given.data, side=whole.recipe.data.side)
+    recipe = whole.recipe
+    fewer = recipe.data.model_copy(update={"fraction": given.fraction})
+    whole = replace(whole, recipe=recipe.model_copy(update={"data": fewer}))
+    faces = load_faces(given.data.expanduser(), side=recipe.data.side)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "0.onnx"
         card, _ = export_checkpoint(whole, faces, path)
@@ -74,29 +81,70 @@ def main() -> None:
             f"\t{after:.4f}\t{statistics.median(speed):,.0f}\t{min(speed):,.0f}\t{max(speed):,.0f}\t{times:.2f}"
         )
     if given.plot is not None:
-        plot(rows, [statistics.median(speed) for speed in speeds], given.epochs, given.plot)
+        plot(rows, speeds, given.epochs * given.fraction, given.plot)
 
 
-def plot(rows: list[list], faces_per_s: list[float], epochs: int, path: Path) -> None:
-    """Accuracy over speed, right after pruning and after training on."""
+def plot(rows: list[list], speeds: list[list[float]], epochs: float, path: Path) -> None:
+    """Accuracy over speed, bubbles as large as the files; below it what pruning alone leaves.
+
+    Args:
+        rows: as printed.
+        speeds: faces/s of each row, by repeat.
+        epochs: of training on, in passes over all training faces.
+        path: PNG to write.
+    """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
-    figure = Figure(figsize=(6.4, 4), dpi=150, layout="constrained")
-    axes = figure.subplots()
-    axes.plot(faces_per_s, [100 * row[5] for row in rows], "o--", color="0.65", label="right after pruning")
-    trained = f"after {epochs} epoch{'s' if epochs > 1 else ''} more"
-    axes.plot(faces_per_s, [100 * row[6] for row in rows], "o-", color="#1f6f8b", label=trained)
-    for row, speed in zip(rows, faces_per_s, strict=True):
-        name = f"{row[0]:.0%} pruned" if row[0] else "whole"
-        axes.annotate(name, (speed, 100 * row[6]), (0, 7), textcoords="offset points", ha="center", fontsize=8)
-    axes.set_xscale("log")
-    axes.set_xlabel("faces/s, float32, batch 64")
-    axes.set_ylabel("accuracy on validation, %")
-    axes.margins(0.12, 0.15)
-    axes.grid(alpha=0.25, which="both")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower left")
-    figure.savefig(path)
+    ink, faint, colour = "#1f2933", "#b8c2cc", "#2f6fb3"
+    figure = Figure(figsize=(8, 5.6), dpi=150, layout="constrained")
+    above, below = figure.subplots(2, height_ratios=[3, 1], sharex=True)
+    middle = [statistics.median(speed) for speed in speeds]
+    trained, bare = ([100 * row[column] for row in rows] for column in (6, 5))
+    above.plot(middle, trained, color=colour, linewidth=1.5, zorder=2)
+    for row, speed, per_s, accuracy in zip(rows, speeds, middle, trained, strict=True):
+        share, widths, parameters, _, megabytes, *_ = row
+        area = 30 * megabytes + 14
+        above.scatter(per_s, accuracy, s=area, color=colour, alpha=0.35, linewidth=0, zorder=3)
+        above.plot([min(speed), max(speed)], [accuracy, accuracy], color=colour, linewidth=1, zorder=3)
+        above.scatter(per_s, accuracy, s=12, color=colour, zorder=4)
+        times = statistics.median(own / first for own, first in zip(speed, speeds[0], strict=True))
+        facts = [f"{times:.1f} times as fast", f"{parameters / 1e6:.1f} M, {megabytes:.1f} MB"]
+        lines = [f"{share:.0%} pruned", *facts] if share else ["whole", facts[1]]
+        away = {"textcoords": "offset points", "color": ink, "fontsize": 9, "ha": "center", "va": "top"}
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+        down = (area / 3.14) ** 0.5 + 6
+        for number, line in enumerate([f"{accuracy:.1f}%", *lines]):
+            weight = "normal" if number else "bold"
+            place = (0, -down - 13 * number)
+            above.annotate(line, (per_s, accuracy), place, fontweight=weight, bbox=box, **away)
+    below.plot(middle, bare, "--", color=faint, zorder=2)
+    below.scatter(middle, bare, s=22, facecolor="white", edgecolor=ink, zorder=3)
+    for per_s, accuracy in zip(middle[1:], bare[1:], strict=True):
+        style = {"textcoords": "offset points", "color": ink, "fontsize": 9, "ha": "center"}
+        below.annotate(f"{accuracy:.1f}%", (per_s, accuracy), (0, 7), **style)
+    above.set_title(
+        f"After {epochs:.2g} passes over the training faces; area: size of the file", loc="left", fontsize=9, color=ink
+    )
+    below.set_title("Before them", loc="left", fontsize=9, color=ink)
+    figure.supylabel("accuracy on FER2013 validation (%)", fontsize=10, color=ink)
+    below.set_xlabel("faces a second, float32, 64 at once (log)", color=ink)
+    low, high = min(trained), max(trained)
+    above.set_ylim(low - 0.62 * max(high - low, 1), high + 0.15 * max(high - low, 1))  # room for the words
+    below.set_ylim(0, max(bare) + 18)
+    below.set_xscale("log")
+    below.margins(x=0.12)
+    below.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    below.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    below.xaxis.set_minor_formatter(NullFormatter())
+    for axes in (above, below):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(faint)
+        axes.tick_params(which="both", color=faint, labelcolor=ink)
+        axes.grid(color=faint, alpha=0.35, zorder=0)
+    beside = path.with_name(f".{path.name}")
+    figure.savefig(beside, format="png")
+    os.replace(beside, path)
 
 
 if __name__ == "__main__":

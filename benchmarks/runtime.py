@@ -1,6 +1,6 @@
 """Speed and accuracy of one network on every way to run it, in ONE run on the same faces; and of other model files.
 
-    python benchmarks/runtime.py --data ~/.cache/mien/fer2013 --model base --other base-int8.onnx nano --plot speed.png
+    python benchmarks/runtime.py --data FER2013 --other base-int8 nano ferplus --plot a.png --reference fer=2640,.653,.1
 
 The network is the one inside --model: its weights are put back into PyTorch, and the answers compared before anything
 is timed. Then each way takes turns, at one face a call and at 64:
@@ -15,8 +15,9 @@ is timed. Then each way takes turns, at one face a call and at 64:
 
 Printed are faces/s at 64 (median and range of the turns), the ratio to the published style, milliseconds of one face
 (p50, and the ratio), accuracy on the validation split, what the arithmetic comes to in GFLOP/s and as a share of the
-machine's measured float32 matrix product. The plot shows speed, accuracy and size. Without --data the faces are toys,
-and their accuracy is left out. Nothing else should be running. Needs mien[train].
+machine's measured float32 matrix product. The plot shows speed, accuracy and size of the model files (a file of other
+labels has no accuracy here), and the speed of every way. Without --data the faces are toys, and their accuracy is left
+out. Nothing else should be running. Needs mien[train].
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import argparse
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,15 +44,20 @@ from mien.data.sources import load_faces
 from mien.data.toy import toy_faces
 from mien.evaluate.metrics import evaluate
 from mien.evaluate.predict import in_data_order, predict_all
+from mien.evaluate.scaling import Scaling
 from mien.export.checkpoint import Checkpoint
+from mien.export.serving import ServingModel
 from mien.recognize.bench import Timing, machine, take_turns
 from mien.recognize.classify import Classifier, resolve_model
 from mien.recognize.machine import usable_cpus
-from mien.train.network import STD_FLOOR, FaceClassifier
+from mien.train.network import STD_FLOOR
 
 BATCH = 64
-PEER = ("the package fer", 2640, 0.653, 0.2)
-"""A peer's faces/s, one a call through TFLite, accuracy and MB, measured on two cores of the same kind (not here)."""
+INK, FAINT, OURS, OTHERS = "#1f2933", "#b8c2cc", "#2f6fb3", "#d98032"
+BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+
+MEGABYTE_POINTS = 30.0
+"""Area of a bubble in the plot, in square points a megabyte."""
 
 Predictor = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
@@ -70,6 +76,23 @@ class Way:
     many: Timing | None = None
 
 
+@dataclass(frozen=True)
+class Reference:
+    """Something else with figures that were measured elsewhere: its point in the plot is hollow."""
+
+    name: str
+    faces_per_s: float
+    accuracy: float
+    megabytes: float
+
+
+def reference(text: str) -> Reference:
+    """Read "fer=2640,0.653,0.1": a name, faces/s, accuracy from 0 to 1, MB."""
+    name, _, figures = text.rpartition("=")
+    faces_per_s, accuracy, megabytes = map(float, figures.split(","))
+    return Reference(name, faces_per_s, accuracy, megabytes)
+
+
 class OwnMeanAndDeviation:
     """What stands in for ``Normalize`` in this network's transforms: a face's own figures, not a data set's."""
 
@@ -77,8 +100,9 @@ class OwnMeanAndDeviation:
         return (face_CHW - face_CHW.mean()) / (face_CHW.std(correction=0) + STD_FLOOR)
 
 
-def published_style(network: nn.Module, card: ModelCard, views: int) -> Predictor:
+def published_style(served: ServingModel, card: ModelCard, views: int) -> Predictor:
     """One face at a time, as the published repositories have it in their inference scripts."""
+    network = served.classifier.network
     side = card.image.side
     normalize = (
         OwnMeanAndDeviation()
@@ -86,7 +110,6 @@ def published_style(network: nn.Module, card: ModelCard, views: int) -> Predicto
         else transforms.Normalize(card.recipe["network"]["mean"], card.recipe["network"]["std"])
     )
     transform = transforms.Compose([transforms.Resize((side, side)), transforms.ToTensor(), normalize])
-    factors_C, offsets_C = scaling(card)
 
     def one(crop_SS: NDArray[np.uint8]) -> NDArray[np.float32]:
         image = Image.fromarray(crop_SS)
@@ -95,33 +118,21 @@ def published_style(network: nn.Module, card: ModelCard, views: int) -> Predicto
             if views == 2:
                 mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
                 logits_1C = (logits_1C + network(transform(mirrored).unsqueeze(0))) / 2
-            return torch.softmax(logits_1C * factors_C + offsets_C, dim=1)[0].numpy()
+            return served.probabilities(logits_1C)[0].numpy()
 
     return lambda crops_NSS: np.stack([one(crop_SS) for crop_SS in crops_NSS])
 
 
-class Batched(nn.Module):
-    """faces_NHW -> probs_NC with what the file does, in PyTorch."""
-
-    def __init__(self, classifier: FaceClassifier, card: ModelCard) -> None:
-        super().__init__()
-        self.classifier, self.mirror = classifier, card.recipe["network"].get("mirror", True)
-        self.factors_C, self.offsets_C = scaling(card)
-
-    def forward(self, faces_NHW: Tensor) -> Tensor:
-        if self.mirror:
-            both_MHW = torch.cat([faces_NHW, faces_NHW.flip(-1)])
-            logits_NC = self.classifier(both_MHW).unflatten(0, (2, -1)).mean(dim=0)
-        else:
-            logits_NC = self.classifier(faces_NHW)
-        return torch.softmax(logits_NC * self.factors_C + self.offsets_C, dim=1)
-
-
-def scaling(card: ModelCard) -> tuple[Tensor, Tensor]:
-    """What the card says that logits are multiplied by and what is added to them."""
-    if card.vector is None:
-        return torch.full((len(card.labels),), 1 / card.temperature), torch.zeros(len(card.labels))
-    return torch.tensor(card.vector["factors"]), torch.tensor(card.vector["offsets"])
+def serving(checkpoint: Checkpoint, card: ModelCard) -> ServingModel:
+    """What the file does, in PyTorch: both views, calibration, softmax."""
+    vector, curve = card.vector, tuple(card.curve or ())
+    model = ServingModel(checkpoint.classifier, len(card.labels) + len(card.rejected), len(card.rejected)).eval()
+    if vector is not None:
+        model.calibrate(Scaling(tuple(vector["factors"]), tuple(vector["offsets"]), curve))
+    else:
+        one = Scaling.of_temperature(card.temperature, len(card.labels) + len(card.rejected))
+        model.calibrate(replace(one, curve_K=curve))
+    return model
 
 
 def on_tensors(module: Callable[[Tensor], Tensor]) -> Predictor:
@@ -149,15 +160,14 @@ def ways(path: Path, others: list[Path], faces: FaceSet) -> list[Way]:
     """
     classifier = Classifier(path, provider="cpu")
     card, megabytes = classifier.card, path.stat().st_size / 1e6
-    network = Checkpoint.open(path).classifier  # with the weights of the file
-    batched = Batched(network.to(memory_format=torch.channels_last), card).eval()
+    batched = serving(Checkpoint.open(path), card).to(memory_format=torch.channels_last)
     crops_NSS = faces.faces_NHW[:: max(len(faces) // BATCH, 1)][:BATCH]
     difference = float(np.abs(on_tensors(batched)(crops_NSS) - classifier(crops_NSS)).max())
     if not difference <= 1e-4:
         raise SystemExit(f"{path}: PyTorch with its weights answers otherwise, by {difference:.2g}")
     plain = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    eager = Checkpoint.open(path).classifier.network.to(memory_format=torch.contiguous_format)
-    views = 2 if batched.mirror else 1
+    eager = serving(Checkpoint.open(path), card)
+    views = 2 if batched.classifier.config.mirror else 1
     gflop = gflop_per_face(path)
     labels = card.labels
     found = [Way("published style", published_style(eager, card, 1), labels, megabytes, gflop / views)]
@@ -183,7 +193,7 @@ def model_file(path: Path) -> Way:
     """A model file as mien runs it."""
     classifier = Classifier(path, provider="cpu")
     card = classifier.card
-    name = f"mien {path.stem}" + ("" if card.precision == "fp32" else f" ({card.precision})")
+    name = f"mien {path.stem}" + ("" if card.precision in ("fp32", *path.stem.split("-")) else f" ({card.precision})")
     return Way(name, classifier, card.labels, path.stat().st_size / 1e6, gflop_per_face(path))
 
 
@@ -274,48 +284,64 @@ def report(found: list[Way], faces: FaceSet, peak: float, repeats: int, seconds:
         )
 
 
-def plot(found: list[Way], path: Path) -> None:
-    """Speed, accuracy and size: one bubble for each way whose accuracy is known, its area the megabytes."""
+def plot(found: list[Way], references: list[Reference], path: Path) -> None:
+    """Above what accuracy costs, a bubble a model file, its area the megabytes; below every way, by speed."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
-    ink, faint, ours, torches = "#1f2933", "#b8c2cc", "#2f6fb3", "#d98032"
-    shown = [way for way in found if way.accuracy is not None]
-    figure = Figure(figsize=(9, 5.4), dpi=150, layout="constrained")
-    axes = figure.subplots()
-    points = [
-        (way.name, way.many.faces_per_s, way.accuracy, way.megabytes, ours if way.name.startswith("mien") else torches)
-        for way in shown
-    ] + [(*PEER, faint)]
-    levels: dict[str, int] = {}  # names that would lie on each other go below each other
-    ordered = sorted(points, key=lambda each: each[1])
-    for before, (name, rate, accuracy, *_) in zip([None, *ordered], ordered, strict=False):
-        near = before is not None and rate < 4.5 * before[1] and abs(accuracy - before[2]) < 0.005
-        levels[name] = levels[before[0]] + 1 if near else 0
-    for name, rate, accuracy, megabytes, colour in points:
-        axes.scatter(rate, accuracy * 100, s=30 * megabytes + 12, color=colour, alpha=0.45, linewidth=0, zorder=2)
-        axes.scatter(rate, accuracy * 100, s=9, color=colour, zorder=3)
-        own = name.startswith("mien")
-        size = f"{megabytes:.1f} MB"
-        level = levels[name]
-        axes.annotate(
-            f"{name}, {size}" if own or colour == faint else name,
-            (rate, accuracy * 100),
-            xytext=(0, -4 - (30 * megabytes + 12) ** 0.5 / 2 - 13 * level),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            fontsize=9,
-            fontweight="bold" if own else "normal",
-            color=ink,
-        )
-    axes.set_xscale("log")
-    axes.set_xlabel("faces a second, 64 at once (log)", color=ink)
-    axes.set_ylabel("accuracy on FER2013 validation (%)", color=ink)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(faint)
-    axes.grid(color=faint, alpha=0.35, zorder=0)
-    axes.margins(x=0.15, y=0.25)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    figure = Figure(figsize=(9, 8), dpi=150, layout="constrained")
+    above, below = figure.subplots(2, height_ratios=[1.15, 1], sharex=True)
+    files = [way for way in found if way.name.startswith("mien") and way.accuracy is not None]
+    points = [(way.name, way.many.faces_per_s, way.accuracy, way.megabytes, True) for way in files]
+    points += [(each.name, each.faces_per_s, each.accuracy, each.megabytes, False) for each in references]
+    for name, rate, accuracy, megabytes, ours in points:
+        area = MEGABYTE_POINTS * megabytes + 14
+        look = {"color": OURS, "alpha": 0.35, "linewidth": 0} if ours else {"facecolor": "none", "edgecolor": INK}
+        above.scatter(rate, accuracy * 100, s=area, zorder=2, **look)
+        if ours:
+            above.scatter(rate, accuracy * 100, s=10, color=OURS, zorder=3)
+        down = (area / np.pi) ** 0.5 + 5
+        style = {"xytext": (0, -down), "textcoords": "offset points", "ha": "center", "va": "top", "bbox": BEHIND}
+        above.annotate(name, (rate, accuracy * 100), **style, color=INK, fontsize=10, fontweight="bold")
+        style["xytext"] = (0, -down - 14)
+        size = f"{megabytes:.0f}" if megabytes >= 10 else f"{megabytes:.1f}"
+        above.annotate(f"{accuracy:.1%}, {size} MB", (rate, accuracy * 100), **style, color=INK, fontsize=9)
+    above.set_ylabel("accuracy on FER2013 validation (%)", color=INK)
+    above.margins(y=0.3)
+    hollow = "; hollow: measured elsewhere, one face a call" if references else ""
+    above.set_title(f"Size is the file's{hollow}", loc="left", fontsize=9, color=INK)
+
+    rows = sorted(found, key=lambda way: way.many.faces_per_s)
+    for row, way in enumerate(rows):
+        colour, many, one = OURS if way.name.startswith("mien") else OTHERS, way.many, way.one
+        below.plot([one.faces_per_s, many.faces_per_s], [row, row], color=colour, alpha=0.3, linewidth=3, zorder=2)
+        below.plot([many.faces_per_s_min, many.faces_per_s_max], [row, row], color=colour, linewidth=1, zorder=3)
+        below.scatter(many.faces_per_s, row, s=44, color=colour, zorder=4)
+        below.scatter(one.faces_per_s, row, s=30, facecolor="white", edgecolor=colour, zorder=4)
+        right = max(many.faces_per_s_max, one.faces_per_s_max)
+        style = {"xytext": (8, 0), "textcoords": "offset points", "va": "center", "fontsize": 9, "color": INK}
+        below.annotate(f"{many.faces_per_s:,.0f}", (right, row), **style)
+    for row, each in enumerate(references, start=len(rows)):
+        below.scatter(each.faces_per_s, row, s=30, facecolor="white", edgecolor=INK, zorder=4)
+    names = [way.name for way in rows] + [f"{each.name}, elsewhere" for each in references]
+    below.set_yticks(range(len(names)), names)
+    for label in below.get_yticklabels():
+        label.set_fontweight("bold" if label.get_text().startswith("mien") else "normal")
+    below.set_title(
+        "Filled: 64 faces at once, with the range of its turns. Open: one a call", loc="left", fontsize=9, color=INK
+    )
+    below.set_xlabel("faces a second (log)", color=INK)
+    below.set_xscale("log")
+    below.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    below.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    below.xaxis.set_minor_formatter(NullFormatter())
+    below.margins(x=0.13, y=0.08)
+    for axes in (above, below):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(FAINT)
+        axes.tick_params(colors=INK, which="both", color=FAINT)
+        axes.grid(color=FAINT, alpha=0.35, zorder=0)
+    below.grid(axis="y", visible=False)
     beside = path.with_name(f".{path.name}")
     figure.savefig(beside, format="png")
     os.replace(beside, path)
@@ -330,6 +356,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="of each turn")
     parser.add_argument("--plot", type=Path, help="PNG to write")
+    parser.add_argument(
+        "--reference",
+        type=reference,
+        action="append",
+        default=[],
+        metavar="NAME=FACES_PER_S,ACCURACY,MB",
+        help="something that was measured elsewhere, for the plot: fer=2640,0.653,0.1",
+    )
     options = parser.parse_args()
     torch.set_num_threads(usable_cpus())
     faces = load_faces(options.data.expanduser()).split("validation") if options.data else toy_faces(per_class=20)
@@ -339,7 +373,7 @@ def main() -> None:
     peak = measure(found, faces, options.data is not None, options.repeats, options.seconds)
     report(found, faces, peak, options.repeats, options.seconds)
     if options.plot:
-        plot(found, options.plot)
+        plot(found, options.reference, options.plot)
 
 
 if __name__ == "__main__":

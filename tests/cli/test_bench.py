@@ -9,7 +9,7 @@ import pytest
 from tiny_onnx import write_tiny_model
 from typer.testing import CliRunner
 
-from mien.cli.app import app
+from mien.cli.app import command_line
 from mien.contract.errors import MienError
 from mien.recognize.providers import available_providers
 
@@ -23,7 +23,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def bench(*arguments: str | Path) -> str:
     """Standard output of a run that went well."""
-    done = CliRunner().invoke(app, ["bench", *map(str, arguments)], env={"COLUMNS": "120", "NO_COLOR": "1"})
+    done = CliRunner().invoke(command_line(), ["bench", *map(str, arguments)], env={"COLUMNS": "120", "NO_COLOR": "1"})
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == 0, done.output

@@ -114,6 +114,27 @@ def test_a_video_that_was_cut_short_keeps_what_was_read(film: Path, model: list[
     assert (tmp_path / "0001-a.partial.mp4").is_file() and (tmp_path / f"0002-{film.stem}.mp4").is_file()
 
 
+def test_a_destroyed_middle_is_told_and_the_rest_kept(model: list[str | Path], tmp_path: Path) -> None:
+    """ffmpeg reads on behind it without a word."""
+    clip = record(tmp_path / "a.mkv", 90, options={"cluster_time_limit": "300"})
+    content = bytearray(clip.read_bytes())
+    cluster = b"\x1f\x43\xb6\x75"
+    third = content.find(cluster, content.find(cluster, content.find(cluster) + 1) + 1)
+    content[third : content.find(cluster, third + 1)] = bytes(content.find(cluster, third + 1) - third)
+    clip.write_bytes(content)
+    done = run("predict", clip, *model, "--out", tmp_path / "r.jsonl", status=1)
+    assert f"{clip}: destroyed between 0.63 and 1.00 s; the rest was read" in done.stderr.replace("\n", "")
+    assert len((tmp_path / "r.jsonl").read_text().splitlines()) == 80
+
+
+@pytest.mark.parametrize(("options", "people"), [([], [1, 1, 1]), (["--max-gap", "0.5"], [1, 2, 3])])
+def test_a_person_out_of_sight_for_too_long_is_somebody_new(
+    film: Path, model: list[str | Path], tmp_path: Path, options: list[str], people: list[int]
+) -> None:
+    run("predict", film, *model, "--out", tmp_path / "r.jsonl", "--every", "0.6", *options)
+    assert [json.loads(line)["track_id"] for line in (tmp_path / "r.jsonl").read_text().splitlines()] == people
+
+
 def test_standard_input(film: Path, model: list[str | Path], tmp_path: Path) -> None:
     photo = tmp_path / "white.png"
     Image.new("RGB", (48, 48), "white").save(photo)

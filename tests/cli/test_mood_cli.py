@@ -11,7 +11,7 @@ import pytest
 from mood_frames import CALM, SCOWL, SMILE, face, frame
 from typer.testing import CliRunner, Result
 
-from mien.cli.app import app
+from mien.cli.app import command_line
 from mien.cli.mood import _span
 from mien.contract.errors import MienError
 from mien.mood import NOTE, MoodStore, MoodTracker
@@ -36,7 +36,7 @@ def db(tmp_path: Path) -> Path:
 
 
 def mien(*arguments: str | Path, input: str | None = None, width: int = 80) -> Result:
-    done = CliRunner().invoke(app, ["mood", *map(str, arguments)], input=input, env={"COLUMNS": str(width)})
+    done = CliRunner().invoke(command_line(), ["mood", *map(str, arguments)], input=input, env={"COLUMNS": str(width)})
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done

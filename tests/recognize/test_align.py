@@ -96,7 +96,7 @@ def test_a_tilted_portrait_is_levelled(astronaut: NDArray[np.uint8], yunet_file:
     assert alike(level) > alike(as_found) + 0.1
 
 
-def test_a_recognizer_levels_when_asked(tiny_model: Path) -> None:
+def test_a_recognizer_levels_unless_told_not_to(tiny_model: Path) -> None:
     """A dark bar from eye to eye and on: level, it fills the middle of the crop."""
     picture = np.full((200, 200), 255, dtype=np.uint8)
     picture[90:110] = 0
@@ -108,8 +108,8 @@ def test_a_recognizer_levels_when_asked(tiny_model: Path) -> None:
             return Detections(np.array([[60.0, 60, 140, 140]]), None, eyes(30))
 
     frame_rgb = np.repeat(turned(picture, 30)[:, :, None], 3, axis=2)
-    (level_SS,) = Recognizer(tiny_model, Tilted(), align=True).crops(frame_rgb, Tilted().detect(frame_rgb))
-    (as_found_SS,) = Recognizer(tiny_model, Tilted()).crops(frame_rgb, Tilted().detect(frame_rgb))
+    (level_SS,) = Recognizer(tiny_model, Tilted()).crops(frame_rgb, Tilted().detect(frame_rgb))
+    (as_found_SS,) = Recognizer(tiny_model, Tilted(), align=False).crops(frame_rgb, Tilted().detect(frame_rgb))
     assert level_SS[22:26].max() < 20 and level_SS[:14].min() > 235
     assert as_found_SS[22:26].max() > 200
     expected = crop_faces(frame_rgb, [[60.0, 60, 140, 140]], 48)[0]

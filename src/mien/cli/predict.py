@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mien.contract.results import FrameResult
     from mien.recognize.outputs import Output
-    from mien.recognize.pipeline import Outcome
+    from mien.recognize.pipeline import Outcome, Pace
     from mien.recognize.recognizer import Recognizer
     from mien.recognize.rowfile import RowFile
     from mien.recognize.tracks import TrackSummary
@@ -75,16 +75,27 @@ def predict(
             rich_help_panel=VIDEOS,
         ),
     ] = 0.5,
+    max_gap: Annotated[
+        float | None,
+        typer.Option(
+            parser=seconds,
+            metavar="TIME",
+            help="Who is out of sight for longer comes back as a new person; 1s, or twice a longer --every.",
+            show_default=False,
+            rich_help_panel=VIDEOS,
+        ),
+    ] = None,
 ) -> None:
     """Recognise the emotions of the faces in photos and videos."""
     from mien.contract.errors import ImageError, MienError
-    from mien.recognize.pipeline import Pace, recognize_frames
+    from mien.recognize.pipeline import USUAL_GAP_S, Pace, recognize_frames
     from mien.recognize.recognizer import Recognizer
     from mien.recognize.sources import Window, find_sources, read_sources
 
     try:
         window = Window(start, end, every)
-        pace = Pace(detect_every, smooth, keep_frames=any((annotate, crops, explain)))
+        gap_s = max(USUAL_GAP_S, 2 * (every or 0)) if max_gap is None else max_gap
+        pace = Pace(detect_every, smooth, gap_s, keep_frames=any((annotate, crops, explain)))
     except ValueError as error:
         raise MienError(str(error)) from None
     if resume and out is None:
@@ -104,7 +115,7 @@ def predict(
             if resume and out.exists() and not out.with_name(f"{out.name}.partial.jsonl").exists():
                 say(f"{out}: is whole already")
                 return
-            rows = cleanup.enter_context(_rows(out, recognizer, window, pace.detect_every, pace.half_life_s, resume))
+            rows = cleanup.enter_context(_rows(out, recognizer, window, pace, resume))
             failed += _report_before(rows, sources)
         outputs: list[Output] = _outputs(_naming(sources), recognizer, annotate, chart, explain, crops, tracks, rows)
         for output in outputs:
@@ -129,9 +140,7 @@ def predict(
         raise typer.Exit(1)
 
 
-def _rows(
-    out: Path, recognizer: Recognizer, window: Any, detect_every: int, half_life_s: float, resume: bool
-) -> RowFile:
+def _rows(out: Path, recognizer: Recognizer, window: Any, pace: Pace, resume: bool) -> RowFile:
     """The file of rows, with all that its figures depend on."""
     import hashlib
     from dataclasses import asdict
@@ -142,8 +151,9 @@ def _rows(
     settings = {
         "model": f"{card.name} ({hashlib.sha256(card.to_json().encode()).hexdigest()[:12]})",
         "detector": recognizer.detector.name,
-        "detect_every": detect_every,
-        "smooth": half_life_s,
+        "detect_every": pace.detect_every,
+        "smooth": pace.half_life_s,
+        "max_gap": pace.max_gap_s,
         **asdict(window),
     }
     return RowFile(out, card.labels, settings, resume)

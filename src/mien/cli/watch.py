@@ -42,6 +42,10 @@ def watch(
     smooth: Annotated[
         float, typer.Option(parser=seconds, metavar="TIME", help="Half-life of each person's scores; 0 for none.")
     ] = 0.5,
+    max_gap: Annotated[
+        float,
+        typer.Option(parser=seconds, metavar="TIME", help="Who is out of sight for longer comes back as a new person."),
+    ] = 1.0,
     stop_after: Annotated[
         float | None, typer.Option(parser=seconds, metavar="TIME", help="End by itself, as Ctrl-C does.")
     ] = None,
@@ -83,7 +87,7 @@ def watch(
         screen = cleanup.enter_context(Live(view.render(), console=console(), auto_refresh=False))
         cleanup.enter_context(_ended_by_signals(source))
         drawn_s = 0.0
-        pace = Pace(detect_every=1, half_life_s=smooth, live=True)
+        pace = Pace(detect_every=1, half_life_s=smooth, max_gap_s=max_gap, live=True)
         for item in recognize_frames(recognizer, source.items(), pace):
             if isinstance(item, Seen):
                 if rows is not None:

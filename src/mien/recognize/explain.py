@@ -68,7 +68,8 @@ def explain(frame_rgb: NDArray[np.uint8], result: FrameResult, recognizer: Recog
 
     Args:
         frame_rgb: uint8 RGB of shape (H, W, 3), the image that ``result`` came from.
-        result: its faces as ``recognizer`` found them, upright.
+        result: its faces as ``recognizer`` found them; tilted ones are explained as they stand in the picture, since a
+            result does not say how their crop was turned.
         recognizer: whose model is asked.
 
     Returns:

@@ -47,6 +47,9 @@ FRAMES_WAITING = 16
 GROUP_FACES = 64
 """Classified together at most: the network's own chunk."""
 
+USUAL_GAP_S = 1.0
+"""Whoever is out of sight for longer comes back as somebody new: looks are not compared."""
+
 LONGEST_BRIDGE_S = 0.12
 """However rarely detection shall run, no box is carried on for longer: at 5 frames/s each frame is searched."""
 
@@ -61,7 +64,8 @@ class Pace:
     Attributes:
         detect_every: of a video's frames, how many to one search for faces.
         half_life_s: of the smoothing of each person's scores; 0 for none.
-        max_gap_s: how long a face may be hidden and still be the same person.
+        max_gap_s: how long a face may be out of sight, hidden or missed and keep its number; more than the time between
+            frames.
         keep_frames: pass the pixels on, for drawing.
         live: of a camera, where an old frame is worth nothing: no frame is read ahead, and none waits.
 
@@ -71,7 +75,7 @@ class Pace:
 
     detect_every: int = 2
     half_life_s: float = 0.5
-    max_gap_s: float = 1.0
+    max_gap_s: float = USUAL_GAP_S
     keep_frames: bool = False
     live: bool = False
 

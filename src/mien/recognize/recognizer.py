@@ -19,6 +19,7 @@ Shape legend: N faces, S side of the crop in pixels, C emotions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,12 +81,14 @@ class Recognizer:
         detector_model: str | Path | None = None,
         threads: int | None = None,
         accept_threshold: float | None = None,
-        align: bool = False,
+        align: bool = True,
     ) -> None:
         if accept_threshold is not None and not 0 <= accept_threshold <= 1:
             raise ValueError(f"expected accept_threshold in 0..1, got {accept_threshold}")
-        self.classifier = model if isinstance(model, Classifier) else Classifier(resolve_model(model), threads)
-        self.detector = make_detector(detector, detector_model) if isinstance(detector, str) else detector
+        with ThreadPoolExecutor(1) as beside:  # the runtime leaves Python alone while it lays out the weights
+            opening = beside.submit(_open, model, threads)
+            self.detector = make_detector(detector, detector_model) if isinstance(detector, str) else detector
+            self.classifier = opening.result()
         self.accept_threshold = self.card.accept_threshold if accept_threshold is None else accept_threshold
         self.align = align
         # The card knows best how its model was framed; a detector that nobody measured is taken as it is.
@@ -215,6 +218,10 @@ class Recognizer:
             scores=dict(zip(self.card.labels, rounded, strict=True)),
             track_id=track_id,
         )
+
+
+def _open(model: str | Path | Classifier, threads: int | None) -> Classifier:
+    return model if isinstance(model, Classifier) else Classifier(resolve_model(model), threads)
 
 
 def by_size(boxes_N4: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import MissingExtraError, VideoError
 from mien.recognize.frame import Clip, Frame
+from mien.recognize.matroska import broken_parts
 
 ASSUMED_FPS = 25.0
 """Of raw streams that hold neither timestamps nor a rate."""
@@ -43,6 +44,9 @@ SLACK_S = 1e-6
 
 LEAPING_FORMATS, LEAP_S = frozenset({"mpegts", "mpeg", "hls"}), 10.0
 """Broadcast formats, whose clock may leap; time goes on there without the leap. 10 s is ffmpeg's own limit."""
+
+LOST_TICKS = 1.5
+"""A step in time of so many frames may be a hole. Whether it is one, in a recording of variable rate, the file says."""
 
 SHORT_S = 0.5
 """A video that ends this much before the length that it states was cut short. Less is common in whole files."""
@@ -87,7 +91,7 @@ class VideoReader:
         self.clip = self._facts()
         self._from_s = self._seen_s = 0.0
         self._frames = 0
-        self._reached_end = False
+        self._reached_end = self._leapt = False
         self._damaged_s: list[float] = []
         self._stopped: str | None = None
 
@@ -142,7 +146,7 @@ class VideoReader:
         """Judge what was read, after the last frame.
 
         Raises:
-            VideoError: damaged packets, an end before the stated one, or no frame at all.
+            VideoError: damaged packets, destroyed clusters, an end before the stated one, or no frame at all.
         """
         troubles = []
         stated_s = self._stated_s()
@@ -150,6 +154,9 @@ class VideoReader:
             first_s, last_s, count = min(self._damaged_s), max(self._damaged_s), len(self._damaged_s)
             where = f"from {first_s:.2f} to {last_s:.2f} s" if count > 1 else f"at {first_s:.2f} s"
             troubles.append(f"{count} damaged frame{'s' * (count > 1)} {where}")
+        if holes := self._holes():
+            where = f"in {len(holes)} places " if len(holes) > 1 else ""
+            troubles.append(f"destroyed {where}between {holes[0][0]:.2f} and {holes[-1][1]:.2f} s")
         if self._stopped is not None:
             troubles.append(f"cannot be read beyond {self._seen_s:.2f} s ({self._stopped})")
         elif (
@@ -160,6 +167,16 @@ class VideoReader:
             troubles.append("holds no frame" + (f" from {self._from_s:g} s on" if self._from_s else ""))
         if troubles:
             raise VideoError(f"{self.name}: {', '.join(troubles)}" + "; the rest was read" * bool(self._frames))
+
+    def _holes(self) -> list[tuple[float, float]]:
+        """What ffmpeg passed over without a word, in the part that was read: seconds from and to."""
+        if not self._leapt or "matroska" not in self._container.format.name:
+            return []
+        if self._path is None or not self._path.is_file():  # a pipe cannot be read twice
+            return []
+        shift_s = float(self.clip.start_s)
+        holes = [(from_s - shift_s, to_s - shift_s) for from_s, to_s in broken_parts(self._path)]
+        return [hole for hole in holes if hole[1] > self._from_s and hole[0] < self._seen_s]
 
     def _open(self, file: Path | BinaryIO) -> Any:
         try:
@@ -236,6 +253,7 @@ class VideoReader:
             if t_s < last_s - 1 or leapt:  # a joined recording, a counter that ran over, a damaged timestamp
                 shift_s += last_s + tick_s - t_s
                 t_s = last_s + tick_s
+            self._leapt |= t_s > last_s + LOST_TICKS * tick_s and math.isfinite(last_s)
             if t_s > last_s:  # of two pictures at one time a player shows one
                 last_s = t_s
                 yield t_s, picture
