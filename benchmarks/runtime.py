@@ -166,7 +166,9 @@ def ways(path: Path, others: list[Path], faces: FaceSet) -> list[Way]:
     if not difference <= 1e-4:
         raise SystemExit(f"{path}: PyTorch with its weights answers otherwise, by {difference:.2g}")
     plain = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    eager = serving(Checkpoint.open(path), card)
+    eager = serving(Checkpoint.open(path), card).to(
+        memory_format=torch.contiguous_format
+    )  # as published code leaves it
     views = 2 if batched.classifier.config.mirror else 1
     gflop = gflop_per_face(path)
     labels = card.labels

@@ -90,6 +90,8 @@ def subset(faces: FaceSet, fraction: float, seed: int = 0) -> FaceSet:
     """
     if not 0 < fraction <= 1:
         raise DataError(f"expected a fraction above 0 and at most 1, got {fraction}")
+    if fraction == 1:
+        return faces
     rank_N = _hashes(faces, f"subset {seed}")
     chosen: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
     for split in faces.split_names:
