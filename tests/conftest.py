@@ -6,6 +6,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks: threads would only wait for each other
 
+import signal
 import tarfile
 import tempfile
 from pathlib import Path
@@ -16,6 +17,9 @@ from mien.data.faceset import FaceSet
 from mien.data.toy import draw_toy, toy_faces
 
 REPOSITORY = Path(__file__).parents[1]
+
+# started in the background of a script, pytest and every program that it starts would ignore Ctrl-C
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
