@@ -26,7 +26,7 @@ import argparse
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -125,13 +125,8 @@ def published_style(served: ServingModel, card: ModelCard, views: int) -> Predic
 
 def serving(checkpoint: Checkpoint, card: ModelCard) -> ServingModel:
     """What the file does, in PyTorch: both views, calibration, softmax."""
-    vector, curve = card.vector, tuple(card.curve or ())
     model = ServingModel(checkpoint.classifier, len(card.labels) + len(card.rejected), len(card.rejected)).eval()
-    if vector is not None:
-        model.calibrate(Scaling(tuple(vector["factors"]), tuple(vector["offsets"]), curve))
-    else:
-        one = Scaling.of_temperature(card.temperature, len(card.labels) + len(card.rejected))
-        model.calibrate(replace(one, curve_K=curve))
+    model.calibrate(Scaling.of_card(card))
     return model
 
 
@@ -166,9 +161,7 @@ def ways(path: Path, others: list[Path], faces: FaceSet) -> list[Way]:
     if not difference <= 1e-4:
         raise SystemExit(f"{path}: PyTorch with its weights answers otherwise, by {difference:.2g}")
     plain = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    eager = serving(Checkpoint.open(path), card).to(
-        memory_format=torch.contiguous_format
-    )  # as published code leaves it
+    eager = serving(Checkpoint.open(path), card).to(memory_format=torch.contiguous_format)  # the published default
     views = 2 if batched.classifier.config.mirror else 1
     gflop = gflop_per_face(path)
     labels = card.labels

@@ -193,6 +193,13 @@ def test_coming_second_is_fine(root: Path, tmp_path: Path, monkeypatch: pytest.M
     assert len(packs(tmp_path)) == 1
 
 
+def test_a_split_of_a_mapped_set_may_be_written_to(opener: Callable[..., FaceSet]) -> None:
+    opener()
+    mapped = opener()
+    assert not mapped.faces_NHW.flags.writeable
+    assert mapped.split("train").faces_NHW.flags.writeable  # PyTorch warns of tensors that it may not write to
+
+
 def test_small_sets_are_just_read(root: Path, tmp_path: Path) -> None:
     assert len(pack.open_faces(root, cache=tmp_path / "packs")) == 70
     assert not (tmp_path / "packs").exists()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from mien.contract.card import ImageSpec, ModelCard
 from mien.contract.errors import DataError
 from mien.evaluate.calibrate import apply_temperature
 from mien.evaluate.scaling import Scaling, calibration, fit_curve, fit_vector
@@ -71,11 +74,14 @@ def test_a_set_without_errors_does_not_sharpen_without_end() -> None:
 
 
 def test_what_the_card_says() -> None:
-    assert Scaling.of_temperature(2.0, 3).facts() == {"temperature": 2.0, "vector": None, "curve": None}
+    assert Scaling.even(3, 2.0).facts() == {"temperature": 2.0, "vector": None, "curve": None}
     vector = Scaling((1.0, 2.0), (0.0, 0.5))
     assert vector.facts() == {"temperature": 1.0, "vector": {"factors": [1, 2], "offsets": [0, 0.5]}, "curve": None}
     curve = Scaling((1.0, 1.0), (0.0, 0.0), (1.0, 2.0, 3.0))
     assert curve.facts() == {"temperature": 1.0, "vector": None, "curve": [1.0, 2.0, 3.0]}
+    card = ModelCard("two", ("happy", "sad"), ImageSpec(48, 1, {}), temperature=1.0, accept_threshold=0.5)
+    for scaling in (Scaling.even(2, 2.0), vector, curve):
+        assert Scaling.of_card(replace(card, **scaling.facts())) == scaling
 
 
 def test_refused() -> None:

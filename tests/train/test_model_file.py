@@ -33,9 +33,7 @@ def test_the_shipped_model_comes_back_as_a_network_and_settling_its_norms_change
         trained_NC = classifier.train()(x_NHW)  # BatchNorm by this batch, which is what it was settled on
     assert torch.allclose(before_NC, after_NC, atol=1e-4)
     assert (trained_NC.argmax(1) == after_NC.argmax(1)).float().mean() > 0.5  # dropout aside
-    vector = model.card.vector or {"factors": [1 / model.card.temperature] * 7, "offsets": [0.0] * 7}
-    scaling = Scaling(tuple(vector["factors"]), tuple(vector["offsets"]), tuple(model.card.curve or ()))
-    probs_NC = scaling(both_NC.numpy())
+    probs_NC = Scaling.of_card(model.card)(both_NC.numpy())
     assert np.abs(probs_NC - model(faces_NHW)).max() < 1e-4
 
 

@@ -96,7 +96,8 @@ class FaceSet:
         index_M = np.flatnonzero(self.splits_N == name)
         if not len(index_M):
             raise DataError(f"no split {name!r} in this data set; it has: {', '.join(self.split_names) or 'none'}")
-        together = index_M[-1] - index_M[0] + 1 == len(index_M)
+        # what PyTorch may not write to it warns of: faces of a mapped file are read into memory
+        together = index_M[-1] - index_M[0] + 1 == len(index_M) and self.faces_NHW.flags.writeable
         return self.take(slice(int(index_M[0]), int(index_M[-1]) + 1) if together else index_M)
 
     def counts(self) -> dict[str, dict[str, int]]:

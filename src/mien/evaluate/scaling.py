@@ -15,12 +15,14 @@ Shape legend: N faces, C classes, K = 3 coefficients.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mien.contract.card import ModelCard
 from mien.contract.errors import MissingExtraError
 from mien.evaluate.calibrate import Logits, apply_temperature, check_logits, cross_fit, cross_fit_ece, fit_temperature
 from mien.evaluate.metrics import expected_calibration_error
@@ -56,12 +58,19 @@ class Scaling:
         return apply_temperature(scaled_NC, 1.0)
 
     @classmethod
-    def of_temperature(cls, temperature: float, classes: int) -> Scaling:
-        """The same factor for every class."""
-        return cls((1 / temperature,) * classes, (0.0,) * classes)
+    def even(cls, classes: int, temperature: float = 1.0, curve_K: Iterable[float] = ()) -> Scaling:
+        """The same for every class."""
+        return cls((1 / temperature,) * classes, (0.0,) * classes, tuple(curve_K))
+
+    @classmethod
+    def of_card(cls, card: ModelCard) -> Scaling:
+        """What a model file does inside, by its card: of all outputs, the rejected ones too."""
+        if card.vector is None:
+            return cls.even(len(card.labels) + len(card.rejected), card.temperature, card.curve or ())
+        return cls(tuple(card.vector["factors"]), tuple(card.vector["offsets"]), tuple(card.curve or ()))
 
     def facts(self) -> dict[str, Any]:
-        """What the card says of it: ``temperature``, ``vector``, ``curve``; only one of them does anything."""
+        """The fields of its card: ``temperature``, ``vector``, ``curve``; only one of them does anything."""
         one = len({*self.factors_C}) == 1 and not any(self.offsets_C)
         return {
             "temperature": 1 / self.factors_C[0] if one else 1.0,
@@ -107,7 +116,7 @@ def fit_curve(logits_NC: ArrayLike, labels_N: ArrayLike) -> Scaling:
         return nll + CURVE_PENALTY * float((curve_K**2).sum()), slope + 2 * CURVE_PENALTY * curve_K
 
     found = _minimum(loss, np.zeros(3), bounds=[(-CURVE_BOUND, CURVE_BOUND)] * 3)
-    return Scaling((1.0,) * classes, (0.0,) * classes, tuple(found.tolist()))
+    return Scaling.even(classes, curve_K=found.tolist())
 
 
 def _powers(logits_NC: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -57,8 +57,8 @@ def calibrate(
     if best == "vector":
         return Scaling(tuple(chosen["factors"]), tuple(chosen["offsets"])), fitted
     if best == "curve":
-        return Scaling((1.0,) * classes, (0.0,) * classes, tuple(chosen["coefficients"])), fitted
-    return Scaling.of_temperature(chosen["value"], classes), fitted
+        return Scaling.even(classes, curve_K=chosen["coefficients"]), fitted
+    return Scaling.even(classes, chosen["value"]), fitted
 
 
 def figures(probs_NC: NDArray[np.floating[Any]], validation: FaceSet) -> dict[str, Any]:

@@ -100,8 +100,4 @@ class WithMaps(nn.Module):
             logits_NC = logits_NC.unflatten(0, (2, -1)).mean(dim=0)
             as_seen, mirrored = maps_NChw.unflatten(0, (2, -1))
             maps_NChw = (as_seen + mirrored.flip(-1)) / 2
-        maps_NChw = maps_NChw * model.factors_C[:, None, None] + model.offsets_C[:, None, None]
-        if model.scaling.curve_K:
-            scaled_NC = logits_NC * model.factors_C + model.offsets_C
-            maps_NChw = maps_NChw * model.sharpness_N1(scaled_NC)[:, :, None, None]
-        return model.probabilities(logits_NC), maps_NChw[:, : model.named]
+        return model.probabilities(logits_NC), model.scaled(logits_NC, maps_NChw)[:, : model.named]

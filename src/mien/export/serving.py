@@ -50,7 +50,7 @@ class ServingModel(nn.Module):
         self.classifier, self.named = classifier, classes - rejected
         for name in ("factors_C", "offsets_C", "curve_K"):
             self.register_buffer(name, torch.empty(0))
-        self.calibrate(Scaling.of_temperature(1.0, classes))
+        self.calibrate(Scaling.even(classes))
 
     def calibrate(self, scaling: Scaling) -> None:
         """Set what is done to the logits before the softmax."""
@@ -70,12 +70,17 @@ class ServingModel(nn.Module):
         """Calibrated probs_NC of the named classes; those that are rejected, the last, take theirs with them."""
         return torch.softmax(self.scaled(logits_NC), dim=1)[:, : self.named]
 
-    def scaled(self, logits_NC: Tensor) -> Tensor:
-        """Calibrated logits_NC."""
+    def scaled(self, logits_NC: Tensor, maps_NChw: Tensor | None = None) -> Tensor:
+        """Calibrated logits_NC; or maps_NChw, whose mean over places the logits are, done to alike."""
         scaled_NC = logits_NC * self.factors_C + self.offsets_C
-        return scaled_NC * self.sharpness_N1(scaled_NC) if self.scaling.curve_K else scaled_NC
+        wanted = scaled_NC
+        if maps_NChw is not None:
+            wanted = maps_NChw * self.factors_C[:, None, None] + self.offsets_C[:, None, None]
+        if not self.scaling.curve_K:
+            return wanted
+        return wanted * self._sharpness_N1(scaled_NC).view(-1, *(1,) * (wanted.ndim - 1))
 
-    def sharpness_N1(self, scaled_NC: Tensor) -> Tensor:
+    def _sharpness_N1(self, scaled_NC: Tensor) -> Tensor:
         """What the curve multiplies each face's logits by."""
         best_N2 = scaled_NC.topk(2, dim=1).values
         lead_N1 = best_N2[:, :1] - best_N2[:, 1:]

@@ -51,17 +51,14 @@ class YuNetNetwork:
     """
 
     def __init__(self, onnx_bytes: bytes, min_score: float, threads: int | None = None) -> None:
-        import onnxruntime
-
         from mien.recognize.machine import usable_cpus
-        from mien.recognize.providers import session_options
+        from mien.recognize.providers import open_session
 
         self.min_score = min_score
         self._names = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
-        options = session_options("cpu", threads or min(usable_cpus(), MAX_THREADS))
+        threads = threads or min(usable_cpus(), MAX_THREADS)
         try:
-            graph_bytes = _without(memoryview(onnx_bytes), _SIZES)
-            self._session = onnxruntime.InferenceSession(graph_bytes, options, providers=["CPUExecutionProvider"])
+            self._session, _ = open_session(_without(memoryview(onnx_bytes), _SIZES), 0, "cpu", threads)
             self._input = self._session.get_inputs()[0].name
             self(np.zeros((64, 96, 3), dtype=np.uint8))  # another network may load, and fails only when it runs
         except Exception:  # ONNX Runtime's exceptions have no common base of their own

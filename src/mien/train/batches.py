@@ -93,7 +93,7 @@ class FaceData(L.LightningDataModule):
         self.train, self.validation, self.batch_size, self.seed = train, validation, batch_size, recipe.seed
         self.balanced = recipe.data.sampling == "balanced"
         self.votes = recipe.votes.target if recipe.votes is not None else None
-        self.views = recipe.views
+        self.view = recipe.view
         self._on_device: dict[str, dict[str, Tensor]] = {}
 
     def _tensors(self, name: str, faces: FaceSet, votes: str | None) -> dict[str, Tensor]:
@@ -107,8 +107,7 @@ class FaceData(L.LightningDataModule):
 
     def train_dataloader(self) -> FaceBatches:
         """Called by the Trainer at the start of every epoch (``reload_dataloaders_every_n_epochs=1``)."""
-        epoch = self.trainer.current_epoch
-        seed = self.seed * 1_000_003 + (epoch if self.views is None else epoch % self.views)
+        seed = self.seed * 1_000_003 + self.view(self.trainer.current_epoch)
         return FaceBatches(
             **self._tensors("train", self.train, self.votes),
             batch_size=self.batch_size,

@@ -124,9 +124,9 @@ class TeacherConfig(_Config):
     views: int | None = Field(
         None,
         ge=1,
-        description="augmented views of each face that it is asked about; after so many epochs they and its remembered "
-        "answers come again, so that long trainings of small networks cost no more than untaught ones; null: ever new "
-        "ones. It always sees what the network sees (arXiv:2106.05237)",
+        description="augmented views of each face that it is asked about; after so many epochs they come again, with "
+        "its remembered answers, so that long trainings of small networks cost little more than untaught ones; null: "
+        "ever new ones. It always sees what the network sees (arXiv:2106.05237)",
     )
     temperature: float = Field(2.0, gt=0, description="both sides' logits are divided by this")
 
@@ -216,6 +216,10 @@ class Recipe(_Config):
     def views(self) -> int | None:
         """Epochs after which the augmented faces come again; None for never."""
         return None if self.teacher is None else self.teacher.views
+
+    def view(self, epoch: int) -> int:
+        """Which of the views of the faces an epoch sees."""
+        return epoch if self.views is None else epoch % self.views
 
     def resolved_phases(self) -> tuple[PhaseConfig, ...]:
         """The phases with everything filled in; one of all weights where the recipe names none."""

@@ -83,13 +83,12 @@ class FaceTraining(L.LightningModule):
         np.random.seed(seed % 2**32)  # timm mixes by it
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        labels_B, views = batch.labels, self.recipe.views
-        view = self.current_epoch if views is None else self.current_epoch % views
-        if views is not None:
+        labels_B, view, repeats = batch.labels, self.recipe.view(self.current_epoch), self.recipe.views is not None
+        if repeats:
             self._seed(view, batch_idx)
         with torch.autocast(self.device.type, enabled=False):  # grid coordinates in bf16 are off by a fifth of a pixel
             faces_BHW, targets, votes_BV = self._inputs(batch)
-        if views is not None:
+        if repeats:
             self._seed(self.current_epoch, batch_idx)  # what comes again is the faces, not what dropout leaves out
         outputs_BO = self.classifier(faces_BHW).float()
         logits_BC = outputs_BO[:, : self.classes]
@@ -99,7 +98,7 @@ class FaceTraining(L.LightningModule):
             if taught_BC is None:
                 assert teacher is not None
                 taught_BC = teacher(faces_BHW)
-                if views is not None:
+                if repeats:
                     self.taught[view, batch_idx] = taught_BC
             weight, temperature = self.recipe.teacher.weight, self.recipe.teacher.temperature
             loss = (1 - weight) * loss + weight * taught_loss(logits_BC, taught_BC, temperature)
