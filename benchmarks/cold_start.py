@@ -56,10 +56,10 @@ def command(options: argparse.Namespace, flags: Sequence[str] = ()) -> list[str]
     return [sys.executable, *flags, "-m", "mien", *arguments]
 
 
-def run(arguments: list[str], environment: dict[str, str]) -> Cost:
+def run(arguments: list[str], environment: dict[str, str] | None) -> Cost:
     """Run once. This process stays small, since a child starts from its parent's peak."""
     start = time.perf_counter()
-    child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, env=environment)
+    child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     _, status, usage = os.wait4(child.pid, 0)
     wall_s = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)

@@ -25,12 +25,13 @@ import time
 import tracemalloc
 from pathlib import Path
 
-from cold_start import processor, spread
+from cold_start import spread
 
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.results import Face, FrameResult
 from mien.mood import MoodStore, MoodTracker
 from mien.mood.stress import STRESS_EMOTIONS, Baseline, stress_index
+from mien.recognize.machine import processor_name, usable_cpus
 
 PEOPLE, FPS = 10, 30
 
@@ -164,17 +165,17 @@ def main() -> None:
 
     updates_per_s(seconds=2)  # warm
     rates = [updates_per_s(options.seconds) for _ in range(options.runs)]
-    print("tracker   ", spread(rates, "moods/s", 0), f", {statistics.median(rates) / PEOPLE / FPS:.0f}x real time")
+    print("tracker   ", spread(rates, " moods/s", 0), f", {statistics.median(rates) / PEOPLE / FPS:.0f}x real time")
     print("memory    ", " and ".join(f"{each:.1f} MB" for each in memory_of_hours()), "after 1 and 2 h of ten people")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         stored = [store_rates(Path(folder), options.seconds * 4) for _ in range(options.runs)]
-        print("store     ", spread([each[0] for each in stored], "moods/s", 0))
-        print("          ", spread([each[1] for each in stored], "rows/s", 0))
-        print("size      ", spread([each[2] / 1e6 for each in stored], "MB a person and hour", 2))
-        print("kill -9   ", "lost", spread([lost_s(Path(folder)) for _ in range(options.runs)], "s", 2))
+        print("store     ", spread([each[0] for each in stored], " moods/s", 0))
+        print("          ", spread([each[1] for each in stored], " rows/s", 0))
+        print("size      ", spread([each[2] / 1e6 for each in stored], " MB a person and hour", 2))
+        print("kill -9   ", "lost", spread([lost_s(Path(folder)) for _ in range(options.runs)], " s", 2))
     if options.faces is not None:
         interval_on_faces(options.faces.expanduser(), windows=1000)
-    print("machine   ", f"{processor()}, {os.cpu_count()} CPUs")
+    print("machine   ", f"{processor_name()}, {usable_cpus()} CPUs")
 
 
 if __name__ == "__main__":

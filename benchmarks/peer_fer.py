@@ -1,0 +1,61 @@
+"""The package ``fer``, timed in the environment it is installed in; family.py runs this, nobody else needs to.
+
+    PEER_PYTHON benchmarks/peer_fer.py serve FACES.npz    # facts as JSON, then the seconds of each call of every turn
+    PEER_PYTHON benchmarks/peer_fer.py photo PHOTO        # finds and classifies the faces of a photo, once
+
+Nothing of mien is imported. Faces are classified as ``FER.detect_emotions`` does it once it has cut them out: resized
+to 64 px, scaled to -1..1, through the TFLite file that it takes unless told otherwise, one after the other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from importlib.metadata import version
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import cv2
+import numpy as np
+from fer.fer import FER
+
+
+def serve(file: str) -> None:
+    """Say what it knows of the faces in FILE; then, for each line "BATCH_SIZE SECONDS", how long its calls took."""
+    network = FER()
+
+    def classify(crops_NHW: np.ndarray) -> np.ndarray:
+        faces_NHW = np.array([cv2.resize(crop, (64, 64)) for crop in crops_NHW], dtype="float32")
+        return np.asarray(network._classify_emotions((faces_NHW / 255.0 - 0.5) * 2.0))
+
+    faces_NHW = np.load(file)["faces"]
+    probs_NC = np.concatenate([classify(faces_NHW[first : first + 64]) for first in range(0, len(faces_NHW), 64)])
+    package = os.path.dirname(sys.modules["fer"].__file__ or "")
+    with_weights = os.path.join(package, "data", "emotion_model_quantized.tflite")
+    facts = {
+        "name": f"fer {version('fer')}",
+        "labels": list(FER._get_labels().values()),
+        "probs": probs_NC.tolist(),
+        "parameters": FER(use_tflite=False)._FER__emotion_classifier.count_params(),
+        "megabytes": os.path.getsize(with_weights) / 1e6,
+    }
+    print(json.dumps(facts), flush=True)
+    for line in sys.stdin:
+        batch_size, seconds = int(line.split()[0]), float(line.split()[1])
+        crops_NHW, taken = faces_NHW[:batch_size], []
+        classify(crops_NHW)
+        while sum(taken) < seconds or not taken:
+            start = time.perf_counter()
+            classify(crops_NHW)
+            taken.append(time.perf_counter() - start)
+        print(json.dumps(taken), flush=True)
+
+
+if __name__ == "__main__":
+    what, path = sys.argv[1:]
+    if what == "serve":
+        serve(path)
+    else:
+        print(FER().detect_emotions(cv2.imread(path)))
