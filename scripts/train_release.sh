@@ -9,7 +9,7 @@
 # The most valuable first. A run that was cut off is resumed where it stopped, a finished one is left alone, so the
 # script may be killed at any time and started again, and after a short time on a GPU the next call goes on from there.
 # SEED=n trains the family with another seed; MORE is passed to every training (MORE="--accelerator gpu").
-# A rehearsal of all of it in a quarter of an hour, whose accuracies and their spread over seeds LOG.md has:
+# A rehearsal of all of it in twenty minutes, whose accuracies LOG.md has, with their spread over seeds:
 #
 #     MORE="--set data.fraction=0.2 --set epochs=6" scripts/train_release.sh DATA runs/rehearsal
 #
