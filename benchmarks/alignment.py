@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.pixels import crop_faces
-from mien.data.sources import load_faces
-from mien.recognize.align import crop_level, roll_deg
-from mien.recognize.classify import Classifier, resolve_model
-from mien.recognize.detect import Detections, Detector, YuNetDetector
-from mien.recognize.margins import MARGINS
+from mien.data.loading import load_faces
+from mien.recognition.alignment import crop_aligned, roll_deg
+from mien.recognition.classifier import Classifier, resolve_model
+from mien.recognition.detectors import Detections, Detector, YuNetDetector
+from mien.recognition.detectors.margins import MARGINS
 
 FACE_PX, CANVAS_PX = 144, 320
 BOOTSTRAPS = 2000
@@ -74,7 +74,7 @@ def cut(
         found_N[index] = True
         rolls.append(roll_deg(found.landmarks_N52)[0])
         plain.append(crop_faces(frame_rgb, found.boxes_N4, side, MARGINS["yunet"])[0])
-        level.append(crop_level(frame_rgb, found, side, MARGINS["yunet"])[0])
+        level.append(crop_aligned(frame_rgb, found, side, MARGINS["yunet"])[0])
     return found_N, np.stack(plain), np.stack(level), np.array(rolls)
 
 

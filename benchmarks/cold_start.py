@@ -29,7 +29,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mien.recognize.machine import processor_name, usable_cpus
+from mien.contract.system import processor_name, usable_cpus
 
 IN_PYTHON = """
 import json, sys, mien

@@ -28,7 +28,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.data import pack, sources
+import mien.data.cache as face_cache
+from mien.data import loading
 
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 Figures = tuple[float, int, float]
@@ -41,12 +42,12 @@ def peak_mb() -> float:
 
 def open_set(data: Path, cache: Path) -> Figures:
     start = time.perf_counter()
-    faces = pack.open_faces(data, cache=cache, pack_from=0)
+    faces = face_cache.open_faces(data, cache=cache, pack_from=0)
     return time.perf_counter() - start, len(faces), peak_mb()
 
 
 def walk_set(data: Path, cache: Path) -> Figures:
-    faces = pack.open_faces(data, cache=cache, pack_from=0)
+    faces = face_cache.open_faces(data, cache=cache, pack_from=0)
     start = time.perf_counter()
     total = sum(int(faces_BHW.sum(dtype=np.int64)) for _, faces_BHW in faces.chunks())
     assert total > 0
@@ -57,8 +58,8 @@ def generated(count: int, side: int, cache: Path, what: str) -> Figures:
     """Stand in for the reader: ``count`` faces cut at random places out of one field of noise."""
     noise = np.random.default_rng(0).integers(0, 256, 4 * side * side, dtype=np.uint8)
 
-    def write(source: object, side: int, pixels: object, *_: object) -> sources.Table:
-        table = sources.Table()
+    def write(source: object, side: int, pixels: object, *_: object) -> loading.Table:
+        table = loading.Table()
         for number in range(count):
             start = number * 7919 % (3 * side * side)
             pixels.write(noise[start : start + side * side].data)  # type: ignore[attr-defined]
@@ -68,13 +69,13 @@ def generated(count: int, side: int, cache: Path, what: str) -> Figures:
             table.shapes.append((side, side, 1))
         return table
 
-    pack.write_faces = write  # type: ignore[assignment]
+    face_cache.write_faces = write  # type: ignore[assignment]
     csv = cache.parent / "fer2013.csv"  # never read: it only gives the pack its key
     if not csv.exists():
         csv.touch()
 
     start = time.perf_counter()
-    faces = pack.open_faces(csv, side=side, cache=cache)
+    faces = face_cache.open_faces(csv, side=side, cache=cache)
     seconds = time.perf_counter() - start
     if what == "walk":
         start = time.perf_counter()

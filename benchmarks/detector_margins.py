@@ -4,8 +4,8 @@
 
 FER2013's faces fill their 48 x 48 frame. Each frame is enlarged, set in the middle of a grey canvas and searched. The
 median box inside the frame gives the margin (left, top, right, bottom; shares of the box) that turns a detector's box
-into that frame: see src/mien/recognize/margins.py. A face counts as found when the box overlaps its frame by at least
-IoU 0.25; spread is the standard deviation of each edge in pixels of the 48.
+into that frame: see src/mien/recognition/detectors/margins.py. A face counts as found when the box overlaps its frame
+by at least IoU 0.25; spread is the standard deviation of each edge in pixels of the 48.
 
 Only the training split is looked at. Not measured here: detectors' false alarms.
 """
@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.recognize.detect import Detector, HaarDetector, YuNetDetector
-from mien.recognize.images import read_image
+from mien.contract.images import read_image
+from mien.recognition.detectors import Detector, HaarDetector, YuNetDetector
 
 SIDE_PX = 48
 CANVAS_GREY = 128

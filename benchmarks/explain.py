@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.sources import load_faces
-from mien.recognize.classify import Classifier, resolve_model
-from mien.recognize.explain import heat
+from mien.data.loading import load_faces
+from mien.recognition.classifier import Classifier, resolve_model
+from mien.recognition.explanations import heat
 
 SHARE = 0.2
 BOOTSTRAPS = 2000

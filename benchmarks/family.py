@@ -31,11 +31,11 @@ from typing import Any
 import numpy as np
 from cold_start import IN_PYTHON, Cost, run
 
-from mien.data.pack import open_faces
+from mien.data.cache import open_faces
 from mien.evaluate.intervals import intervals_95
 from mien.evaluate.metrics import evaluate
-from mien.recognize.bench import machine, take_turns
-from mien.recognize.classify import Classifier, resolve_model, shipped_models
+from mien.recognition.benchmark import machine, take_turns
+from mien.recognition.classifier import Classifier, resolve_model, shipped_models
 
 BATCH_SIZES = (1, 64)
 PEER = Path(__file__).with_name("peer_fer.py")

@@ -40,15 +40,15 @@ import psutil
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.recognize.classify import usable_cpus
-from mien.recognize.detect import HaarDetector, YuNetDetector
-from mien.recognize.frame import Frame
-from mien.recognize.outputs import AnnotatedCopies, Output, Rows
-from mien.recognize.pipeline import Pace, Seen, recognize_frames
-from mien.recognize.recognizer import Recognizer
-from mien.recognize.rowfile import RowFile
-from mien.recognize.sources import SourceEnd, read_sources
-from mien.recognize.yunet import YuNetNetwork
+from mien.recognition.classifier import usable_cpus
+from mien.recognition.detectors import HaarDetector, YuNetDetector
+from mien.recognition.detectors.yunet_network import YuNetNetwork
+from mien.recognition.recognizer import Recognizer
+from mien.video.frames import Frame
+from mien.video.pipeline import RecognizedFrame, StreamOptions, recognize_frames
+from mien.video.row_file import RowFile
+from mien.video.sinks import AnnotatedCopies, Output, Rows
+from mien.video.sources import SourceEnd, read_sources
 
 WIDTH, HEIGHT, RATE = 640, 480, 30
 SOUND_RATE = 44_100
@@ -120,10 +120,12 @@ def run(recognizer: Recognizer, sources: list[str], out: Path, annotate: bool, d
         outputs: list[Output] = [Rows(rows)]
         if annotate:
             outputs.insert(0, AnnotatedCopies(out, lambda source: Path(source).stem + "-annotated"))
-        for item in recognize_frames(recognizer, read_sources(sources), Pace(detect_every, keep_frames=annotate)):
+        for item in recognize_frames(
+            recognizer, read_sources(sources), StreamOptions(detect_every, keep_frames=annotate)
+        ):
             for output in outputs:
                 output.take(item)
-            if isinstance(item, Seen):
+            if isinstance(item, RecognizedFrame):
                 frames, faces = frames + 1, faces + len(item.result.faces)
             elif isinstance(item, SourceEnd) and item.error is not None:
                 raise item.error
@@ -220,10 +222,12 @@ def memory(options: argparse.Namespace, folder: Path) -> None:
         outputs: list[Output] = [Rows(rows)]
         if options.annotate:
             outputs.append(AnnotatedCopies(folder, lambda source: Path(source).stem + "-annotated"))
-        for item in recognize_frames(recognizer, read_sources([str(film)]), Pace(keep_frames=options.annotate)):
+        for item in recognize_frames(
+            recognizer, read_sources([str(film)]), StreamOptions(keep_frames=options.annotate)
+        ):
             for output in outputs:
                 output.take(item)
-            if not isinstance(item, Seen):
+            if not isinstance(item, RecognizedFrame):
                 continue
             t_s = item.result.t_s or 0.0
             if not curve or t_s - curve[-1][0] >= 10:
@@ -251,7 +255,7 @@ def main() -> None:
     parser.add_argument("--fer2013", type=Path, help="folder with validation/surprise/…, for the second face")
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--photos", type=int, default=1000)
-    parser.add_argument("--detect-every", type=int, nargs="+", default=[Pace().detect_every])
+    parser.add_argument("--detect-every", type=int, nargs="+", default=[StreamOptions().detect_every])
     parser.add_argument("--minutes", type=int, default=60)
     parser.add_argument("--annotate", action="store_true", help="memory: with annotated copy")
     parser.add_argument("--repeats", type=int, default=3)

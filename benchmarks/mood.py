@@ -29,9 +29,9 @@ from cold_start import spread
 
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.results import Face, FrameResult
+from mien.contract.system import processor_name, usable_cpus
 from mien.mood import MoodStore, MoodTracker
 from mien.mood.stress import STRESS_EMOTIONS, Baseline, stress_index
-from mien.recognize.machine import processor_name, usable_cpus
 
 PEOPLE, FPS = 10, 30
 
@@ -126,8 +126,8 @@ def interval_on_faces(root: Path, windows: int) -> None:
     """Windows of real faces with a known share of angry, fear and disgust, one face a look."""
     import numpy as np
 
-    from mien.data.sources import load_faces
-    from mien.recognize.classify import Classifier, resolve_model
+    from mien.data.loading import load_faces
+    from mien.recognition.classifier import Classifier, resolve_model
 
     faces = load_faces(root, side=48).split("validation")
     classifier = Classifier(resolve_model("base"))

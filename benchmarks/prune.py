@@ -19,13 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mien.data.sources import load_faces
-from mien.evaluate.predict import predict_all
+from mien.data.loading import load_faces
+from mien.evaluate.scoring import predict_all
 from mien.export.checkpoint import Checkpoint
 from mien.export.onnx import export_checkpoint
-from mien.export.prune import prune_run
-from mien.recognize.classify import Classifier
-from mien.train.machine import Machine
+from mien.export.pruning import prune_run
+from mien.recognition.classifier import Classifier
+from mien.train.devices import Machine
 
 COLUMNS = "ratio,widths,parameters,multiplications,MB,accuracy pruned,accuracy trained on,faces/s,least,most,times"
 

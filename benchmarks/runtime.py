@@ -39,17 +39,17 @@ from torch import Tensor, nn
 from torchvision import transforms
 
 from mien.contract.card import ModelCard
+from mien.contract.system import usable_cpus
 from mien.data.faceset import FaceSet
-from mien.data.sources import load_faces
+from mien.data.loading import load_faces
 from mien.data.toy import toy_faces
+from mien.evaluate.logit_scaling import Scaling
 from mien.evaluate.metrics import evaluate
-from mien.evaluate.predict import in_data_order, predict_all
-from mien.evaluate.scaling import Scaling
+from mien.evaluate.scoring import in_data_order, predict_all
 from mien.export.checkpoint import Checkpoint
 from mien.export.serving import ServingModel
-from mien.recognize.bench import Timing, machine, take_turns
-from mien.recognize.classify import Classifier, resolve_model
-from mien.recognize.machine import usable_cpus
+from mien.recognition.benchmark import Timing, machine, take_turns
+from mien.recognition.classifier import Classifier, resolve_model
 from mien.train.network import STD_FLOOR
 
 BATCH = 64

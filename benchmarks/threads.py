@@ -21,9 +21,9 @@ import psutil
 from numpy.typing import NDArray
 
 from mien.contract.results import FrameResult
-from mien.data.sources import load_faces
+from mien.data.loading import load_faces
 from mien.data.toy import toy_faces
-from mien.recognize.recognizer import Recognizer
+from mien.recognition.recognizer import Recognizer
 
 STRETCH = 100
 """Faces between two looks at the memory; every other stretch goes through recognize_many."""

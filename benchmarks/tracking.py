@@ -4,7 +4,7 @@
     python benchmarks/tracking.py --yunet FILE --fer2013 ~/.cache/mien/fer2013   # drawn from real faces, YuNet detects
 
 Beside the tracker stands the plainest one there is: the box that overlaps most with the last one, frame by frame
-(Bochinski et al. 2017). Scenes, faults and figures are those of tests/recognize/track_clips.py. Spread is the standard
+(Bochinski et al. 2017). Scenes, faults and figures are those of tests/video/track_clips.py. Spread is the standard
 deviation over groups of clips.
 """
 
@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "recognize"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "video"))
 from track_clips import SCENES, Clip, crossing, crowd, door, idf1, imperfect, iou, mota, pillar, render, score
 
-from mien.recognize.detect import Detections, YuNetDetector
-from mien.recognize.track import Tracker
+from mien.recognition.detectors import Detections, YuNetDetector
+from mien.video.tracker import Tracker
 
 GROUPS = 5
 
@@ -122,7 +122,7 @@ def with_yunet(yunet: Path, fer2013: Path, clips: int, seed: int, every: int) ->
     import cv2
     from skimage import data
 
-    from mien.recognize.images import read_image
+    from mien.contract.images import read_image
 
     detector = YuNetDetector(yunet, min_score=0.5)
     paths = sorted(fer2013.expanduser().glob("train/*/*.jpg"))

@@ -46,13 +46,13 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from mien.data.faceset import FaceSet
-from mien.data.sources import load_faces
+from mien.data.loading import load_faces
 from mien.train.augment import augment
 from mien.train.batches import FaceBatches, FaceData
 from mien.train.callbacks import Dashboard
 from mien.train.config import Recipe
+from mien.train.devices import keep_freed_memory
 from mien.train.fit import EXPECTED_WARNINGS
-from mien.train.machine import keep_freed_memory
 from mien.train.module import FaceTraining
 from mien.train.network import FaceClassifier
 from mien.train.recipe import load_recipe

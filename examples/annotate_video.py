@@ -11,19 +11,19 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mien.recognize.draw import annotate
-from mien.recognize.film import Film
-from mien.recognize.pipeline import Pace, Seen, recognize_frames
-from mien.recognize.recognizer import Recognizer
-from mien.recognize.sources import SourceEnd, read_sources
+from mien.recognition.drawing import annotate
+from mien.recognition.recognizer import Recognizer
+from mien.video.pipeline import RecognizedFrame, StreamOptions, recognize_frames
+from mien.video.sources import SourceEnd, read_sources
+from mien.video.writer import VideoWriter
 
 
 def main(video: str, folder: str) -> None:
-    film: Film | None = None
-    for item in recognize_frames(Recognizer(), read_sources([video]), Pace(keep_frames=True)):
-        if isinstance(item, Seen):
+    film: VideoWriter | None = None
+    for item in recognize_frames(Recognizer(), read_sources([video]), StreamOptions(keep_frames=True)):
+        if isinstance(item, RecognizedFrame):
             assert item.frame.clip is not None, "a photo, not a video"
-            film = film or Film(Path(folder), Path(video).stem, item.frame.clip)
+            film = film or VideoWriter(Path(folder), Path(video).stem, item.frame.clip)
             film.add(item.frame, annotate(item.frame.frame_rgb, item.result))
         elif isinstance(item, SourceEnd) and item.error is not None:
             print(item.error, file=sys.stderr)

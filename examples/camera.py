@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import sys
 
-from mien.recognize.camera import open_camera
-from mien.recognize.pipeline import Pace, Seen, recognize_frames
-from mien.recognize.recognizer import Recognizer
-from mien.recognize.sources import Note, SourceEnd
+from mien.recognition.recognizer import Recognizer
+from mien.video.camera import open_camera
+from mien.video.pipeline import RecognizedFrame, StreamOptions, recognize_frames
+from mien.video.sources import Note, SourceEnd
 
 
 def main(name: str, stop_after_s: float | None = None) -> None:
     shown: dict[int | None, str] = {}
     with open_camera(name) as camera:
-        for item in recognize_frames(Recognizer(), camera.items(), Pace(detect_every=1, live=True)):
+        for item in recognize_frames(Recognizer(), camera.items(), StreamOptions(detect_every=1, live=True)):
             if isinstance(item, Note):
                 print(item.text, file=sys.stderr)  # the camera was lost, or is back again
             if isinstance(item, SourceEnd) and item.error is not None:
                 sys.exit(str(item.error))
-            if not isinstance(item, Seen):
+            if not isinstance(item, RecognizedFrame):
                 continue
             for face in item.result.faces:
                 if face.accepted and shown.get(face.track_id) != face.emotion:

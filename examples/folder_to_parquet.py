@@ -3,7 +3,7 @@
     pip install 'mien[video,parquet]'
     python examples/folder_to_parquet.py holidays/ faces.parquet
 
-The columns are those of mien.recognize.schema. A bad file is named and does not stop the others. On the command line:
+The columns are those of mien.video.row_schema. A bad file is named and does not stop the others. On the command line:
 mien predict holidays/ --out faces.parquet
 """
 
@@ -12,10 +12,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mien.recognize.pipeline import Seen, recognize_frames
-from mien.recognize.recognizer import Recognizer
-from mien.recognize.rowfile import RowFile
-from mien.recognize.sources import SourceEnd, find_sources, read_sources
+from mien.recognition.recognizer import Recognizer
+from mien.video.pipeline import RecognizedFrame, recognize_frames
+from mien.video.row_file import RowFile
+from mien.video.sources import SourceEnd, find_sources, read_sources
 
 
 def main(folder: str, table: str) -> None:
@@ -23,7 +23,7 @@ def main(folder: str, table: str) -> None:
     faces = 0
     with RowFile(Path(table), recognizer.card.labels) as rows:
         for item in recognize_frames(recognizer, read_sources(find_sources([folder]))):
-            if isinstance(item, Seen):
+            if isinstance(item, RecognizedFrame):
                 rows.add(item.result)
                 faces += len(item.result.faces)
             elif isinstance(item, SourceEnd):

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from mien.recognize.recognizer import Recognizer
+from mien.recognition.recognizer import Recognizer
 
 FPS = 30
 PLAN = (  # emotion and seconds

@@ -42,7 +42,7 @@ import torch
 from torch import Tensor, nn
 
 from mien.data.faceset import FaceSet
-from mien.data.sources import load_faces
+from mien.data.loading import load_faces
 from mien.data.splits import subset
 from mien.train.config import Recipe
 from mien.train.recipe import load_recipe

@@ -14,9 +14,9 @@
 #     MORE="--set data.fraction=0.2 --set epochs=6" scripts/train_release.sh DATA runs/rehearsal
 #
 #   base      from scratch on the labels                      46 epochs
-#   tuned     on from base: votes on a second head, mixup     14 epochs     -> first.onnx: its weights averaged with
+#   base-finetune     on from base: votes on a second head, mixup     14 epochs     -> first.onnx: its weights averaged with
 #                                                                              base's
-#   taught    on from first.onnx, which is its teacher        40 epochs     -> base.onnx, base-int8.onnx; ferplus.onnx:
+#   base-distill    on from first.onnx, which is its teacher        40 epochs     -> base.onnx, base-int8.onnx; ferplus.onnx:
 #                                                                              its head of votes
 #   nano      taught by first.onnx                            160 epochs    -> nano.onnx, nano-int8.onnx (shipped as nano)
 #                                                                           -> ensemble.onnx of first, base and nano
@@ -47,12 +47,12 @@ export_() {
 }
 
 train base
-train tuned --set "network.weights=$runs/base/$seed/best.pth"
-export_ first "$runs/base/$seed" "$runs/tuned/$seed" --soup 0.65,0.35
-train taught --set "network.weights=$out/first.onnx" --set "teacher.models=[$out/first.onnx]"
-export_ base "$runs/taught/$seed"
+train base-finetune --set "network.weights=$runs/base/$seed/best.pth"
+export_ first "$runs/base/$seed" "$runs/base-finetune/$seed" --soup 0.65,0.35
+train base-distill --set "network.weights=$out/first.onnx" --set "teacher.models=[$out/first.onnx]"
+export_ base "$runs/base-distill/$seed"
 export_ base-int8 "$out/base.onnx" --quantize int8 || echo "base-int8: loses too much"
-export_ ferplus "$runs/taught/$seed" --head votes --accept-error 0.08
+export_ ferplus "$runs/base-distill/$seed" --head votes --accept-error 0.08
 train nano --set "teacher.models=[$out/first.onnx]"
 export_ nano "$runs/nano/$seed"
 export_ nano-int8 "$out/nano.onnx" --quantize int8 || echo "nano-int8: loses too much"

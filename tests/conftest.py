@@ -1,4 +1,4 @@
-"""Data that several rooms' tests share: cartoon faces, and the real FER2013 where it is at hand."""
+"""Shared by several rooms: cartoon faces, a photograph, a tiny model, and real data where it is at hand."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks: threads would only wait for each other
 
+import dataclasses
 import signal
 import tarfile
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from tiny_onnx import TINY_CARD, write_tiny_model
 
 from mien.data.faceset import FaceSet
 from mien.data.toy import draw_toy, toy_faces
@@ -62,3 +66,31 @@ def ferplus_votes(fer2013_root: Path) -> Path:
     if found is None:
         pytest.skip(f"FER+'s votes are not here: no ferplus.csv in {', '.join(map(str, places))}")
     return found
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny.onnx")
+
+
+@pytest.fixture(scope="session")
+def strict_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with a threshold that no face reaches."""
+    card = dataclasses.replace(TINY_CARD, accept_threshold=1.0)
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "strict.onnx", card)
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> NDArray[np.uint8]:
+    """512 x 512 RGB portrait of Eileen Collins (NASA, public domain): one frontal, smiling face."""
+    data = pytest.importorskip("skimage.data", reason="the photograph comes with scikit-image")
+    return np.asarray(data.astronaut())
+
+
+@pytest.fixture(scope="session")
+def yunet_file() -> Path:
+    given = os.environ.get("MIEN_YUNET")
+    path = Path(given) if given else REPOSITORY.parent / "shared" / "models" / "yunet_n.onnx"
+    if not path.is_file():
+        pytest.skip(f"YuNet is not here: {path} does not exist; MIEN_YUNET may name its file")
+    return path

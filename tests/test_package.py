@@ -35,10 +35,10 @@ def test_the_public_names_are_these() -> None:
 
 
 def test_recognize_stays_a_function_beside_its_room() -> None:
-    from mien.recognize.classify import Classifier
+    from mien.recognition.classifier import Classifier
 
     assert callable(mien.recognize)
-    assert Classifier.__module__ == "mien.recognize.classify"
+    assert Classifier.__module__ == "mien.recognition.classifier"
 
 
 def test_results_travel_between_processes() -> None:

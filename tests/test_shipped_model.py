@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mien.contract.emotions import FERPLUS_EMOTIONS
-from mien.data.sources import load_faces
+from mien.data.loading import load_faces
 from mien.data.votes import by_votes
-from mien.evaluate.predict import score
-from mien.recognize.classify import Classifier, resolve_model
+from mien.evaluate.scoring import score
+from mien.recognition.classifier import Classifier, resolve_model
 
 GOLDEN_PROBS = {
     "base": [

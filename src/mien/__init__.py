@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-from mien.recognize import recognize  # the function; its room stays importable as mien.recognize.<module>
 
 if TYPE_CHECKING:
     from mien.contract.card import ModelCard
@@ -31,13 +30,14 @@ if TYPE_CHECKING:
         VideoError,
     )
     from mien.contract.results import Face, FrameResult
-    from mien.recognize.recognizer import Recognizer
+    from mien.recognition.recognizer import Recognizer, recognize
 
 _HOMES = {
     "Face": "mien.contract.results",
     "FrameResult": "mien.contract.results",
     "ModelCard": "mien.contract.card",
-    "Recognizer": "mien.recognize.recognizer",
+    "Recognizer": "mien.recognition.recognizer",
+    "recognize": "mien.recognition.recognizer",
     "MienError": "mien.contract.errors",
     "ImageError": "mien.contract.errors",
     "VideoError": "mien.contract.errors",

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from mien.cli.app import command_line
 from mien.contract.errors import MienError
-from mien.recognize.providers import available_providers
+from mien.recognition.providers import available_providers
 
 QUICK = ("--repeats", "1", "--seconds", "0")
 

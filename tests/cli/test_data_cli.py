@@ -19,7 +19,7 @@ from mien.contract.card import ImageSpec
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.errors import MienError
 from mien.data.toy import toy_faces
-from mien.recognize import classify, detect
+from mien.recognition import classifier, detectors
 
 COLUMNS = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 
@@ -80,13 +80,13 @@ class OneFace:
 
     name = "haar"
 
-    def detect(self, frame_rgb: np.ndarray) -> detect.Detections:
+    def detect(self, frame_rgb: np.ndarray) -> detectors.Detections:
         found = frame_rgb.mean() > 20
-        return detect.Detections(np.array([[10.0, 10.0, 40.0, 40.0], [10.0, 10.0, 20.0, 20.0]])[: 2 * found])
+        return detectors.Detections(np.array([[10.0, 10.0, 40.0, 40.0], [10.0, 10.0, 20.0, 20.0]])[: 2 * found])
 
 
 def test_crop_writes_a_tree_of_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detect, "make_detector", lambda name, path: OneFace())
+    monkeypatch.setattr(detectors, "make_detector", lambda name, path: OneFace())
     photos, out = tmp_path / "photos", tmp_path / "faces"
     for name in ("train/happy/a.jpg", "train/sad/dark.png", "train/sad/b.png"):
         (photos / name).parent.mkdir(parents=True, exist_ok=True)
@@ -127,8 +127,8 @@ class MouthReader:
 def test_audit_finds_the_label_that_was_changed(
     toy_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(classify, "Classifier", MouthReader)
-    monkeypatch.setattr(classify, "resolve_model", Path)
+    monkeypatch.setattr(classifier, "Classifier", MouthReader)
+    monkeypatch.setattr(classifier, "resolve_model", Path)
     root, votes = tmp_path / "toy", [f"file,fer_row,usage,{COLUMNS}"]
     for number, path in enumerate(sorted(toy_root.rglob("validation/*/*.png"))):
         label = "happy" if number == 0 else path.parent.name  # an angry face among the happy ones
@@ -155,8 +155,8 @@ def test_audit_finds_the_label_that_was_changed(
 
 
 def test_audit_wants_the_same_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classify, "Classifier", MouthReader)
-    monkeypatch.setattr(classify, "resolve_model", Path)
+    monkeypatch.setattr(classifier, "Classifier", MouthReader)
+    monkeypatch.setattr(classifier, "resolve_model", Path)
     for name in ("bored", "awake"):
         (tmp_path / name).mkdir()
         Image.fromarray(np.eye(48, dtype=np.uint8) * 200).save(tmp_path / name / "1.png")

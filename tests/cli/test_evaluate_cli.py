@@ -19,12 +19,12 @@ from typer.testing import CliRunner
 from mien.cli import compare, evaluate
 from mien.contract.card import CARD_KEY, ModelCard
 from mien.contract.errors import DataError, MienError, ModelError
-from mien.data.sources import load_faces
-from mien.evaluate.ensemble import cross_fit_average, fit_weights
+from mien.data.loading import load_faces
+from mien.evaluate.ensemble_weights import cross_fit_average, fit_weights
 from mien.evaluate.metrics import evaluate as figures
-from mien.recognize.classify import Classifier
+from mien.recognition.classifier import Classifier
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "recognize"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "recognition"))
 from tiny_onnx import TINY_CARD, write_tiny_model  # noqa: E402
 
 app = typer.Typer()

@@ -16,9 +16,9 @@ from mien.contract.card import ModelCard
 from mien.contract.errors import DataError, MienError, ModelError, OutputError, ParityError, RunError
 from mien.data.faceset import FaceSet
 from mien.data.toy import draw_toy
-from mien.recognize.classify import Classifier
+from mien.recognition.classifier import Classifier
+from mien.train.devices import Machine
 from mien.train.fit import fit
-from mien.train.machine import Machine
 from mien.train.recipe import load_recipe
 from mien.train.run import Run
 

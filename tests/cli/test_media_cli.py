@@ -22,10 +22,10 @@ from mien.cli.media import JsonArray, MediaProgress, people_table, seconds
 from mien.cli.output import print_json
 from mien.cli.watch import _View, score_bar
 from mien.contract.results import Face, FrameResult
-from mien.recognize.frame import Frame
-from mien.recognize.pipeline import Seen
-from mien.recognize.sources import SourceEnd
-from mien.recognize.tracks import TrackSummary
+from mien.video.frames import Frame
+from mien.video.pipeline import RecognizedFrame
+from mien.video.sources import SourceEnd
+from mien.video.track_summary import TrackSummary
 
 ENVIRONMENT = {"COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
 
@@ -364,13 +364,15 @@ def test_the_bar_of_scores_is_full_and_in_proportion() -> None:
 def test_progress_counts_sources_and_parts_of_videos() -> None:
     from fractions import Fraction
 
-    from mien.recognize.frame import Clip
+    from mien.video.frames import Clip
 
     clip = Clip("a.mp4", None, Fraction(1, 30), 30.0, Fraction(0), 20.0, (10.0, None))
     nothing = np.empty((0, 0, 3), dtype=np.uint8)
     with MediaProgress(4, show=True) as bar:
         bar.take(SourceEnd("one.jpg"))
-        bar.take(Seen(FrameResult("a.mp4", 9, 9, (face(1, 0.5),), 15.0), Frame("a.mp4", 15.0, nothing, clip)))
+        bar.take(
+            RecognizedFrame(FrameResult("a.mp4", 9, 9, (face(1, 0.5),), 15.0), Frame("a.mp4", 15.0, nothing, clip))
+        )
         assert bar._bars is not None
         (task,) = bar._bars.tasks
         assert task.completed == pytest.approx(1.5) and task.fields["faces"] == 1 and task.fields["name"] == "a.mp4"

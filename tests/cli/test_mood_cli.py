@@ -15,7 +15,7 @@ from mien.cli.app import command_line
 from mien.cli.mood import _span
 from mien.contract.errors import MienError
 from mien.mood import NOTE, MoodStore, MoodTracker
-from mien.recognize.schema import rows
+from mien.video.row_schema import rows
 
 NOON = datetime(2026, 11, 21, 12, 0).timestamp()
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.errors import DataError, MissingExtraError
-from mien.data.audit import find_label_errors, judge, write_audit
+from mien.data.audit import find_label_errors, judge
 from mien.data.faceset import FaceSet
 from mien.data.votes import VOTES
+from mien.report.audit_page import write_audit
 
 N, WRONG = 1400, 140
 

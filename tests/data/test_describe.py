@@ -12,7 +12,7 @@ import pytest
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.data.describe import compare_votes, describe
 from mien.data.faceset import FaceSet
-from mien.data.sources import load_faces
+from mien.data.loading import load_faces
 
 
 def by_hand() -> FaceSet:

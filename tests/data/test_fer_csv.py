@@ -15,7 +15,7 @@ from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.errors import DataError
 from mien.data.faceset import FaceSet
 from mien.data.fer_csv import USAGES, parse_csv_row
-from mien.data.sources import load_faces
+from mien.data.loading import load_faces
 
 HEADER = "emotion,pixels,Usage"
 PIXELS = " ".join(str(value % 256) for value in range(2304))

@@ -12,7 +12,7 @@ from PIL import Image
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.errors import DataError
 from mien.data.layouts import LAYOUTS, Source, find_source
-from mien.data.sources import load_faces
+from mien.data.loading import load_faces
 
 PIXELS = " ".join(["7", "9"] * 1152)
 

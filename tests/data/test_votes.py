@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.errors import DataError
 from mien.data.faceset import FaceSet
-from mien.data.sources import load_faces
+from mien.data.loading import load_faces
 from mien.data.votes import (
     VOTES,
     by_votes,

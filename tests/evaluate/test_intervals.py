@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.evaluate.calibrate import apply_temperature
+from mien.evaluate.calibration import apply_temperature
 from mien.evaluate.intervals import ece_if_calibrated_95, intervals_95, resamplings
 from mien.evaluate.metrics import evaluate, wilson_interval
 

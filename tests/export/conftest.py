@@ -9,8 +9,8 @@ import pytest
 from mien.data.faceset import FaceSet
 from mien.data.toy import toy_faces
 from mien.export.onnx import export_run
+from mien.train.devices import Machine
 from mien.train.fit import fit
-from mien.train.machine import Machine
 from mien.train.recipe import load_recipe
 from mien.train.run import Run
 

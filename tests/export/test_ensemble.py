@@ -13,11 +13,11 @@ from tiny_onnx import TINY_CARD, write_tiny_model
 from mien.contract.card import ImageSpec
 from mien.contract.errors import ModelError, ParityError
 from mien.data.faceset import FaceSet
-from mien.evaluate.ensemble import fit_weights
+from mien.evaluate.ensemble_weights import fit_weights
 from mien.export import ensemble
 from mien.export.ensemble import merge_models
 from mien.export.onnx import export_run
-from mien.recognize.classify import Classifier
+from mien.recognition.classifier import Classifier
 from mien.train.run import Run
 
 OTHER_ORDER = ("neutral", "sad", "angry", "disgust", "fear", "happy", "surprise")

@@ -17,7 +17,7 @@ from mien.data.faceset import FaceSet
 from mien.export.checkpoint import Checkpoint
 from mien.export.onnx import export_checkpoint, export_run
 from mien.export.torchfiles import open_torchscript
-from mien.recognize.classify import Classifier
+from mien.recognition.classifier import Classifier
 from mien.train.run import Run
 
 PLAIN_TORCH = Path(__file__).parent / "plain_torch.py"

@@ -10,10 +10,10 @@ from mien.contract.card import ImageSpec, ModelCard
 from mien.contract.errors import ParityError, RunError
 from mien.data.faceset import FaceSet
 from mien.data.toy import toy_faces
-from mien.export.calibrate import calibrate
+from mien.export.card_figures import calibrate
 from mien.export.onnx import export_run, write_model
 from mien.export.serving import ServingModel, fold_batchnorm
-from mien.recognize.classify import Classifier
+from mien.recognition.classifier import Classifier
 from mien.train.network import FaceClassifier
 from mien.train.recipe import load_recipe
 from mien.train.run import Run

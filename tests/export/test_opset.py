@@ -15,8 +15,8 @@ from mien.data.faceset import FaceSet
 from mien.export.graph import OPSET, check_opset
 from mien.export.onnx import export_run
 from mien.export.quantize import quantize_model
-from mien.recognize.classify import Classifier
-from mien.recognize.providers import open_session
+from mien.recognition.classifier import Classifier
+from mien.recognition.providers import open_session
 from mien.train.run import Run
 
 NEWEST = onnx.defs.onnx_opset_version()

@@ -13,11 +13,11 @@ from onnxruntime.quantization.calibrate import TensorData
 
 from mien.contract.errors import DataError, ModelError, ParityError
 from mien.data.faceset import FaceSet
-from mien.evaluate.abstain import risk_coverage
+from mien.evaluate.selective_prediction import risk_coverage
 from mien.export.graph import network_nodes, read_model
 from mien.export.int8 import int8_layers, static_int8, tensor_ranges
 from mien.export.quantize import quantize_model, sensitivities
-from mien.recognize.classify import Classifier
+from mien.recognition.classifier import Classifier
 
 LENIENT = 100.0
 """Points of accuracy: four faces a class decide nothing."""

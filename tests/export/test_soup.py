@@ -15,7 +15,7 @@ from mien.export.checkpoint import Checkpoint
 from mien.export.onnx import export_checkpoint
 from mien.export.serving import fold_batchnorm
 from mien.export.soup import soup
-from mien.recognize.classify import Classifier
+from mien.recognition.classifier import Classifier
 from mien.train.network import FaceClassifier
 from mien.train.run import Run
 

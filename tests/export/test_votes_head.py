@@ -15,11 +15,11 @@ from mien.data.faceset import FaceSet
 from mien.data.votes import VOTES, by_votes
 from mien.export.checkpoint import Checkpoint
 from mien.export.onnx import export_checkpoint
-from mien.recognize.classify import Classifier
-from mien.recognize.recognizer import Recognizer
+from mien.recognition.classifier import Classifier
+from mien.recognition.recognizer import Recognizer
 from mien.train.config import Recipe
+from mien.train.devices import Machine
 from mien.train.fit import fit
-from mien.train.machine import Machine
 from mien.train.recipe import load_recipe
 from mien.train.run import Run
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.results import Face, FrameResult
-from mien.mood.mood import Mood, MoodTracker
+from mien.mood.mood_tracker import Mood, MoodTracker
 
 Scores = Mapping[str, float]
 

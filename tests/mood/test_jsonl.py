@@ -13,7 +13,7 @@ from mien.contract.errors import DataError
 from mien.contract.results import FrameResult
 from mien.mood import MoodTracker
 from mien.mood.jsonl import read_frames
-from mien.recognize.schema import rows
+from mien.video.row_schema import rows
 
 
 def write(path: Path, *results: FrameResult) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.mood.series import Smoother, SteadyClock, Window
+from mien.mood.series import SlidingWindow, Smoother, SteadyClock
 
 STEPS = st.lists(st.tuples(st.floats(0.01, 5), st.floats(0, 1)), min_size=1, max_size=30)
 """A signal: how long each value holds, and the value."""
@@ -24,7 +24,7 @@ def smooth(steps: Sequence[tuple[float, float]], half_life_s: float, cuts: int =
 
 
 def windowed(steps: Sequence[tuple[float, float]], cuts: int = 1, start_s: float = 0.0) -> tuple[float, float]:
-    window, now_s = Window(8.0), start_s
+    window, now_s = SlidingWindow(8.0), start_s
     for duration_s, value in steps:
         for _ in range(cuts):
             now_s += duration_s / cuts
@@ -91,7 +91,7 @@ def test_smoothed_scores_stay_between_the_extremes_and_sum_to_one(
 
 
 def test_a_window_cuts_the_piece_that_reaches_across_its_start() -> None:
-    window = Window(10.0)
+    window = SlidingWindow(10.0)
     window.add(8.0, 8.0, 1.0)
     window.add(16.0, 4.0, 0.0)  # not seen from 8 to 12
     assert window.seen_s(16.0) == pytest.approx(2 + 4)

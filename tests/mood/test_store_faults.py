@@ -15,7 +15,7 @@ from mood_frames import CALM, face, frame
 
 from mien.contract.errors import MienError, StoreError
 from mien.mood import Mood, MoodStore, MoodTracker
-from mien.mood.schema import MIGRATIONS, migrate
+from mien.mood.store_schema import MIGRATIONS, migrate
 
 HERE = Path(__file__).parent
 NOON = 1_795_262_400.0

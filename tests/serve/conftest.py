@@ -16,7 +16,7 @@ pytest.importorskip("fastapi", reason="the server comes with mien[serve]")
 
 from starlette.testclient import TestClient  # noqa: E402
 
-from mien.serve.app import create_app  # noqa: E402
+from mien.serve.asgi import create_app  # noqa: E402
 from mien.serve.settings import ServerSettings  # noqa: E402
 
 

@@ -25,7 +25,7 @@ import pytest
 from serving import Process, picture
 
 from mien.contract.errors import MienError
-from mien.serve.app import run
+from mien.serve.asgi import run
 from mien.serve.settings import ServerSettings
 
 websockets = pytest.importorskip("websockets", reason="comes with mien[serve]")

@@ -117,7 +117,7 @@ def test_headers(serve: Serve) -> None:
 
 def test_page_asks_nobody_else_and_has_nothing_inline(serve: Serve) -> None:
     """What the policy forbids would break silently in a browser; what points elsewhere would break offline."""
-    from mien.serve.app import PAGE
+    from mien.serve.asgi import PAGE
 
     with serve() as client:
         page = client.get("/").text

@@ -17,8 +17,8 @@ from serving import LIVE, Serve, picture
 from starlette.websockets import WebSocketDisconnect
 
 from mien.mood import NOTE
-from mien.recognize.detect import Detections
-from mien.recognize.recognizer import Recognizer
+from mien.recognition.detectors import Detections
+from mien.recognition.recognizer import Recognizer
 from mien.serve.live import Newest
 from mien.serve.routes_live import frame_message
 from mien.serve.settings import Limits
@@ -122,7 +122,7 @@ class Slow:
 def test_newest_frame_wins(tiny_model: Path) -> None:
     from starlette.testclient import TestClient
 
-    from mien.serve.app import create_app
+    from mien.serve.asgi import create_app
     from mien.serve.settings import ServerSettings
 
     slow = Slow(0.0)

@@ -18,7 +18,7 @@ import requests  # noqa: E402
 import uvicorn  # noqa: E402
 from websockets.sync.client import connect  # noqa: E402
 
-from mien.serve.app import Server, create_app  # noqa: E402
+from mien.serve.asgi import Server, create_app  # noqa: E402
 from mien.serve.settings import Limits, ServerSettings  # noqa: E402
 
 EXAMPLES = 8

@@ -8,7 +8,7 @@ import torch
 from mien.contract.errors import RunError
 from mien.train.batch_size import batch_size, bytes_per_face, largest_batch
 from mien.train.config import Recipe
-from mien.train.machine import Machine
+from mien.train.devices import Machine
 from mien.train.network import FaceClassifier
 
 

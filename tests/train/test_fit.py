@@ -269,7 +269,7 @@ def test_a_second_head_learns_the_votes_and_can_be_had_alone(tiny: Recipe, tmp_p
         {"accumulate": 2, "best_by": "macro_f1"},
         {"precision": "bf16", "best_by": "loss"},
         {"average": {"name": "swa", "start": 0.5, "every_steps": 1}, "batch_size": "auto"},
-        {"votes": {"target": "probability"}, "nonfaces": 0.2, "mix": {"mixup": 0.2}},
+        {"votes": {"target": "probability"}, "outlier_exposure": 0.2, "mix": {"mixup": 0.2}},
         {"votes": {"target": "multi-target", "labels_weight": 0}, "best_by": "votes_accuracy"},
     ],
     ids=lambda change: "+".join(change),

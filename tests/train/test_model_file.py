@@ -10,10 +10,10 @@ import torch
 
 from mien.contract.errors import RecipeError
 from mien.data.toy import toy_faces
-from mien.evaluate.scaling import Scaling
-from mien.recognize.classify import Classifier, resolve_model
+from mien.evaluate.logit_scaling import Scaling
+from mien.recognition.classifier import Classifier, resolve_model
 from mien.train.fit import Machine, fit
-from mien.train.model_file import settle_norms
+from mien.train.model_file import recalibrate_batchnorm
 from mien.train.network import FaceClassifier
 from mien.train.recipe import load_recipe
 
@@ -27,7 +27,7 @@ def test_the_shipped_model_comes_back_as_a_network_and_settling_its_norms_change
     with torch.inference_mode():
         before_NC = classifier(x_NHW)
         both_NC = (before_NC + classifier(x_NHW.flip(-1))) / 2
-    settle_norms(classifier.network, classifier.prepare(x_NHW))
+    recalibrate_batchnorm(classifier.network, classifier.prepare(x_NHW))
     with torch.inference_mode():
         after_NC = classifier(x_NHW)
         trained_NC = classifier.train()(x_NHW)  # BatchNorm by this batch, which is what it was settled on

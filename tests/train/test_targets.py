@@ -13,8 +13,8 @@ from mien.data.faceset import FaceSet
 from mien.train.batches import FaceBatches, vote_targets
 from mien.train.config import MixConfig
 from mien.train.losses import votes_loss
-from mien.train.mix import mix_faces
-from mien.train.nonfaces import replace_some
+from mien.train.mixup import mixup
+from mien.train.outlier_exposure import replace_with_outliers
 from mien.train.recipe import load_recipe
 
 
@@ -85,7 +85,7 @@ def test_batches_carry_votes_beside_their_faces() -> None:
 def test_mixed_faces_say_how_much_of_which_face_is_in_them() -> None:
     np.random.seed(0)
     faces_BHW = torch.rand(6, 8, 8)
-    mixed_BHW, shares_BB = mix_faces(faces_BHW, MixConfig(mixup=0.5))
+    mixed_BHW, shares_BB = mixup(faces_BHW, MixConfig(mixup=0.5))
     assert torch.allclose(shares_BB.sum(dim=1), torch.ones(6))
     assert 0 < shares_BB[0, 0] < 1 and shares_BB[0, 5].item() == pytest.approx(1 - shares_BB[0, 0].item())
     assert torch.allclose(mixed_BHW, torch.einsum("bf,fhw->bhw", shares_BB, faces_BHW), atol=1e-6)
@@ -94,7 +94,7 @@ def test_mixed_faces_say_how_much_of_which_face_is_in_them() -> None:
 def test_some_faces_are_replaced_by_pictures_of_none() -> None:
     torch.manual_seed(0)
     faces_BHW = torch.rand(400, 48, 48) * 255
-    changed_BHW, none_B = replace_some(faces_BHW, 0.1)
+    changed_BHW, none_B = replace_with_outliers(faces_BHW, 0.1)
     assert 20 < int(none_B.sum()) < 60
     same_B = (changed_BHW == faces_BHW).flatten(1).all(dim=1)
     assert torch.equal(same_B, ~none_B)

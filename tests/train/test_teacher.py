@@ -9,11 +9,11 @@ import torch
 
 from mien.contract.errors import RecipeError
 from mien.data.toy import toy_faces
-from mien.recognize.classify import Classifier, resolve_model
+from mien.recognition.classifier import Classifier, resolve_model
 from mien.train.batches import Batch
 from mien.train.config import AugmentConfig, MixConfig, Recipe, TeacherConfig
 from mien.train.fit import Machine, fit
-from mien.train.losses import taught_loss
+from mien.train.losses import distillation_loss
 from mien.train.module import FaceTraining
 from mien.train.teacher import Teacher, load_teacher
 
@@ -35,9 +35,9 @@ def test_the_loss_is_the_divergence_times_the_temperature_squared() -> None:
     faces = torch.from_numpy(toy_faces(per_class=2).faces_NHW)
     own_NC = teacher.members[0](faces)
     taught_NC = teacher(faces)
-    assert taught_loss(own_NC, taught_NC, 3.0).item() == pytest.approx(0, abs=1e-5)
+    assert distillation_loss(own_NC, taught_NC, 3.0).item() == pytest.approx(0, abs=1e-5)
     by_hand = 9 * (taught_NC * (taught_NC * own_NC.shape[1]).log()).sum(dim=1).mean()
-    assert taught_loss(torch.zeros_like(own_NC), taught_NC, 3.0).item() == pytest.approx(by_hand.item(), rel=1e-4)
+    assert distillation_loss(torch.zeros_like(own_NC), taught_NC, 3.0).item() == pytest.approx(by_hand.item(), rel=1e-4)
 
 
 def test_a_run_folder_teaches_and_leaves_no_trace_in_the_checkpoint(tiny: Recipe, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from mien.cli.output import Format, console, print_json, progress, say
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mien.recognize.bench import Bench
+    from mien.recognition.benchmark import Bench
 
 
 def bench(
@@ -25,8 +25,8 @@ def bench(
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """Measure the speed, memory and cold start of models on this computer."""
-    from mien.recognize.bench import PUBLISHED, bench_models, machine
-    from mien.recognize.classify import Classifier, resolve_model
+    from mien.recognition.benchmark import PUBLISHED, bench_models, machine
+    from mien.recognition.classifier import Classifier, resolve_model
 
     sizes = _sizes(batch_sizes)
     paths = [resolve_model(model) for model in models]
@@ -69,7 +69,7 @@ def files_table(benches: list[Bench]) -> Table:
     from rich import box
     from rich.table import Table
 
-    from mien.recognize.bench import PUBLISHED
+    from mien.recognition.benchmark import PUBLISHED
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("model", style="bold", overflow="fold")
@@ -102,7 +102,7 @@ def speed_table(benches: list[Bench]) -> Table:
     from rich import box
     from rich.table import Table
 
-    from mien.recognize.bench import PUBLISHED
+    from mien.recognition.benchmark import PUBLISHED
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("model", style="bold", overflow="fold")

@@ -28,9 +28,9 @@ def compare(
     with needs("evaluate"):
         import sklearn  # noqa: F401  said before any work is done
 
-        from mien.evaluate.compare import compare as compare_models
-        from mien.evaluate.predict import in_data_order, predict_all
-    from mien.data.sources import load_faces
+        from mien.evaluate.comparison import compare_models
+        from mien.evaluate.scoring import in_data_order, predict_all
+    from mien.data.loading import load_faces
 
     opened = [open_model(a), open_model(b)]
     by_side = {each.side: load_faces(data, side=each.side, on_problem=problem).split(split) for each in opened}

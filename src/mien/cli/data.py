@@ -54,14 +54,14 @@ def crop(
     classes: Classes = None,
 ) -> None:
     """Cut the largest face out of each photo, as grey PNGs that the other verbs read."""
+    from mien.contract.atomic_files import write_png
     from mien.contract.errors import DataError, ImageError
+    from mien.contract.images import read_image
     from mien.contract.pixels import crop_faces
     from mien.data.layouts import find_source
-    from mien.recognize.detect import make_detector
-    from mien.recognize.files import write_png
-    from mien.recognize.images import read_image
-    from mien.recognize.margins import MARGINS
-    from mien.recognize.recognizer import largest_first
+    from mien.recognition.detectors import make_detector
+    from mien.recognition.detectors.margins import MARGINS
+    from mien.recognition.recognizer import largest_first
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: exists and is not an empty folder; faces are only written into a new one")
@@ -117,7 +117,7 @@ def describe(
     duplicates = find_duplicates(faces) if len(faces) <= NEAR_LIMIT else None
     facts = describe_faces(faces, duplicates) | {"problems": log.lines}
     if report is not None:
-        from mien.data.report import write_report
+        from mien.report.data_page import write_report
 
         page = write_report(faces, facts, duplicates, report, title=root.expanduser().resolve().name)
         say(f"report: {page}")
@@ -143,9 +143,10 @@ def audit(
     with needs("audit"):
         import cleanlab  # type: ignore[import-untyped]  # noqa: F401  said before any work is done
     from mien.contract.errors import ModelError
-    from mien.data.audit import find_label_errors, judge, write_audit
-    from mien.evaluate.predict import predict_all
-    from mien.recognize.classify import Classifier, resolve_model
+    from mien.data.audit import find_label_errors, judge
+    from mien.evaluate.scoring import predict_all
+    from mien.recognition.classifier import Classifier, resolve_model
+    from mien.report.audit_page import write_audit
 
     classifier = Classifier(resolve_model(model))
     labels = classifier.card.labels
@@ -196,7 +197,7 @@ class Log:
 def _open(
     root: Path, side: int, layout: str, classes: str | None, votes: str, cache: Path | None, strict: bool, log: Log
 ) -> FaceSet:
-    from mien.data.pack import open_faces
+    from mien.data.cache import open_faces
 
     with progress("reading") as on_progress:
         faces = open_faces(

@@ -18,9 +18,9 @@ def demo(
         from skimage import data
 
     from mien.cli.predict import results_table, scores_table
-    from mien.recognize.draw import annotate, bar_chart
-    from mien.recognize.files import write_png
-    from mien.recognize.recognizer import Recognizer
+    from mien.contract.atomic_files import write_png
+    from mien.recognition.drawing import annotate, bar_chart
+    from mien.recognition.recognizer import Recognizer
 
     photo_rgb = data.astronaut()
     result = Recognizer().recognize(photo_rgb, source="Eileen Collins, NASA")

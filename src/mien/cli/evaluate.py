@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mien.contract.card import ModelCard
     from mien.data.faceset import FaceSet
-    from mien.evaluate.predict import Predictor
+    from mien.evaluate.scoring import Predictor
 
 
 class Truth(StrEnum):
@@ -51,11 +51,11 @@ def evaluate(
     with needs("evaluate"):
         import sklearn  # noqa: F401  said before any work is done
 
-        from mien.evaluate.assess import assess, doubts
-        from mien.evaluate.predict import in_data_order
-        from mien.evaluate.tta import Views, with_tta
+        from mien.evaluate.assessment import assess, card_mismatches
+        from mien.evaluate.scoring import in_data_order
+        from mien.evaluate.test_time_augmentation import Views, with_tta
     from mien.contract.errors import DataError, ModelError
-    from mien.data.sources import load_faces
+    from mien.data.loading import load_faces
     from mien.data.votes import by_votes
 
     if tta not in list(Views):
@@ -83,8 +83,8 @@ def evaluate(
         threshold=card.accept_threshold if card else None,
     )
     fingerprint = everything.fingerprint if truth is Truth.votes else whole_fingerprint
-    doubted = doubts(card, found, whole_fingerprint) if card and tta == "none" else []
-    for line in doubted:
+    mismatches = card_mismatches(card, found, whole_fingerprint) if card and tta == "none" else []
+    for line in mismatches:
         problem(f"{models[0]}: {line}")
     if robustness:
         from mien.evaluate.robustness import robustness as sweep
@@ -93,10 +93,10 @@ def evaluate(
             found["robustness"] = sweep(predictor, faces.faces_NHW, faces.labels_N, on_progress)
     if report is not None:
         from mien import __version__
-        from mien.evaluate.mistakes import worst_mistakes
-        from mien.evaluate.nonfaces import non_faces, rejection, sample_pictures
-        from mien.evaluate.report import Member, Subject, write_report
-        from mien.evaluate.runlog import read_run_log
+        from mien.evaluate.out_of_distribution import non_faces, rejection, sample_pictures
+        from mien.evaluate.training_history import read_run_log
+        from mien.report.evaluation_page import Member, Subject, write_report
+        from mien.report.mistakes import worst_mistakes
 
         if card is not None:
             found["non_faces"] = rejection(predictor, non_faces(sides[0], sample_pictures()), card.accept_threshold)
@@ -109,21 +109,21 @@ def evaluate(
             faces_per_s=answered.faces_per_s,
             data=str(data),
             fingerprint=fingerprint,
-            doubts=tuple(doubted),
+            card_mismatches=tuple(mismatches),
             weights_note=note,
             made_with=f"Made with mien {__version__} on {time.strftime('%Y-%m-%d')}",
         )
         logs = [read_run_log(each.run) for each in opened if each.run is not None]
         say(f"report: {write_report(report, subject, found, worst_mistakes(probs_NC, faces), logs)}")
     if confusion is not None:
-        from mien.evaluate.plots import confusion_png
+        from mien.report.confusion_figure import confusion_png
 
         confusion_png(found, confusion)
         say(f"confusion matrix: {confusion}")
     if format is Format.json:
         print_json({key: value for key, value in found.items() if key != "curves"})
     else:
-        from mien.evaluate.table import metrics_tables
+        from mien.report.terminal_tables import metrics_tables
 
         console().print(*metrics_tables(found), sep="\n")
 
@@ -137,7 +137,7 @@ class Answers:
 
 
 def _predict(predictors: list[Predictor], faces: FaceSet, batch_size: int, what: str) -> Answers:
-    from mien.evaluate.predict import predict_all
+    from mien.evaluate.scoring import predict_all
 
     started_s = time.perf_counter()
     probs_MNC = []
@@ -155,7 +155,7 @@ def _average(
     batch_size: int,
 ) -> tuple[Predictor, NDArray[np.floating[Any]], list[float], str]:
     """The weighted ensemble, its probabilities on ``faces``, the weights, and how they were found."""
-    from mien.evaluate.ensemble import average, averaged_predictor, cross_fit_average, fit_weights
+    from mien.evaluate.ensemble_weights import average, averaged_predictor, cross_fit_average, fit_weights
 
     if faces.split_names == ("validation",):
         weights_M = fit_weights(probs_MNC, faces.labels_N)
@@ -199,7 +199,7 @@ def open_model(model: str) -> Opened:
             from mien.export.torchfiles import open_torchscript
         traced, card = open_torchscript(path)
         return Opened(traced, card.labels, card.image.side, "TorchScript file", card, path.stat().st_size)
-    from mien.recognize.classify import Classifier, resolve_model
+    from mien.recognition.classifier import Classifier, resolve_model
 
     file = resolve_model(model)
     classifier = Classifier(file)

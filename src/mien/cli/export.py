@@ -3,7 +3,7 @@
     mien export runs/base/… --data fer2013/ --to onnx|torchscript|pth
     mien export base --quantize int8 --calibrate fer2013/ --out base-int8.onnx
     mien export a.onnx b.onnx --data fer2013/ --out both.onnx          # the average of their answers
-    mien export base runs/tuned/… --soup 0.5,0.5 --data fer2013/       # the average of their weights: one network
+    mien export base runs/base-finetune/… --soup 0.5,0.5 --data fer2013/  # the average of their weights: one network
 
 Nothing is written before the file was opened as users open it and its answers were compared.
 """
@@ -99,8 +99,8 @@ def export(
         from mien.export.checkpoint import Checkpoint
         from mien.export.soup import soup as average_weights
     from mien.contract.errors import DataError, OutputError
-    from mien.data.sources import load_faces
-    from mien.recognize.classify import Classifier, resolve_model
+    from mien.data.loading import load_faces
+    from mien.recognition.classifier import Classifier, resolve_model
 
     out = out or Path(f"model{SUFFIXES[to]}")
     _refuse_contradictions(sources if soup is None else ["their average"], to, quantize, opset)
@@ -143,7 +143,7 @@ def _shares(text: str) -> list[float]:
 
 
 def _is_onnx(source: str) -> bool:
-    from mien.recognize.classify import shipped_models
+    from mien.recognition.classifier import shipped_models
 
     return source in shipped_models() or (source.endswith(".onnx") and not Path(source).is_dir())
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
-    from mien.recognize.pipeline import Outcome
-    from mien.recognize.tracks import TrackSummary
+    from mien.video.pipeline import Outcome
+    from mien.video.track_summary import TrackSummary
 
 MOST_PEOPLE = 20
 """Rows for one video; the rest is in --tracks."""
@@ -91,10 +91,10 @@ class MediaProgress:
         """Count what the pipeline yielded."""
         if self._bars is None:
             return
-        from mien.recognize.pipeline import Seen
-        from mien.recognize.sources import SourceEnd
+        from mien.video.pipeline import RecognizedFrame
+        from mien.video.sources import SourceEnd
 
-        if isinstance(item, Seen):
+        if isinstance(item, RecognizedFrame):
             self._name = item.result.source
             self._frames += 1
             self._faces += len(item.result.faces)
@@ -120,7 +120,7 @@ def people_table(videos: Sequence[TrackSummary]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from mien.recognize.timeline import clock
+    from mien.video.timeline import clock
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("video", overflow="fold", min_width=22)

@@ -18,8 +18,8 @@ def list_models(
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """List the shipped models: what they know, how large, how accurate and, on this computer, how fast they are."""
-    from mien.recognize.bench import time_models
-    from mien.recognize.classify import Classifier, resolve_model, shipped_models
+    from mien.recognition.benchmark import time_models
+    from mien.recognition.classifier import Classifier, resolve_model, shipped_models
 
     rows: list[dict[str, Any]] = []
     opened = [Classifier(resolve_model(name)) for name in shipped_models()]
@@ -66,7 +66,7 @@ def show(
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """Print the card inside a model file."""
-    from mien.recognize.classify import Classifier, resolve_model
+    from mien.recognition.classifier import Classifier, resolve_model
 
     card = Classifier(resolve_model(model)).card.to_dict()
     if format is Format.json:
@@ -86,8 +86,8 @@ def card(
     out: Annotated[Path | None, typer.Option(help="Write to this file; standard output if left out.")] = None,
 ) -> None:
     """Write a model card as Markdown, every figure from the model file itself."""
-    from mien.evaluate.modelcard import model_card_markdown
-    from mien.recognize.classify import Classifier, resolve_model
+    from mien.recognition.classifier import Classifier, resolve_model
+    from mien.report.model_card import model_card_markdown
 
     paths = [resolve_model(model) for model in models]
     text = "\n".join(model_card_markdown(Classifier(path).card, path.stat().st_size) for path in paths)
@@ -112,6 +112,6 @@ def pull(name: Annotated[str, typer.Argument(help="yunet: the better face detect
     """Fetch a file that is not shipped, check its SHA-256 and keep it for good. The only verb that uses the network."""
     if name != "yunet":
         raise typer.BadParameter(f"there is no {name!r} to pull; there is: yunet")
-    from mien.recognize.pull import pull_yunet
+    from mien.recognition.download import pull_yunet
 
     say(f"{pull_yunet()}: ready; mien predict uses it from now on")

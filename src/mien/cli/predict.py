@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mien.contract.results import FrameResult
-    from mien.recognize.outputs import Output
-    from mien.recognize.pipeline import Outcome, Pace
-    from mien.recognize.recognizer import Recognizer
-    from mien.recognize.rowfile import RowFile
-    from mien.recognize.tracks import TrackSummary
+    from mien.recognition.recognizer import Recognizer
+    from mien.video.pipeline import Outcome, StreamOptions
+    from mien.video.row_file import RowFile
+    from mien.video.sinks import Output
+    from mien.video.track_summary import TrackSummary
 
 PHOTOS, VIDEOS, FILES = "Photos and videos", "Videos only", "Files to write"
 
@@ -88,14 +88,14 @@ def predict(
 ) -> None:
     """Recognise the emotions of the faces in photos and videos."""
     from mien.contract.errors import ImageError, MienError
-    from mien.recognize.pipeline import USUAL_GAP_S, Pace, recognize_frames
-    from mien.recognize.recognizer import Recognizer
-    from mien.recognize.sources import Window, find_sources, read_sources
+    from mien.recognition.recognizer import Recognizer
+    from mien.video.pipeline import USUAL_GAP_S, StreamOptions, recognize_frames
+    from mien.video.sources import TimeRange, find_sources, read_sources
 
     try:
-        window = Window(start, end, every)
+        window = TimeRange(start, end, every)
         gap_s = max(USUAL_GAP_S, 2 * (every or 0)) if max_gap is None else max_gap
-        pace = Pace(detect_every, smooth, gap_s, keep_frames=any((annotate, crops, explain)))
+        options = StreamOptions(detect_every, smooth, gap_s, keep_frames=any((annotate, crops, explain)))
     except ValueError as error:
         raise MienError(str(error)) from None
     if resume and out is None:
@@ -115,7 +115,7 @@ def predict(
             if resume and out.exists() and not out.with_name(f"{out.name}.partial.jsonl").exists():
                 say(f"{out}: is whole already")
                 return
-            rows = cleanup.enter_context(_rows(out, recognizer, window, pace, resume))
+            rows = cleanup.enter_context(_rows(out, recognizer, window, options, resume))
             failed += _report_before(rows, sources)
         outputs: list[Output] = _outputs(_naming(sources), recognizer, annotate, chart, explain, crops, tracks, rows)
         for output in outputs:
@@ -124,7 +124,7 @@ def predict(
         left = [source for source in sources if rows is None or source not in rows.done]
         bar = cleanup.enter_context(MediaProgress(len(left)))
         try:
-            for item in recognize_frames(recognizer, read_sources(left, window), pace):
+            for item in recognize_frames(recognizer, read_sources(left, window), options):
                 for output in outputs:
                     output.take(item)
                 report.take(item)
@@ -140,20 +140,20 @@ def predict(
         raise typer.Exit(1)
 
 
-def _rows(out: Path, recognizer: Recognizer, window: Any, pace: Pace, resume: bool) -> RowFile:
+def _rows(out: Path, recognizer: Recognizer, window: Any, options: StreamOptions, resume: bool) -> RowFile:
     """The file of rows, with all that its figures depend on."""
     import hashlib
     from dataclasses import asdict
 
-    from mien.recognize.rowfile import RowFile
+    from mien.video.row_file import RowFile
 
     card = recognizer.card
     settings = {
         "model": f"{card.name} ({hashlib.sha256(card.to_json().encode()).hexdigest()[:12]})",
         "detector": recognizer.detector.name,
-        "detect_every": pace.detect_every,
-        "smooth": pace.half_life_s,
-        "max_gap": pace.max_gap_s,
+        "detect_every": options.detect_every,
+        "smooth": options.half_life_s,
+        "max_gap": options.max_gap_s,
         **asdict(window),
     }
     return RowFile(out, card.labels, settings, resume)
@@ -187,7 +187,7 @@ def _outputs(
 ) -> list[Output]:
     if not any((annotate, chart, explain, crops, tracks, rows)):
         return []  # a table needs no Pillow drawing
-    from mien.recognize.outputs import AnnotatedCopies, BarCharts, Explanations, FaceCrops, Rows, TrackReports
+    from mien.video.sinks import AnnotatedCopies, BarCharts, Explanations, FaceCrops, Rows, TrackReports
 
     outputs: list[Output] = []
     if annotate is not None:
@@ -229,10 +229,10 @@ class _Report:
             say("? the confidence is below the model's threshold, so it abstains")
 
     def take(self, item: Outcome) -> None:
-        from mien.recognize.pipeline import Seen
-        from mien.recognize.tracks import TrackSummary
+        from mien.video.pipeline import RecognizedFrame
+        from mien.video.track_summary import TrackSummary
 
-        if not isinstance(item, Seen):
+        if not isinstance(item, RecognizedFrame):
             return
         result = item.result
         if self._json is not None:
@@ -246,7 +246,7 @@ class _Report:
 
     def failed(self, item: Outcome) -> bool:
         """Say what an end or a note has to say; True where something could not be read."""
-        from mien.recognize.sources import Note, SourceEnd
+        from mien.video.sources import Note, SourceEnd
 
         if isinstance(item, Note):
             problem(item.text)
@@ -295,7 +295,7 @@ def scores_table(result: FrameResult) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from mien.recognize.draw import EMOTION_COLOURS, OTHER_COLOUR
+    from mien.recognition.drawing import EMOTION_COLOURS, OTHER_COLOUR
 
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("emotion", justify="right")

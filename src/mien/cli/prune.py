@@ -23,9 +23,9 @@ def prune(
     """Take the weakest channels out of a trained network, and train on what is left."""
     with needs("prune"):
         from mien.export.checkpoint import Checkpoint
-        from mien.export.prune import prune_run
-        from mien.train.machine import Machine
-    from mien.data.sources import load_faces
+        from mien.export.pruning import prune_run
+        from mien.train.devices import Machine
+    from mien.data.loading import load_faces
 
     checkpoint = Checkpoint.open(source)
     faces = load_faces(data, side=checkpoint.recipe.data.side, on_problem=problem)

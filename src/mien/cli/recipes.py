@@ -70,8 +70,8 @@ def preview(
         import torch
 
         from mien.train.augment import augment
-    from mien.data.sources import load_faces
-    from mien.recognize.files import write_png
+    from mien.contract.atomic_files import write_png
+    from mien.data.loading import load_faces
 
     train = load_faces(data, side=recipe.data.side, on_problem=problem).split("train")
     spread_N = np.linspace(0, len(train) - 1, faces).astype(int)  # folders are sorted by class: all classes are met

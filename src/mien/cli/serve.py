@@ -33,7 +33,7 @@ def serve(
     from mien.mood.store import default_path
 
     with needs("serve"):
-        from mien.serve.app import run
+        from mien.serve.asgi import run
         from mien.serve.settings import Limits, ServerSettings, is_loopback
     if token is None and not is_loopback(host):
         import secrets

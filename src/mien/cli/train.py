@@ -33,9 +33,9 @@ def train(
         raise typer.BadParameter("a resumed run keeps its own recipe; start a new one to change it", param_hint="--set")
     with needs("train"):
         from mien.train import fit as training
-        from mien.train.machine import Machine
+        from mien.train.devices import Machine
         from mien.train.run import Run
-    from mien.data.sources import load_faces
+    from mien.data.loading import load_faces
     from mien.train.recipe import load_recipe
 
     resolved = Run.read(resume).recipe if resume is not None else load_recipe(recipe, set or ())

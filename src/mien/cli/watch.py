@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from mien.contract.results import Face, FrameResult
-    from mien.recognize.camera import Camera
+    from mien.video.camera import Camera
 
 BAR_CELLS = 18
 
@@ -70,11 +70,11 @@ def watch(
         return
     from rich.live import Live
 
-    from mien.recognize.camera import open_camera
-    from mien.recognize.pipeline import Pace, Seen, recognize_frames
-    from mien.recognize.recognizer import Recognizer
-    from mien.recognize.rowfile import RowLog
-    from mien.recognize.sources import Note, SourceEnd
+    from mien.recognition.recognizer import Recognizer
+    from mien.video.camera import open_camera
+    from mien.video.pipeline import RecognizedFrame, StreamOptions, recognize_frames
+    from mien.video.row_file import RowLog
+    from mien.video.sources import Note, SourceEnd
 
     recognizer = Recognizer(model, detector, detector_model)
     lost = False
@@ -87,9 +87,9 @@ def watch(
         screen = cleanup.enter_context(Live(view.render(), console=console(), auto_refresh=False))
         cleanup.enter_context(_ended_by_signals(source))
         drawn_s = 0.0
-        pace = Pace(detect_every=1, half_life_s=smooth, max_gap_s=max_gap, live=True)
-        for item in recognize_frames(recognizer, source.items(), pace):
-            if isinstance(item, Seen):
+        options = StreamOptions(detect_every=1, half_life_s=smooth, max_gap_s=max_gap, live=True)
+        for item in recognize_frames(recognizer, source.items(), options):
+            if isinstance(item, RecognizedFrame):
                 if rows is not None:
                     rows.add(item.result)
                 view.see(item.result, source.now_s())
@@ -191,7 +191,7 @@ class _View:
         from rich.text import Text
 
         from mien.contract.emotions import valence_arousal
-        from mien.recognize.timeline import clock
+        from mien.video.timeline import clock
 
         assert self._result is not None and self._result.t_s is not None
         valence, arousal = valence_arousal(face.scores)
@@ -212,7 +212,7 @@ def score_bar(face: Face) -> Text:
     """All scores as one bar of coloured cells, the most probable first."""
     from rich.text import Text
 
-    from mien.recognize.draw import EMOTION_COLOURS, OTHER_COLOUR
+    from mien.recognition.drawing import EMOTION_COLOURS, OTHER_COLOUR
 
     bar, used, total = Text(), 0, 0.0
     for name, score in sorted(face.scores.items(), key=lambda item: -item[1]):

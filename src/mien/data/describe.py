@@ -4,7 +4,7 @@
     facts["splits"]["train"]["imbalance"]                       # 16.5: FER2013's largest class over its smallest
     facts["near_duplicates"]["across"]["train, validation"]     # what leaks
 
-Not here: pictures (report.py), printing, finding duplicates (duplicates.py).
+Not here: pictures (mien.report.data_figures), printing, finding duplicates (duplicates.py).
 
 Shape legend: N faces, C classes, V columns of votes, M pairs, I different images or groups of them, B faces of a chunk.
 """

@@ -1,11 +1,11 @@
 """Faces as arrays: what every data source becomes, and what training and evaluation consume.
 
-    faces = load_faces("fer2013/")          # mien.data.sources
+    faces = load_faces("fer2013/")          # mien.data.loading
     train = faces.split("train")
 
 FER2013 whole is 83 MB: it is one uint8 array in memory, later one tensor on the training device.
 
-A set that was packed (mien.data.pack) is mapped from disk instead; ``chunks`` walks it without keeping it resident.
+A set that was packed (mien.data.cache) is mapped from disk instead; ``chunks`` walks it without keeping it resident.
 
 Shape legend: N faces, H = W side in pixels, C classes.
 """

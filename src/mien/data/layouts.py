@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 from mien.contract.emotions import FER2013_EMOTIONS, FERPLUS_EMOTIONS, canonical, index_order
 from mien.contract.errors import DataError
-from mien.data.images import IMAGE_SUFFIXES
+from mien.data.face_images import IMAGE_SUFFIXES
 
 SPLIT_FOLDERS = {
     "train": "train",

@@ -4,8 +4,8 @@
     metrics["accuracy"], metrics["accuracy_95"], metrics["per_class"]["fear"]["recall"]
 
 A class without a single face has no recall; it is null here, never zero, and left out of the averages over classes.
-Not here: intervals that take resampling (intervals.py), running a model (predict.py), calibrating one (calibrate.py),
-drawing (plots.py, charts.py, table.py).
+Not here: intervals that take resampling (intervals.py), running a model (scoring.py), calibrating one (calibration.py),
+pages, pictures and tables (mien.report).
 
 Shape legend: N faces, C classes.
 """

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.evaluate.corruptions import CORRUPTIONS, SETTINGS, STRENGTHS, shifted
-from mien.evaluate.predict import Predictor, Progress, predict_all
+from mien.evaluate.scoring import Predictor, Progress, predict_all
 
 FACES_AT_MOST = 2000
 ONE_PIXEL = ((1, 0), (-1, 0), (0, 1), (0, -1))

@@ -22,8 +22,8 @@ from mien.contract.emotions import FERPLUS_EMOTIONS
 from mien.contract.errors import RunError
 from mien.data.votes import VOTES
 from mien.export.torchfiles import card_of_pth
-from mien.recognize.classify import Classifier
-from mien.recognize.margins import MARGINS
+from mien.recognition.classifier import Classifier
+from mien.recognition.detectors.margins import MARGINS
 from mien.train.config import Recipe
 from mien.train.network import FaceClassifier, keep_outputs, load_weights, outputs
 from mien.train.run import Run

@@ -27,14 +27,14 @@ from mien.contract.card import ModelCard
 from mien.contract.emotions import canonical
 from mien.contract.errors import ModelError
 from mien.data.faceset import FaceSet
-from mien.evaluate.calibrate import accept_threshold
-from mien.evaluate.ensemble import average, cross_fit_average, fit_weights
-from mien.evaluate.predict import in_data_order, predict_all
-from mien.evaluate.scaling import Scaling
-from mien.export.calibrate import calibrate, figures
+from mien.evaluate.calibration import accept_threshold
+from mien.evaluate.ensemble_weights import average, cross_fit_average, fit_weights
+from mien.evaluate.logit_scaling import Scaling
+from mien.evaluate.scoring import in_data_order, predict_all
+from mien.export.card_figures import calibrate, figures
 from mien.export.graph import open_bytes, read_model, stamp, store_exact_halves
-from mien.export.parity import PARITY_FACES, Parity, check_parity, spread
-from mien.recognize.classify import Classifier
+from mien.export.parity import PARITY_FACES, Parity, check_parity, sample_faces
+from mien.recognition.classifier import Classifier
 from mien.train.run import write_whole
 
 SMALLEST = 1e-12
@@ -111,7 +111,7 @@ def merge_models(
         mean_NC = average([each(crops_NSS) for each in predictors], weights_M)
         return scaling(np.log(np.maximum(mean_NC, SMALLEST)))
 
-    parity = check_parity(path, open_bytes(blob), apart, apart, spread(validation, PARITY_FACES))
+    parity = check_parity(path, open_bytes(blob), apart, apart, sample_faces(validation, PARITY_FACES))
     write_whole(path, blob)
     return card, parity
 

@@ -23,8 +23,8 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from mien.contract.card import CARD_KEY, ModelCard, graph_digest
 from mien.contract.errors import ModelError
-from mien.recognize.classify import Classifier
-from mien.recognize.providers import open_session
+from mien.recognition.classifier import Classifier
+from mien.recognition.providers import open_session
 
 OPSET = 18
 """Of the graphs that are written unless another is asked for, and the oldest that PyTorch can write: ONNX Runtime reads

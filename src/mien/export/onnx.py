@@ -36,13 +36,13 @@ from mien.contract.card import CARD_KEY, ModelCard
 from mien.contract.errors import ModelError, RunError
 from mien.data.faceset import FaceSet
 from mien.data.votes import by_votes
-from mien.evaluate.calibrate import accept_threshold
-from mien.evaluate.predict import Predictor, predict_all
-from mien.export.calibrate import calibrate, figures
+from mien.evaluate.calibration import accept_threshold
+from mien.evaluate.scoring import Predictor, predict_all
+from mien.export.card_figures import calibrate, figures
 from mien.export.checkpoint import Checkpoint
 from mien.export.graph import OPSET, check_opset, open_bytes, stamp, store_exact_halves
 from mien.export.maps import SplitNetwork, WithMaps
-from mien.export.parity import PARITY_FACES, Parity, check_parity, compare, refuse_past, spread
+from mien.export.parity import PARITY_FACES, Parity, check_parity, measure_accuracy_drop, refuse_past, sample_faces
 from mien.export.serving import DTYPES, LowPrecision, ServingModel, fold_batchnorm, on_arrays, round_to_half
 from mien.export.torchfiles import open_torchscript, torchscript_bytes
 from mien.train.run import Run, torch_bytes, write_whole
@@ -126,11 +126,11 @@ def export_checkpoint(
     )
     if precision != "fp32":
         before_NC = predict_all(on_arrays(original), validation.faces_NHW)
-        loss = compare(before_NC, probs_NC, validation.labels_N)
+        loss = measure_accuracy_drop(before_NC, probs_NC, validation.labels_N)
         refuse_past(max_loss_points, loss, path, "allow more, or keep to fp32")
         provenance = {**card.provenance, "quantized": loss.facts()}
         card = replace(card, name=name or f"{card.name}-{precision}", precision=precision, provenance=provenance)
-    return write_model(stored, original, card, spread(validation, PARITY_FACES), path, to, opset)
+    return write_model(stored, original, card, sample_faces(validation, PARITY_FACES), path, to, opset)
 
 
 def write_model(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import ParityError
 from mien.data.faceset import FaceSet
-from mien.evaluate.predict import Predictor, predict_all
+from mien.evaluate.scoring import Predictor, predict_all
 
 PARITY_LIMIT = 1e-4
 PARITY_FACES = 256
@@ -40,7 +40,7 @@ class Parity:
 
 
 @dataclass(frozen=True)
-class Loss:
+class AccuracyDrop:
     """What a change of arithmetic, or of the network, cost on a split.
 
     Attributes:
@@ -87,10 +87,12 @@ def check_parity(
     return Parity(len(faces_NHW), difference, drift)
 
 
-def compare(before_NC: NDArray[np.floating], after_NC: NDArray[np.floating], labels_N: NDArray[np.int64]) -> Loss:
+def measure_accuracy_drop(
+    before_NC: NDArray[np.floating], after_NC: NDArray[np.floating], labels_N: NDArray[np.int64]
+) -> AccuracyDrop:
     """What became worse between two sets of probabilities of the same labelled faces."""
     old_N, new_N = before_NC.argmax(axis=1), after_NC.argmax(axis=1)
-    return Loss(
+    return AccuracyDrop(
         len(labels_N),
         float((old_N == labels_N).mean()),
         float((new_N == labels_N).mean()),
@@ -111,7 +113,7 @@ def _whole(probs_NC: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.maximum(np.concatenate([probs_NC, missing_N1], axis=1), 1e-12)
 
 
-def refuse_past(limit_points: float, loss: Loss, path: Path, remedy: str) -> None:
+def refuse_past(limit_points: float, loss: AccuracyDrop, path: Path, remedy: str) -> None:
     """ParityError where more than ``limit_points`` of accuracy were lost."""
     if not loss.points <= limit_points:
         raise ParityError(
@@ -120,6 +122,6 @@ def refuse_past(limit_points: float, loss: Loss, path: Path, remedy: str) -> Non
         )
 
 
-def spread(faces: FaceSet, wanted: int) -> NDArray[np.uint8]:
+def sample_faces(faces: FaceSet, wanted: int) -> NDArray[np.uint8]:
     """``wanted`` faces spread evenly over a set: folders are sorted by class, so all classes are met."""
     return faces.faces_NHW[np.linspace(0, len(faces) - 1, min(wanted, len(faces))).astype(np.int64)]

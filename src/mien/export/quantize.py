@@ -31,13 +31,13 @@ from mien.contract.card import ModelCard
 from mien.contract.errors import DataError, ModelError
 from mien.data.faceset import FaceSet
 from mien.data.votes import by_votes
-from mien.evaluate.predict import Predictor, in_data_order, predict_all
-from mien.export.calibrate import rescored
+from mien.evaluate.scoring import Predictor, in_data_order, predict_all
+from mien.export.card_figures import rescored
 from mien.export.fp16 import to_fp16
 from mien.export.graph import open_bytes, read_model, stamp, store_exact_halves
 from mien.export.int8 import Ranges, dynamic_int8, int8_layers, static_int8, tensor_ranges
-from mien.export.parity import Loss, compare, divergence, refuse_past, spread
-from mien.recognize.classify import Classifier
+from mien.export.parity import AccuracyDrop, divergence, measure_accuracy_drop, refuse_past, sample_faces
+from mien.recognition.classifier import Classifier
 from mien.train.run import write_whole
 
 Precision = Literal["int8", "int8-dynamic", "fp16"]
@@ -61,7 +61,7 @@ def quantize_model(
     max_loss_points: float = 0.5,
     name: str | None = None,
     on_progress: Callable[[str], None] = lambda line: None,
-) -> tuple[ModelCard, Loss]:
+) -> tuple[ModelCard, AccuracyDrop]:
     """Write an .onnx of mien's in another arithmetic, after measuring on validation what that costs.
 
     Args:
@@ -96,9 +96,9 @@ def quantize_model(
     before_NC = _answers(Classifier(source, provider="cpu"), card, validation)
     facts: dict[str, Any] = {}
 
-    def scored(candidate: ModelProto) -> tuple[NDArray[np.floating[Any]], Loss]:
+    def scored(candidate: ModelProto) -> tuple[NDArray[np.floating[Any]], AccuracyDrop]:
         probs_NC = _answers(_runnable(candidate, card, precision), card, validation)
-        return probs_NC, compare(before_NC, probs_NC, validation.labels_N)
+        return probs_NC, measure_accuracy_drop(before_NC, probs_NC, validation.labels_N)
 
     if precision == "int8":
         crops = _calibration_crops(calibration or faces, calibration_faces)
@@ -111,7 +111,7 @@ def quantize_model(
         while loss.points > max_loss_points and len(kept) < len(int8_layers(proto)):
             if not by_layer:
                 on_progress(f"{loss.points:.2f} points lost: measuring how sensitive each layer is")
-                by_layer = sensitivities(proto, card, measured, spread(crops, SENSITIVITY_FACES), portable)
+                by_layer = sensitivities(proto, card, measured, sample_faces(crops, SENSITIVITY_FACES), portable)
             kept = tuple(sorted(by_layer, key=by_layer.__getitem__, reverse=True)[: 2 * len(kept) or 1])
             made = static_int8(proto, measured, kept, portable)
             probs_NC, loss = scored(made)

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
-from mien.evaluate.predict import Predictor
-from mien.evaluate.scaling import Scaling
+from mien.evaluate.logit_scaling import Scaling
+from mien.evaluate.scoring import Predictor
 from mien.export.maps import SplitNetwork, split
 from mien.train.network import FaceClassifier
 from mien.train.run import Run

@@ -11,7 +11,7 @@ What comes out of here is about expressions, not feelings: show ``NOTE`` whereve
 """
 
 from mien.mood.episodes import Episode
-from mien.mood.mood import Mood, MoodTracker
+from mien.mood.mood_tracker import Mood, MoodTracker
 from mien.mood.rows import Session
 from mien.mood.seconds import Second
 from mien.mood.store import MoodStore

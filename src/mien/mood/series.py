@@ -70,7 +70,7 @@ class Smoother:
         return {name: min(1.0, value / self._weight) for name, value in self._sums.items()}
 
 
-class Window:
+class SlidingWindow:
     """The mean of a signal over the last ``length_s`` seconds, weighted by the time that it was seen."""
 
     def __init__(self, length_s: float) -> None:

@@ -29,11 +29,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from mien.contract.errors import StoreError
-from mien.mood.mood import Mood
+from mien.mood.mood_tracker import Mood
 from mien.mood.rows import COLUMNS, SESSIONS, Session, day_of, second_of, session_of, values_of
-from mien.mood.schema import NewerSchemaError, migrate
 from mien.mood.seconds import Second, aggregate, by_step
 from mien.mood.series import SteadyClock
+from mien.mood.store_schema import NewerSchemaError, migrate
 from mien.mood.summary import Day, Summary, summarise
 
 MOST_UNWRITTEN = 600
@@ -227,14 +227,14 @@ class MoodStore:
         Args:
             session_id: which.
             to: path, or an open binary stream.
-            format: "json", "csv" or "parquet" (the extra ``parquet``); columns as in export.py.
+            format: "json", "csv" or "parquet" (the extra ``parquet``); columns as in session_export.py.
 
         Raises:
             StoreError: no such session or format, or the place cannot be written.
         """
-        from mien.mood.export import export
+        from mien.mood.session_export import write_session
 
-        export(self.session(session_id), self.rows(session_id), to, format)
+        write_session(self.session(session_id), self.rows(session_id), to, format)
 
     # forgetting
 

@@ -1,7 +1,7 @@
 """HTTP, WebSocket and the live page: photos and camera frames in, emotions and mood out.
 
     mien serve                                         # http://127.0.0.1:8000, for this machine alone
-    app = create_app(ServerSettings(db=None))          # mien.serve.app, for your own ASGI server
+    app = create_app(ServerSettings(db=None))          # mien.serve.asgi, for your own ASGI server
 
 In the order of the data: decode.py and limits.py refuse what is too large before it is decoded, guard.py whom it does
 not know, engine.py finds and classifies the faces of all clients together (batching.py), live.py follows them over

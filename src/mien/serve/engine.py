@@ -24,13 +24,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.contract.images import decode_image
 from mien.contract.results import FrameResult
-from mien.recognize.detect import Detections, Detector
-from mien.recognize.images import decode_image
-from mien.recognize.machine import usable_cpus
-from mien.recognize.recognizer import Recognizer, largest_first
+from mien.contract.system import usable_cpus
+from mien.recognition.detectors import Detections, Detector
+from mien.recognition.recognizer import Recognizer, largest_first
 from mien.serve.batching import Batcher
-from mien.serve.metrics import Metrics
+from mien.serve.prometheus import Metrics
 from mien.serve.settings import Limits
 
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -38,7 +38,7 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class EngineResult:
     """A frame after recognition.
 
     Attributes:
@@ -108,7 +108,7 @@ class Engine:
         await asyncio.gather(self._running, return_exceptions=True)
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    async def recognise(self, image: bytes | NDArray[np.uint8], source: str, max_pixels: int) -> Seen:
+    async def recognise(self, image: bytes | NDArray[np.uint8], source: str, max_pixels: int) -> EngineResult:
         """Find and classify the faces of one image.
 
         Args:
@@ -132,7 +132,7 @@ class Engine:
             probs_NC = await self._batcher(searched.crops_NSS)
         result = self.recognizer.result(searched.width, searched.height, searched.found, probs_NC, source)
         self._metrics.faces.inc(len(result.faces))
-        return Seen(result, searched.found, searched.search_s, time.perf_counter() - asked)
+        return EngineResult(result, searched.found, searched.search_s, time.perf_counter() - asked)
 
     def _read_and_search(self, image: bytes | NDArray[np.uint8], max_pixels: int) -> _Searched:
         started = time.perf_counter()

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from mien.serve.limits import Buckets, bounded
-from mien.serve.metrics import Metrics
+from mien.serve.prometheus import Metrics
 from mien.serve.settings import ServerSettings, is_loopback
 
 HEADERS = {

@@ -25,7 +25,7 @@ from typing import Self, TypeVar
 
 from mien.contract.errors import StoreError
 from mien.mood import Mood, MoodStore
-from mien.serve.metrics import Metrics
+from mien.serve.prometheus import Metrics
 
 T = TypeVar("T")
 

@@ -20,9 +20,9 @@ from typing import Any, Generic, TypeVar
 
 from mien.contract.results import FrameResult
 from mien.mood import NOTE, Mood, MoodTracker
-from mien.recognize.track import Tracker
-from mien.serve.engine import Seen
+from mien.serve.engine import EngineResult
 from mien.serve.journal import Entry
+from mien.video.tracker import Tracker
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ class LiveSession:
         """Seconds since the session began."""
         return self._clock() - self._started
 
-    def see(self, seen: Seen, t_s: float) -> dict[str, Any]:
+    def see(self, seen: EngineResult, t_s: float) -> dict[str, Any]:
         """Take a recognised frame that arrived at ``t_s``; returns the message for the client and for watchers."""
         ids = self.tracker.update(seen.found, t_s)
         faces = tuple(replace(face, track_id=number) for face, number in zip(seen.result.faces, ids, strict=True))

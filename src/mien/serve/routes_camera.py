@@ -16,8 +16,8 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response, StreamingResponse
 
+from mien.serve.api_schema import AnalyticsOut, problems
 from mien.serve.live import LiveSession
-from mien.serve.schema import AnalyticsOut, problems
 from mien.serve.state import ServerState, state_of
 
 router = APIRouter(tags=["MoodQuest"])

@@ -42,7 +42,7 @@ Source = Annotated[str, Query(pattern=r"^[\w .:/-]{1,64}$", description="The ses
 
 
 @dataclass(frozen=True)
-class Frame:
+class LiveFrame:
     """One frame of a client: its number and clock as the client gave them, and when it arrived in the session."""
 
     number: int
@@ -115,7 +115,7 @@ class _Conversation:
     def __init__(self, socket: WebSocket, state: ServerState, session: LiveSession) -> None:
         self._socket, self._state, self._session = socket, state, session
         self._limits = state.settings.limits
-        self._slot: Newest[Frame] = Newest()
+        self._slot: Newest[LiveFrame] = Newest()
         self._count = 0
         self._bad = 0
         self._dropped = 0
@@ -144,7 +144,7 @@ class _Conversation:
             _, number, client_s = _HEAD.unpack_from(data)
             client_s = client_s if abs(client_s) < 1e12 else None  # not finite, or no clock: JSON has no name for it
             image = data[_HEAD.size :]
-        if self._slot.put(Frame(number, client_s, image, t_s)):
+        if self._slot.put(LiveFrame(number, client_s, image, t_s)):
             self._state.metrics.frames.labels("replaced").inc()
             self._dropped += 1
 
@@ -195,7 +195,7 @@ class _Conversation:
             }
             await self._send({**message, **own})
 
-    async def _problem(self, code: str, detail: str, frame: Frame | None) -> None:
+    async def _problem(self, code: str, detail: str, frame: LiveFrame | None) -> None:
         await self._send({"type": "error", "code": code, "detail": detail, "id": frame.number if frame else None})
 
     async def _send(self, message: dict[str, Any]) -> None:

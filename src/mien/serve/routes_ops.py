@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 import mien
-from mien.serve.schema import ProblemOut
+from mien.serve.api_schema import ProblemOut
 from mien.serve.state import state_of
 
 router = APIRouter(tags=["operations"])

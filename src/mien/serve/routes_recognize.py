@@ -17,7 +17,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from mien.contract.errors import ImageError
-from mien.serve.schema import BatchOut, ResultOut, binary_body, form_body, problems
+from mien.serve.api_schema import BatchOut, ResultOut, binary_body, form_body, problems
 from mien.serve.state import ServerState, state_of
 
 router = APIRouter(prefix="/v1", tags=["photos"])

@@ -16,8 +16,8 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from mien.contract.errors import MissingExtraError
 from mien.mood.store import MoodStore
 from mien.mood.summary import by_week, trend
+from mien.serve.api_schema import DaysOut, DeletedOut, SecondOut, SessionOut, SummaryOut, problems
 from mien.serve.journal import Journal
-from mien.serve.schema import DaysOut, DeletedOut, SecondOut, SessionOut, SummaryOut, problems
 from mien.serve.state import journal_of
 
 router = APIRouter(prefix="/v1", tags=["history"])
@@ -77,7 +77,7 @@ async def summary(request: Request, session_id: SessionId) -> Any:
     response_class=Response,
     responses={200: {"content": {kind: {} for kind in MEDIA.values()}}, **problems(404, 501, 503)},
 )
-async def export(
+async def export_session(
     request: Request, session_id: SessionId, format: Literal["json", "csv", "parquet"] = "json"
 ) -> Response:
     """One row a second and person."""

@@ -1,4 +1,4 @@
-"""What the routes of one server share, made once in the lifespan (app.py)."""
+"""What the routes of one server share, made once in the lifespan (asgi.py)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from starlette.requests import HTTPConnection
 from mien.serve.engine import Engine
 from mien.serve.journal import Journal
 from mien.serve.live import Hub
-from mien.serve.metrics import Metrics
+from mien.serve.prometheus import Metrics
 from mien.serve.settings import ServerSettings
 
 if TYPE_CHECKING:
-    from mien.serve.camera import CameraFeed
+    from mien.serve.server_camera import CameraFeed
 
 
 @dataclass

@@ -16,7 +16,7 @@ import torch
 
 from mien.contract.errors import RunError
 from mien.train.config import Recipe
-from mien.train.machine import Machine
+from mien.train.devices import Machine
 from mien.train.network import FaceClassifier
 
 MOST_FACES = 512

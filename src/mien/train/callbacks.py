@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from mien.evaluate.plots import confusion_figure
+from mien.report.confusion_figure import confusion_figure
 from mien.train.config import AverageConfig
 from mien.train.run import write_whole
 

@@ -187,7 +187,7 @@ class Recipe(_Config):
     loss: LossConfig = LossConfig()
     votes: VotesConfig | None = Field(None, description="FER+ votes as a target too")
     teacher: TeacherConfig | None = Field(None, description="a model to learn from beside the labels")
-    nonfaces: float = Field(
+    outlier_exposure: float = Field(
         0, ge=0, lt=1, description="share of each batch replaced by pictures of no face, whose target is to be unsure"
     )
     average: AverageConfig | None = AverageConfig()

@@ -32,8 +32,8 @@ from mien.train.batch_size import batch_size
 from mien.train.batches import FaceData
 from mien.train.callbacks import Dashboard, History, MovingAverage
 from mien.train.config import PhaseConfig, Recipe
-from mien.train.machine import Machine, keep_freed_memory
-from mien.train.model_file import SETTLING_FACES, model_path, settle_norms
+from mien.train.devices import Machine, keep_freed_memory
+from mien.train.model_file import SETTLING_FACES, model_path, recalibrate_batchnorm
 from mien.train.module import FaceTraining
 from mien.train.network import FaceClassifier, outputs
 from mien.train.run import Run, torch_bytes, write_whole
@@ -146,7 +146,7 @@ def _train_phases(run: Run, faces: FaceSet, machine: Machine) -> Run:
     train = subset(faces.split("train"), recipe.data.fraction, recipe.seed)
     if recipe.network.weights is not None and not finished and model_path(recipe.network.weights).suffix == ".onnx":
         first_NHW = torch.from_numpy(train.faces_NHW[:: max(1, len(train) // SETTLING_FACES)])
-        settle_norms(classifier.network, classifier.prepare(first_NHW))
+        recalibrate_batchnorm(classifier.network, classifier.prepare(first_NHW))
     teacher = load_teacher(recipe.teacher, faces.labels, faces.side) if recipe.teacher is not None else None
     phases = recipe.resolved_phases()
     folders = [run.folder / f"phase-{number}" if len(phases) > 1 else run.folder for number, _ in enumerate(phases, 1)]

@@ -28,7 +28,7 @@ def votes_loss(logits_NV: Tensor, targets_NV: Tensor, multi_target: bool) -> Ten
     return -torch.where(has_votes_N, accepted_NV.max(dim=1).values, 0.0).mean()
 
 
-def taught_loss(logits_NC: Tensor, taught_NC: Tensor, temperature: float) -> Tensor:
+def distillation_loss(logits_NC: Tensor, taught_NC: Tensor, temperature: float) -> Tensor:
     """Kullback-Leibler divergence to a teacher's probabilities at ``temperature``, times its square.
 
     Hinton et al. 2015 (arXiv:1503.02531), section 2: the square keeps the gradients as large as those of labels.

@@ -2,12 +2,12 @@
 
     state = state_of_model(Path("base.onnx"), network)      # a state_dict, BatchNorms as identities
     network.load_state_dict(state)
-    settle_norms(classifier, faces_NHW)                      # before the first step
+    recalibrate_batchnorm(classifier, faces_NHW)                      # before the first step
 
 An exported file holds each BatchNorm folded into the convolution before it. Unfolded, the norm gets the bias alone:
 the same function, but not one to train, since in training a norm goes by its batch and would undo what was folded.
-``settle_norms`` therefore gives every norm the statistics of real faces and corrects its scale and shift for them,
-which leaves the function as it is, and training starts where the model left off.
+``recalibrate_batchnorm`` therefore gives every norm the statistics of real faces and corrects its scale and shift for
+them. The function stays the same, and training starts where the model left off.
 
 Only our own residual network: the files of other networks do not keep the names of their layers. Those runs have a
 ``best.pth``, which ``network.weights`` takes as well.
@@ -71,7 +71,7 @@ def state_of_model(path: Path, network: nn.Module) -> dict[str, Tensor]:
     return state
 
 
-def settle_norms(network: nn.Module, x_NCHW: Tensor) -> None:
+def recalibrate_batchnorm(network: nn.Module, x_NCHW: Tensor) -> None:
     """Give each BatchNorm the statistics of ``x_NCHW`` without changing what the network computes in eval mode."""
 
     def settle(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:

@@ -25,10 +25,10 @@ from mien.train.augment import augment
 from mien.train.batches import Batch
 from mien.train.config import PhaseConfig, Recipe, ScheduleConfig
 from mien.train.freeze import set_trainable
-from mien.train.losses import FaceLoss, taught_loss, votes_loss
-from mien.train.mix import mix_faces
+from mien.train.losses import FaceLoss, distillation_loss, votes_loss
+from mien.train.mixup import mixup
 from mien.train.network import FaceClassifier, head_of
-from mien.train.nonfaces import replace_some
+from mien.train.outlier_exposure import replace_with_outliers
 from mien.train.teacher import Teacher
 
 
@@ -101,7 +101,7 @@ class FaceTraining(L.LightningModule):
                 if repeats:
                     self.taught[view, batch_idx] = taught_BC
             weight, temperature = self.recipe.teacher.weight, self.recipe.teacher.temperature
-            loss = (1 - weight) * loss + weight * taught_loss(logits_BC, taught_BC, temperature)
+            loss = (1 - weight) * loss + weight * distillation_loss(logits_BC, taught_BC, temperature)
         if self.votes is not None and votes_BV is not None:
             of_votes = votes_loss(outputs_BO[:, self.classes :], votes_BV, self.votes.target == "multi-target")
             loss = self.votes.labels_weight * loss + self.votes.weight * of_votes
@@ -122,17 +122,17 @@ class FaceTraining(L.LightningModule):
         recipe = self.recipe
         x_BHW, targets, votes_BV = augment(batch.faces, recipe.augment), batch.labels, batch.votes
         mixed = bool(recipe.mix.mixup or recipe.mix.cutmix) and len(x_BHW) % 2 == 0
-        if recipe.nonfaces or mixed:
+        if recipe.outlier_exposure or mixed:
             targets = nn.functional.one_hot(batch.labels, self.classes).float()
-        if recipe.nonfaces:
-            x_BHW, none_B = replace_some(x_BHW, recipe.nonfaces)
+        if recipe.outlier_exposure:
+            x_BHW, none_B = replace_with_outliers(x_BHW, recipe.outlier_exposure)
             none_B1 = none_B[:, None]
             targets = torch.where(none_B1, 1 / self.classes, targets)
             if votes_BV is not None:
                 not_a_face_V = nn.functional.one_hot(none_B.new_tensor(VOTE_COLUMNS - 1, dtype=torch.long)).float()
                 votes_BV = torch.where(none_B1, not_a_face_V, votes_BV)
         if mixed:
-            x_BHW, shares_BB = mix_faces(x_BHW, recipe.mix)
+            x_BHW, shares_BB = mixup(x_BHW, recipe.mix)
             targets = shares_BB @ targets
             votes_BV = None if votes_BV is None else shares_BB @ votes_BV
         return x_BHW, targets, votes_BV

@@ -1,0 +1,242 @@
+"""A data set read once and mapped ever after.
+
+    faces = open_faces("fer2013/", cache=Path("packs"))      # reads 32,298 files the first time, maps them the next
+
+A pack is a folder of plain arrays, named by a key: SHA-256 over the path, size and time of change of every file that is
+read, and everything that was asked for. Change a file, add one, ask for another side: another key, another pack. So a
+pack is never out of date, and never has to be trusted: the older packs of the same root and side are removed.
+
+It appears whole or not at all: it is written into a folder of its own beside, flushed to disk, and renamed. Processes
+that pack the same set at once do the work twice and use the one that came first. Pixels go from the reader to the file
+a face at a time, and ``FaceSet.chunks`` reads them back that way, so a set may be larger than memory.
+
+    <cache>/<root's name>-<key>/   faces.u8  labels.npy  splits.npy  names.npy  shapes.npy  [votes.npy]  pack.json
+
+A set in which a file could not be opened (it vanished, a disk failed) is used once and not kept.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from glob import escape as glob_escape
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from mien.contract.errors import DataError
+from mien.data.faceset import FaceSet
+from mien.data.layouts import Report, Source, find_source
+from mien.data.loading import Progress, Request, finish, load_faces, write_faces
+from mien.data.splits import DEFAULT_SHARES
+
+FORMAT = 1
+"""Part of the key: raise it when a pack's files, or what a reader makes of the same bytes, change."""
+
+PACK_FROM = 2000
+"""Files from which a pack is worth its disk: fewer are read in a fraction of a second."""
+
+ABANDONED_AFTER_S = 24 * 3600
+"""The unfinished folder of an interrupted run is swept up by a later one after this."""
+
+
+def default_cache() -> Path:
+    """Where packs are kept: ``MIEN_CACHE``, or the user's cache folder."""
+    given = os.environ.get("MIEN_CACHE")
+    return Path(given).expanduser() if given else platformdirs.user_cache_path("mien") / "packs"
+
+
+def open_faces(
+    root: str | Path,
+    *,
+    side: int = 48,
+    strict: bool = False,
+    on_problem: Report | None = None,
+    layout: str = "auto",
+    classes: Sequence[str] | None = None,
+    votes: str | Path | None = "auto",
+    shares: Mapping[str, float] = DEFAULT_SHARES,
+    on_progress: Progress | None = None,
+    cache: Path | None = None,
+    pack_from: int = PACK_FROM,
+) -> FaceSet:
+    """``load_faces`` with a memory: same arguments, faces and problems, from the second time on mapped from disk.
+
+    Args:
+        cache: the folder for packs; None for the user's.
+        pack_from: files from which a pack is made (a CSV always is); smaller sets are just read.
+
+    Raises:
+        DataError: as ``load_faces``, and where the pack cannot be written.
+    """
+    request = Request(Path(root).expanduser(), side, layout, classes, votes, shares)
+    found: list[str] = []
+    source = find_source(request.root, layout, classes=classes, problem=_strictly(strict, found), note=found.append)
+    if source.path.is_dir() and len(source.images) < pack_from:
+        return load_faces(**request._asdict(), strict=strict, on_problem=on_problem, on_progress=on_progress)
+    folder = (cache or default_cache()) / f"{request.root.resolve().name}-{pack_key(request, source)[:32]}"
+    opened = _open(folder)
+    if opened is None:
+        opened = _pack(request, source, folder, strict, on_progress)
+    faces, problems = opened
+    if strict and problems:
+        raise DataError(problems[0])
+    for line in found + problems:
+        if on_problem is not None:
+            on_problem(line)
+    return faces
+
+
+def pack_key(request: Request, source: Source) -> str:
+    """SHA-256 over what is asked for and the path, size and time of change of all that would be read."""
+    votes = request.votes_file(source)
+    asked = [FORMAT, request.side, source.layout, source.labels, sorted(request.shares.items())]
+    key = hashlib.sha256(json.dumps([asked, str(source.path.resolve()), str(votes)]).encode())
+    files = [str(source.path)] if source.path.is_file() else [f"{source.path}/{image.file}" for image in source.images]
+    for file in files + ([str(votes)] if votes else []):
+        try:
+            status = os.stat(file)
+            key.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
+        except OSError:  # reading it will say so by name
+            key.update(f"{file}\0gone\n".encode(errors="surrogateescape"))
+    return key.hexdigest()
+
+
+def _pack(
+    request: Request, source: Source, folder: Path, strict: bool, on_progress: Progress | None
+) -> tuple[FaceSet, list[str]]:
+    problems: list[str] = []
+    problem = _strictly(strict, problems)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(folder.parent)
+        beside = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
+    except OSError as error:
+        raise _cannot_write(folder.parent, error) from None
+    try:
+        with (beside / "faces.u8").open("wb") as pixels:
+            table = write_faces(source, request.side, pixels, problem, on_progress)
+            _flush(pixels)
+        faces = finish(request, source, table, _map(beside / "faces.u8", len(table.names), request.side))
+        _write_rest(beside, faces, request, problems)
+        if table.vanished:
+            return faces, problems  # a mapped file outlives its folder's removal
+        _publish(beside, folder, request)
+    except OSError as error:
+        raise _cannot_write(folder.parent, error) from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    opened = _open(folder)
+    if opened is None:
+        raise DataError(f"{folder}: the pack was removed while it was opened; try again")
+    return opened
+
+
+def _map(file: Path, count: int, side: int) -> NDArray[np.uint8]:
+    if not count:
+        return np.empty((0, side, side), dtype=np.uint8)
+    return np.memmap(file, dtype=np.uint8, mode="r", shape=(count, side, side))
+
+
+def _write_rest(beside: Path, faces: FaceSet, request: Request, problems: list[str]) -> None:
+    arrays = {"labels": faces.labels_N, "splits": faces.splits_N, "names": faces.names_N, "shapes": faces.shapes_N3}
+    for name, array in (arrays | {"votes": faces.votes_NC}).items():
+        if array is not None:
+            with (beside / f"{name}.npy").open("wb") as file:
+                np.save(file, array)
+                _flush(file)
+    with (beside / "pack.json").open("w", encoding="utf-8") as text:
+        json.dump(
+            {
+                "root": str(request.root.resolve()),
+                "n": len(faces),
+                "side": faces.side,
+                "labels": faces.labels,
+                "problems": problems,
+            },
+            text,
+        )
+        _flush(text)
+
+
+def _flush(file: IO[Any]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _publish(beside: Path, folder: Path, request: Request) -> None:
+    """Give the pack its name, unless another process was first; then remove those it replaces."""
+    try:
+        beside.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        if _open(folder) is None:  # what stands there is damaged
+            shutil.rmtree(folder)
+            beside.rename(folder)
+    for other in folder.parent.glob(f"{glob_escape(request.root.resolve().name)}-*"):
+        facts = _facts(other)
+        if other != folder and facts and (facts["root"], facts["side"]) == (str(request.root.resolve()), request.side):
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _open(folder: Path) -> tuple[FaceSet, list[str]] | None:
+    """Map a pack; None where there is none, or a damaged one."""
+    facts = _facts(folder)
+    if facts is None:
+        return None
+    try:
+        faces = FaceSet(
+            _map(folder / "faces.u8", facts["n"], facts["side"]),
+            np.load(folder / "labels.npy"),
+            np.load(folder / "splits.npy"),
+            tuple(facts["labels"]),
+            np.load(folder / "names.npy"),
+            np.load(folder / "votes.npy") if (folder / "votes.npy").exists() else None,
+            np.load(folder / "shapes.npy"),
+        )
+    except (OSError, ValueError, EOFError):
+        return None
+    return faces, facts["problems"]
+
+
+def _facts(folder: Path) -> dict[str, Any] | None:
+    try:
+        facts: dict[str, Any] = json.loads((folder / "pack.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return facts if {"root", "n", "side", "labels", "problems"} <= set(facts) else None
+
+
+def _sweep(cache: Path) -> None:
+    for left in cache.glob(".unfinished-*"):
+        try:
+            if time.time() - left.stat().st_mtime > ABANDONED_AFTER_S:
+                shutil.rmtree(left, ignore_errors=True)
+        except OSError:  # another process swept it
+            continue
+
+
+def _strictly(strict: bool, problems: list[str]) -> Report:
+    def problem(line: str) -> None:
+        if strict:
+            raise DataError(line)
+        problems.append(line)
+
+    return problem
+
+
+def _cannot_write(cache: Path, error: OSError) -> DataError:
+    remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
+    return DataError(
+        f"{cache}: cannot write a pack there ({error.strerror}); {remedy}, or name another folder (MIEN_CACHE)"
+    )

@@ -1,0 +1,92 @@
+"""The figures that go into a file: its calibration, its threshold, its metrics on validation.
+
+    scaling, fitted = calibrate(logits_NC, labels_N)
+    metrics = figures(scaling(logits_NC), validation)
+
+Shape legend: N faces, C classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contract.card import ModelCard
+from mien.data.faceset import FaceSet
+from mien.evaluate.calibration import accept_threshold
+from mien.evaluate.intervals import intervals_95
+from mien.evaluate.logit_scaling import Scaling, calibration
+from mien.evaluate.metrics import evaluate
+from mien.evaluate.vote_metrics import against_votes
+
+CLEARLY = 0.005
+"""By so much less ECE something finer is taken than one temperature."""
+
+
+def calibrate(
+    logits_NC: NDArray[np.floating[Any]], labels_N: NDArray[np.int64], rejected: int = 0, curves: bool = True
+) -> tuple[Scaling, dict[str, Any]]:
+    """One temperature for all, or a curve or vector scaling where that is clearly better on held-out faces.
+
+    Args:
+        logits_NC: before calibration.
+        labels_N: the true classes.
+        rejected: how many of the classes, the last, are never among ``labels_N``; an offset of their own could only
+            silence them, so that there is no vector scaling.
+        curves: whether a temperature that follows the confidence will do.
+
+    Returns:
+        The scaling and the figures for the card: ECE before, and cross-fitted as it is now.
+    """
+    classes = logits_NC.shape[1]
+    found = calibration(logits_NC, labels_N)
+    accuracy = float((logits_NC.argmax(axis=1) == labels_N).mean())
+    choices = {"temperature": found["temperature"]["ece_cross_fitted"] - CLEARLY}
+    if curves:
+        choices["curve"] = found["curve"]["ece_cross_fitted"]
+    if not rejected and found["vector"]["accuracy_cross_fitted"] >= accuracy - 0.001:
+        choices["vector"] = found["vector"]["ece_cross_fitted"]
+    best = min(choices, key=choices.__getitem__)
+    chosen = found[best]
+    kept = ("ece_cross_fitted", "accuracy_cross_fitted")
+    fitted = {"ece_before": found["ece_before"], "accuracy_before": accuracy}
+    fitted |= {key: chosen[key] for key in kept if key in chosen}
+    if best == "vector":
+        return Scaling(tuple(chosen["factors"]), tuple(chosen["offsets"])), fitted
+    if best == "curve":
+        return Scaling.even(classes, curve_K=chosen["coefficients"]), fitted
+    return Scaling.even(classes, chosen["value"]), fitted
+
+
+def figures(probs_NC: NDArray[np.floating[Any]], validation: FaceSet) -> dict[str, Any]:
+    """Metrics of probabilities with their intervals, against votes too where there are any."""
+    found = evaluate(probs_NC, validation.labels_N, validation.labels)
+    found |= intervals_95(probs_NC, validation.labels_N, validation.labels)
+    if validation.votes_NC is not None:
+        found["votes"] = against_votes(probs_NC, validation.votes_NC, validation.labels)
+    return found
+
+
+def rescored(
+    card: ModelCard, probs_NC: NDArray[np.floating[Any]], validation: FaceSet, more: dict[str, Any], **changes: Any
+) -> ModelCard:
+    """The card of a model made from another: figures and threshold measured afresh, ``more`` among the provenance.
+
+    Args:
+        card: of the model that it was made from.
+        probs_NC: of the new one on ``validation``, columns in the data's order.
+        validation: labelled faces.
+        more: facts of how it was made.
+        changes: other fields.
+    """
+    error = float(card.metrics.get("accepted_error_rate", 0.2))
+    return replace(
+        card,
+        accept_threshold=accept_threshold(probs_NC, validation.labels_N, error),
+        metrics={"validation": figures(probs_NC, validation), "accepted_error_rate": error},
+        provenance={**card.provenance, **more},
+        **changes,
+    )

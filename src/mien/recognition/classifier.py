@@ -1,0 +1,186 @@
+"""Grey face crops -> calibrated probabilities, with one .onnx file and ONNX Runtime.
+
+    classifier = Classifier(resolve_model("base"))                          # on a GPU where the runtime has one
+    classifier = Classifier("mine.onnx", threads=1, provider="cpu")
+    crops_NSS = crop_faces(frame_rgb, boxes_N4, classifier.card.image.side, margin)
+    probs_NC = classifier(crops_NSS)                   # columns in the order of classifier.card.labels
+    probs_NC, maps_NChw = classifier.maps(crops_NSS)   # and where the network saw it
+
+Everything after the crop (scaling, channels, normalisation, temperature, softmax) is inside the file. Its card and the
+checksum of its graph are looked at before the runtime sees it.
+
+Not here: what hardware there is (providers.py), how many CPUs (mien.contract.system).
+
+Shape legend: N faces (any number, 0 included), S side of the crop in pixels, C emotions, h and w cells of a map.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contract.card import ModelCard, stored_card
+from mien.contract.errors import ModelError
+from mien.contract.system import usable_cpus
+from mien.recognition.providers import CHUNK_FACES, PROVIDERS, open_session
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+"""Folder of the shipped models."""
+
+MAX_THREADS = 8
+"""A run over a few crops takes milliseconds; more threads than this mostly wait for each other."""
+
+HALF_PRECISIONS = ("fp16", "bf16")
+"""Arithmetic of GPUs. On a Zen 4 CPU fp16 took 1.1 to 1.2 times as long as fp32 (one run, busy machine)."""
+
+
+class Classifier:
+    """A model that is ready to run. May be called from any thread; several models may be open at once.
+
+    Args:
+        model_path: an .onnx file that mien exported.
+        threads: of the CPU provider; None for the CPUs that this process may use, at most 8.
+        provider: "auto" for a GPU where the installed ONNX Runtime can use one, else the CPU; or a name of
+            ``providers.PROVIDERS``, which then runs or there is an error.
+
+    Attributes:
+        path: of the file.
+        card: facts about the model.
+        provider: name of what it runs on.
+        threads: of the CPU provider.
+
+    Raises:
+        ModelError: no such file, not ONNX, ONNX of something else, altered, or from a newer mien; the provider is not
+            here or does not start; the runtime is too old for the model; half precision that would end on the CPU
+            which nobody asked for.
+        ValueError: ``threads`` is below 1.
+    """
+
+    def __init__(self, model_path: str | Path, threads: int | None = None, provider: str = "auto") -> None:
+        if threads is not None and threads < 1:
+            raise ValueError(f"expected threads >= 1, got {threads}")
+        self.path = path = Path(model_path)
+        self.threads = threads or min(usable_cpus(), MAX_THREADS)
+        try:
+            onnx_bytes = path.read_bytes()
+        except OSError as error:
+            reason = "no such model file" if not path.exists() else error.strerror
+            raise ModelError(f"{path}: {reason}") from None
+        try:
+            self.card = read_card(onnx_bytes)
+            self._session, self.provider = open_session(onnx_bytes, self.card.image.side, provider, self.threads)
+            self._check()
+            if provider == "auto" and self.provider == "cpu" and self.card.precision in HALF_PRECISIONS:
+                raise ModelError(
+                    f"a {self.card.precision} model, for GPUs, and none was found here: "
+                    "use an fp32 or int8 export, or ask for the provider 'cpu' by name"
+                )
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from None
+        self._turn: AbstractContextManager[object] = (
+            threading.Lock() if PROVIDERS[self.provider].one_at_a_time else nullcontext()
+        )
+
+    def _check(self) -> None:
+        side, classes = self.card.image.side, len(self.card.labels)
+        inputs = [(each.name, each.type, each.shape[1:]) for each in self._session.get_inputs()]
+        outputs = [(each.name, each.type, each.shape[1:]) for each in self._session.get_outputs()]
+        expected_inputs = [("faces", "tensor(uint8)", [side, side])]
+        expected_outputs = [("probabilities", "tensor(float)", [classes])]
+        if self.has_maps:
+            height_width = outputs[-1][2][1:]
+            expected_outputs.append(("maps", "tensor(float)", [classes, *height_width]))
+        if inputs != expected_inputs or outputs != expected_outputs:
+            raise ModelError(
+                f"altered: the card asks for {expected_inputs} -> {expected_outputs}, "
+                f"the graph has {inputs} -> {outputs}"
+            )
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether ``maps`` has something to give."""
+        return bool(self._session.get_outputs()[-1].name == "maps")
+
+    def __call__(self, crops_NSS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Classify faces.
+
+        Args:
+            crops_NSS: uint8 grey crops as ``crop_faces`` cuts them, S as the card says.
+
+        Returns:
+            float32 of shape (N, C), as the file gives them, columns in the order of ``card.labels``. Rows sum to 1, or
+            to less where the model also knows what is none of its labels.
+
+        Raises:
+            ValueError: another shape or type.
+        """
+        return self._run(["probabilities"], crops_NSS)[0]
+
+    def maps(self, crops_NSS: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Classify faces, and say how much each place of them spoke for each emotion.
+
+        Args:
+            crops_NSS: as for a call.
+
+        Returns:
+            The probabilities, and class activation maps of shape (N, C, h, w) (Zhou et al. 2016, arXiv:1512.04150).
+
+        Raises:
+            ModelError: the file holds none.
+            ValueError: another shape or type.
+        """
+        if not self.has_maps:
+            raise ModelError(f"the model {self.card.name!r} gives no maps; export it again with this version of mien")
+        probs_NC, maps_NChw = self._run(["probabilities", "maps"], crops_NSS)
+        return probs_NC, maps_NChw
+
+    def _run(self, outputs: list[str], crops_NSS: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        side = self.card.image.side
+        if crops_NSS.dtype != np.uint8 or crops_NSS.ndim != 3 or crops_NSS.shape[1:] != (side, side):
+            raise ValueError(f"expected uint8 crops (N, {side}, {side}), got {crops_NSS.dtype} {crops_NSS.shape}")
+        if len(crops_NSS) == 0:  # not every operator and provider takes an empty batch
+            shapes = {each.name: each.shape[1:] for each in self._session.get_outputs()}
+            return [np.empty((0, *shapes[name]), dtype=np.float32) for name in outputs]
+        chunks = []
+        for start in range(0, len(crops_NSS), CHUNK_FACES):
+            with self._turn:
+                chunks.append(self._session.run(outputs, {"faces": crops_NSS[start : start + CHUNK_FACES]}))
+        return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+
+
+def read_card(onnx_bytes: bytes) -> ModelCard:
+    """The card of a model file, checked against its graph; needs no runtime.
+
+    Raises:
+        ModelError: not ONNX, without a card, of a newer mien, or altered.
+    """
+    text = stored_card(onnx_bytes)
+    if text is None:
+        raise ModelError("not exported by mien: it has no model card")
+    card = ModelCard.from_json(text)
+    card.check_graph(onnx_bytes)
+    return card
+
+
+def shipped_models() -> list[str]:
+    """Names of the models that come with this package."""
+    return sorted(path.stem for path in ASSETS.glob("*.onnx"))
+
+
+def resolve_model(name_or_path: str | Path) -> Path:
+    """Find a model file: a shipped name such as "base", or a path.
+
+    Raises:
+        ModelError: neither; the text lists the shipped names.
+    """
+    if str(name_or_path) in shipped_models():
+        return ASSETS / f"{name_or_path}.onnx"
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    shipped = ", ".join(shipped_models()) or "none in this installation"
+    raise ModelError(f"no model {str(name_or_path)!r}: not a file, and not one of the shipped models ({shipped})")

@@ -1,0 +1,119 @@
+"""YuNet's network on ONNX Runtime: a picture in, candidate faces out.
+
+    network = YuNetNetwork(Path("yunet.onnx").read_bytes(), min_score=0.7)
+    rows_NF = network(picture_rgb)          # box, landmarks, score
+
+OpenCV's ``FaceDetectorYN`` runs the same file in twice the time; the boxes are the same to a thousandth of a pixel
+(benchmarks/media.py detectors). The published files state one size of input although the network takes any, so what
+sizes they state is struck from the graph before it is opened.
+
+Not here: at which sizes a frame is searched, and what happens at its edges (__init__.py).
+
+Shape legend: N faces; A cells of a grid, K of them with a face; F = 15 numbers: left, top, right, bottom, five times x
+and y, score; H, W sides of the picture as the network gets it, multiples of 32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contract.card import protobuf_content, protobuf_fields
+from mien.contract.errors import DetectorError
+
+STRIDES = (8, 16, 32)
+"""Pixels between the cells of its three grids."""
+
+MOST_OVERLAP = 0.3
+"""Of two candidates with a larger intersection over union the weaker goes: OpenCV's setting."""
+
+MAX_THREADS = 4
+"""A small network gains nothing from more."""
+
+# Fields of onnx.proto: ModelProto.graph; GraphProto.input, .output and .value_info (of what lies between);
+# ValueInfoProto.type; TypeProto.tensor_type; TypeProto.Tensor.shape.
+_SIZES: Mapping[int, Any] = {7: {11: {2: {1: {2: None}}}, 12: {2: {1: {2: None}}}, 13: None}}
+
+
+class YuNetNetwork:
+    """An open YuNet. May be called from any thread.
+
+    Args:
+        onnx_bytes: its file.
+        min_score: what a face must reach, 0..1.
+        threads: of the CPU; None for those that this process may use, at most 4.
+
+    Raises:
+        DetectorError: that is no YuNet.
+    """
+
+    def __init__(self, onnx_bytes: bytes, min_score: float, threads: int | None = None) -> None:
+        from mien.contract.system import usable_cpus
+        from mien.recognition.providers import open_session
+
+        self.min_score = min_score
+        self._names = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
+        threads = threads or min(usable_cpus(), MAX_THREADS)
+        try:
+            self._session, _ = open_session(_without(memoryview(onnx_bytes), _SIZES), 0, "cpu", threads)
+            self._input = self._session.get_inputs()[0].name
+            self(np.zeros((64, 96, 3), dtype=np.uint8))  # another network may load, and fails only when it runs
+        except Exception:  # ONNX Runtime's exceptions have no common base of their own
+            raise DetectorError("is not a YuNet face detector") from None
+
+    def __call__(self, picture_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Find faces in a uint8 picture (H, W, 3); returns rows of shape (N, F), the strongest first, in its pixels."""
+        import cv2
+
+        height, width = (-(-side // STRIDES[-1]) * STRIDES[-1] for side in picture_rgb.shape[:2])
+        faces_13HW = np.zeros((1, 3, height, width), dtype=np.float32)
+        planes_13HW = cv2.dnn.blobFromImage(picture_rgb, swapRB=True)  # it learned blue, green, red, from 0 to 255
+        faces_13HW[:, :, : picture_rgb.shape[0], : picture_rgb.shape[1]] = planes_13HW
+        outputs = iter(self._session.run(self._names, {self._input: faces_13HW}))
+        found = [self._candidates(stride, width // stride, *(next(outputs)[0] for _ in range(4))) for stride in STRIDES]
+        rows_NF = np.concatenate(found)
+        lefts_tops_sides = np.hstack([rows_NF[:, :2], rows_NF[:, 2:4] - rows_NF[:, :2]])
+        kept = cv2.dnn.NMSBoxes(lefts_tops_sides.tolist(), rows_NF[:, 14].tolist(), self.min_score, MOST_OVERLAP)
+        return rows_NF[np.asarray(kept, dtype=np.intp).reshape(-1)]
+
+    def _candidates(
+        self,
+        stride: int,
+        columns: int,
+        face_A1: NDArray[np.float32],
+        object_A1: NDArray[np.float32],
+        box_A4: NDArray[np.float32],
+        points_A10: NDArray[np.float32],
+    ) -> NDArray[np.float64]:
+        """Rows of the cells of one grid that hold a face (Wu, Peng & Yu 2023, section 3)."""
+        score_A = np.sqrt(np.clip(face_A1, 0, 1) * np.clip(object_A1, 0, 1))[:, 0]
+        kept_K = np.flatnonzero(score_A >= self.min_score)
+        cell_K2 = np.stack([kept_K % columns, kept_K // columns], axis=1)
+        centre_K2 = (cell_K2 + box_A4[kept_K, :2]) * stride
+        half_K2 = np.exp(box_A4[kept_K, 2:].astype(np.float64)) * stride / 2
+        points_K10 = (np.tile(cell_K2, 5) + points_A10[kept_K]) * stride
+        return np.hstack([centre_K2 - half_K2, centre_K2 + half_K2, points_K10, score_A[kept_K, None]])
+
+
+def _without(message: memoryview, fields: Mapping[int, Any]) -> bytes:
+    """A protobuf message without some fields: None drops one, a mapping goes on inside it."""
+    parts: list[bytes | memoryview] = []
+    for number, start, end in protobuf_fields(message):
+        if number not in fields:
+            parts.append(message[start:end])
+        elif fields[number] is not None:
+            inner = _without(protobuf_content(message[start:end]), fields[number])
+            parts += [_varint(number << 3 | 2), _varint(len(inner)), inner]
+    return b"".join(parts)
+
+
+def _varint(value: int) -> bytes:
+    """A number in groups of seven bits, lowest first, the last without its top bit."""
+    groups = bytearray()
+    while value > 0x7F:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*groups, value])

@@ -1,0 +1,267 @@
+"""Images -> results: read, detect, crop, classify in batches.
+
+    recognizer = Recognizer()                                    # the shipped model, the best detector there is
+    result = recognizer.recognize("party.jpg")                   # ImageError if it cannot be read
+
+    for path, result in zip(paths, recognizer.recognize_many(paths)):
+        if isinstance(result, ImageError):                       # one bad file does not stop the others
+            ...
+
+Only face crops are kept until a batch is full, never frames, so a folder of panoramas needs the memory of one.
+
+Its parts, ``crops`` and ``result``, serve pipelines that detect and classify in places of their own.
+
+Not here: following a person over frames, smoothing, threads (pipeline.py).
+
+Shape legend: N faces, S side of the crop in pixels, C emotions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contract.card import ModelCard
+from mien.contract.errors import ImageError
+from mien.contract.images import as_frame, read_image
+from mien.contract.pixels import crop_faces
+from mien.contract.results import Face, FrameResult
+from mien.recognition.alignment import crop_aligned
+from mien.recognition.classifier import Classifier, resolve_model
+from mien.recognition.detectors import Detections, Detector, make_detector
+from mien.recognition.detectors.margins import MARGINS
+
+Image = str | Path | NDArray[np.uint8]
+"""A path, or uint8 (H, W, 3) RGB or (H, W) grey."""
+
+GROUP_IMAGES = 16
+"""Images whose faces are classified together by ``recognize_many``."""
+
+SCORE_DECIMALS, BOX_DECIMALS, TIME_DECIMALS = 6, 2, 6
+"""Beyond these the digits are noise: float32 probabilities, boxes from a shrunk frame, microseconds."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """An image after detection: what is left of it is its faces."""
+
+    source: str
+    width: int
+    height: int
+    found: Detections
+    crops_NSS: NDArray[np.uint8]
+
+
+class Recognizer:
+    """Recognises facial expressions. Models load once, here; may be used from any thread.
+
+    Args:
+        model: name of a shipped model, path of an .onnx file that mien exported, or an open Classifier.
+        detector: a name that ``make_detector`` knows, or any object with ``name`` and ``detect``.
+        detector_model: YuNet's file, where it is not in the cache folder.
+        threads: of the classifier; None for the CPUs that this process may use.
+        accept_threshold: replaces the card's: faces below it are marked as not accepted, 0..1.
+        align: cut tilted faces with their eyes level, where the detector gives landmarks (alignment.py).
+
+    Raises:
+        ModelError, DetectorError: a model or detector cannot be used.
+        ValueError: ``accept_threshold`` is out of range.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Classifier = "base",
+        detector: str | Detector = "auto",
+        detector_model: str | Path | None = None,
+        threads: int | None = None,
+        accept_threshold: float | None = None,
+        align: bool = True,
+    ) -> None:
+        if accept_threshold is not None and not 0 <= accept_threshold <= 1:
+            raise ValueError(f"expected accept_threshold in 0..1, got {accept_threshold}")
+        with ThreadPoolExecutor(1) as beside:  # the runtime leaves Python alone while it lays out the weights
+            opening = beside.submit(_open, model, threads)
+            self.detector = make_detector(detector, detector_model) if isinstance(detector, str) else detector
+            self.classifier = opening.result()
+        self.accept_threshold = self.card.accept_threshold if accept_threshold is None else accept_threshold
+        self.align = align
+        # The card knows best how its model was framed; a detector that nobody measured is taken as it is.
+        self.margin = {**MARGINS, **self.card.image.margins}.get(self.detector.name, MARGINS["none"])
+
+    @property
+    def card(self) -> ModelCard:
+        """Facts about the model."""
+        return self.classifier.card
+
+    def recognize(self, image: Image, source: str | None = None) -> FrameResult:
+        """Recognise the faces of one image.
+
+        Args:
+            image: a path or an upright array.
+            source: its name in the result; None for the path, or "array".
+
+        Returns:
+            Its faces, largest first.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        cut = self._cut(image, source)
+        return self._result(cut, self.classifier(cut.crops_NSS))
+
+    def crops(self, frame_rgb: NDArray[np.uint8], found: Detections) -> NDArray[np.uint8]:
+        """Cut faces out of a frame as the model wants them: uint8 grey (N, S, S), N and order as in ``found``."""
+        if self.align:
+            return crop_aligned(frame_rgb, found, self.card.image.side, self.margin)
+        return crop_faces(frame_rgb, found.boxes_N4, self.card.image.side, self.margin)
+
+    def result(
+        self,
+        width: int,
+        height: int,
+        found: Detections,
+        probs_NC: NDArray[np.floating[Any]],
+        source: str,
+        t_s: float | None = None,
+        track_ids: Sequence[int] | None = None,
+    ) -> FrameResult:
+        """Put a frame's detections and their probabilities together.
+
+        Args:
+            width: of the frame in pixels.
+            height: likewise.
+            found: its faces, largest first.
+            probs_NC: what the classifier said of them, in the same order.
+            source: name of the image or video.
+            t_s: seconds from the start of a video; None for images.
+            track_ids: the person's number of each face; None for images.
+        """
+        scores_N = found.scores_N
+        faces = tuple(
+            self._face(
+                box_4,
+                None if scores_N is None else float(scores_N[index]),
+                probs_C,
+                None if track_ids is None else track_ids[index],
+            )
+            for index, (box_4, probs_C) in enumerate(zip(found.boxes_N4, probs_NC, strict=True))
+        )
+        return FrameResult(source, width, height, faces, None if t_s is None else round(t_s, TIME_DECIMALS))
+
+    def recognize_many(self, images: Iterable[Image]) -> Iterator[FrameResult | ImageError]:
+        """Recognise many images, classifying the faces of several at once.
+
+        Args:
+            images: paths or upright arrays; taken a few at a time, so an endless iterator is fine.
+
+        Yields:
+            One item per image, in order: its result, or the ImageError that ``recognize`` would have raised.
+        """
+        group: list[_Cut | ImageError] = []
+        for image in images:
+            try:
+                group.append(self._cut(image, None))
+            except ImageError as error:
+                group.append(error)
+            if len(group) == GROUP_IMAGES:
+                yield from self._results(group)
+                group = []
+        yield from self._results(group)
+
+    def _cut(self, image: Image, source: str | None) -> _Cut:
+        frame_rgb = read_image(image) if isinstance(image, str | Path) else as_frame(image)
+        found = largest_first(self.detector.detect(frame_rgb))
+        crops_NSS = self.crops(frame_rgb, found)
+        height, width = frame_rgb.shape[:2]
+        name = str(image) if isinstance(image, str | Path) else "array"
+        return _Cut(source or name, width, height, found, crops_NSS)
+
+    def _results(self, group: list[_Cut | ImageError]) -> Iterator[FrameResult | ImageError]:
+        crops = [cut.crops_NSS for cut in group if isinstance(cut, _Cut)]
+        probs_NC = self.classifier(np.concatenate(crops)) if crops else np.empty((0, 0), dtype=np.float32)
+        first = 0
+        for cut in group:
+            if isinstance(cut, ImageError):
+                yield cut
+            else:
+                last = first + len(cut.found)
+                yield self._result(cut, probs_NC[first:last])
+                first = last
+
+    def _result(self, cut: _Cut, probs_NC: NDArray[np.float32]) -> FrameResult:
+        return self.result(cut.width, cut.height, cut.found, probs_NC, cut.source)
+
+    def _face(
+        self,
+        box_4: NDArray[np.float64],
+        detector_score: float | None,
+        probs_C: NDArray[np.floating[Any]],
+        track_id: int | None,
+    ) -> Face:
+        exact_C = probs_C.astype(np.float64)
+        total = 1.0 if self.card.rejected else exact_C.sum()
+        rounded = np.round(exact_C / total, SCORE_DECIMALS).tolist()
+        best = int(exact_C.argmax())
+        x1, y1, x2, y2 = np.round(box_4, BOX_DECIMALS).tolist()
+        return Face(
+            box_xyxy=(x1, y1, x2, y2),
+            detector_score=None if detector_score is None else round(detector_score, SCORE_DECIMALS),
+            emotion=self.card.labels[best],
+            confidence=rounded[best],
+            accepted=rounded[best] >= self.accept_threshold,
+            scores=dict(zip(self.card.labels, rounded, strict=True)),
+            track_id=track_id,
+        )
+
+
+def _open(model: str | Path | Classifier, threads: int | None) -> Classifier:
+    return model if isinstance(model, Classifier) else Classifier(resolve_model(model), threads)
+
+
+def by_size(boxes_N4: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Positions of boxes from the largest area to the smallest, equal ones from left to right."""
+    area_N = (boxes_N4[:, 2] - boxes_N4[:, 0]) * (boxes_N4[:, 3] - boxes_N4[:, 1])
+    return np.lexsort((boxes_N4[:, 0], -area_N))
+
+
+def largest_first(found: Detections) -> Detections:
+    """Order faces by the area of their box, so that the first one is the picture's main face; then left to right."""
+    order_N = by_size(found.boxes_N4)
+    return Detections(
+        found.boxes_N4[order_N],
+        None if found.scores_N is None else found.scores_N[order_N],
+        None if found.landmarks_N52 is None else found.landmarks_N52[order_N],
+    )
+
+
+def recognize(
+    image: str | Path | NDArray[np.uint8], *, model: str | Path = "base", detector: str = "auto"
+) -> FrameResult:
+    """Find the faces in one image and say what they show.
+
+    Args:
+        image: path of an image file, or a uint8 array of shape (H, W, 3) RGB or (H, W) grey, upright.
+        model: name of a shipped model, or path of an .onnx file that mien exported.
+        detector: "auto" (YuNet where its file is, else Haar), "yunet", "haar", or "none" for an image that is a face.
+
+    Returns:
+        The faces, largest first; none is a result too. The model stays loaded for the next call.
+
+    Raises:
+        ImageError: the image cannot be read.
+        ModelError: no such model, or a file that is not one.
+        DetectorError: no such detector, or its file is missing.
+    """
+    return _recognizer(model, detector).recognize(image)
+
+
+@lru_cache(maxsize=4)
+def _recognizer(model: str | Path, detector: str) -> Recognizer:
+    return Recognizer(model, detector)

@@ -1,0 +1,27 @@
+"""Mixup and CutMix by timm, with targets of any kind.
+
+    mixed_BHW, shares_BB = mixup(faces_BHW, MixConfig(mixup=0.2))
+    targets = shares_BB @ targets_BC
+
+timm blends one-hot targets of class indices. Here each face is given as a class of its own, so what comes back is how
+much of which face went into each picture, and any targets, votes too, are blended by one product.
+
+Shape legend: B faces of a batch (even), H = W side in pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from timm.data.mixup import Mixup
+from torch import Tensor
+
+from mien.train.config import MixConfig
+
+
+def mixup(faces_BHW: Tensor, config: MixConfig) -> tuple[Tensor, Tensor]:
+    """Blend pairs of faces; returns them and shares_BB, whose rows sum to 1. Draws from numpy's global generator."""
+    count = len(faces_BHW)
+    mixup = Mixup(config.mixup, config.cutmix, prob=config.probability, label_smoothing=0, num_classes=count)
+    # timm blends in place
+    mixed_B1HW, shares_BB = mixup(faces_BHW.unsqueeze(1).clone(), torch.arange(count, device=faces_BHW.device))
+    return mixed_B1HW[:, 0], shares_BB.to(faces_BHW.dtype)

@@ -1,0 +1,229 @@
+"""Results as a file of rows: JSONL, CSV or Parquet, whole or marked partial, and able to go on where it stopped.
+
+    with RowFile(Path("faces.parquet"), labels, settings) as out:
+        out.add(result)                      # every photo or frame
+        out.end("party.jpg")                 # after each source
+        out.finish()                         # now faces.parquet appears
+
+Until ``finish`` the rows lie in ``faces.parquet.partial.jsonl``, one line each, with a line where each source ended. If
+the run is cut off, however rudely, ``resume=True`` keeps all sources that were done and begins with the next one.
+
+The columns are in row_schema.py. Memory does not depend on the length.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from mien.contract.atomic_files import make_folder
+from mien.contract.errors import MissingExtraError, OutputError
+from mien.contract.results import FrameResult
+from mien.video.row_schema import SCHEMA_VERSION, columns, rows
+
+SUFFIXES = (".jsonl", ".csv", ".parquet")
+
+ROWS_AT_ONCE = 10_000
+"""A row group of Parquet; 10 MB while it is made."""
+
+_HEAD, _END = '{"mien_partial"', '{"end"'
+
+
+class RowFile:
+    """Writes one file of rows.
+
+    Args:
+        path: ending in .jsonl, .csv or .parquet. An older file there stays until the new one is whole.
+        labels: emotions of the model.
+        settings: what the results depend on; a run can only be resumed with the same.
+        resume: go on with what an interrupted run left.
+
+    Raises:
+        OutputError: another ending, a place that cannot be written, something left there while ``resume`` is False,
+            or something to resume that was made with other settings.
+        MissingExtraError: Parquet without pyarrow.
+    """
+
+    def __init__(
+        self, path: Path, labels: Sequence[str], settings: Mapping[str, Any] | None = None, resume: bool = False
+    ) -> None:
+        if path.suffix.lower() not in SUFFIXES:
+            raise OutputError(f"{path}: expected a name that ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+        if path.suffix.lower() == ".parquet":
+            _load_pyarrow()
+        self.path, self.labels = path, tuple(labels)
+        self.partial = path.with_name(f"{path.name}.partial.jsonl")
+        self.done: dict[str, str | None] = {}
+        """Sources that were done before, and what was wrong with them."""
+        head = {"mien_partial": SCHEMA_VERSION, "settings": {**(settings or {}), "labels": list(labels)}}
+        make_folder(path.parent)
+        with self._writing():
+            if self.partial.exists() and not resume:
+                raise OutputError(
+                    f"{self.partial}: left by a run that was cut off; --resume goes on with it, or delete it first"
+                )
+            kept_bytes = self._read_partial(head) if self.partial.exists() else 0
+            self._file = self.partial.open("r+" if kept_bytes else "w", encoding="utf-8")
+            self._file.truncate(kept_bytes)
+            self._file.seek(kept_bytes)
+            if not kept_bytes:
+                self._line(head)
+
+    def __enter__(self) -> RowFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def add(self, result: FrameResult) -> None:
+        """Write the faces of one photo or frame."""
+        with self._writing():
+            for row in rows(result, self.labels):
+                self._line(row)
+
+    def end(self, source: str, problem: str | None = None) -> None:
+        """Note that a source is done, as far as it could be read."""
+        with self._writing():
+            self._line({"end": source, "problem": problem})
+            self._file.flush()
+
+    def finish(self) -> None:
+        """Turn the partial file into the whole one.
+
+        Raises:
+            OutputError: it cannot be written; the partial file stays.
+        """
+        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        with self._writing():
+            self._file.close()
+            try:
+                {".jsonl": self._jsonl, ".csv": self._csv, ".parquet": self._parquet}[self.path.suffix.lower()](beside)
+                beside.replace(self.path)
+            finally:
+                beside.unlink(missing_ok=True)
+            self.partial.unlink()
+
+    def close(self) -> None:
+        """Leave the partial file as it is, unless it was finished."""
+        with self._writing():
+            self._file.close()
+
+    def _line(self, value: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            kept = f"; what there is lies in {self.partial}" if self.partial.is_file() else ""
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror}){kept}") from None
+
+    def _read_partial(self, head: Mapping[str, Any]) -> int:
+        """Fill ``done``; returns the bytes up to the end of the last source that was done."""
+        kept_bytes = at_byte = 0
+        with self.partial.open("rb") as lines:
+            for number, line in enumerate(lines):
+                at_byte += len(line)
+                if not line.endswith(b"\n"):
+                    break  # torn
+                if number == 0:
+                    self._check_head(line, head)
+                    kept_bytes = at_byte
+                elif line.startswith(_END.encode()):
+                    end = json.loads(line)
+                    self.done[end["end"]] = end["problem"]
+                    kept_bytes = at_byte
+        return kept_bytes
+
+    def _check_head(self, line: bytes, head: Mapping[str, Any]) -> None:
+        try:
+            before = json.loads(line)
+            was, now = before["settings"], json.loads(json.dumps(head))["settings"]
+        except (ValueError, TypeError, KeyError):
+            raise OutputError(f"{self.partial}: is not what mien left of an interrupted run") from None
+        changed = [name for name in {**was, **now} if was.get(name) != now.get(name)]
+        if before.get("mien_partial") != SCHEMA_VERSION or changed:
+            what = changed[0] if changed else "mien_partial"
+            raise OutputError(
+                f"{self.partial}: was begun with {what} {was.get(what)}, not {now.get(what)}; use that, or delete it"
+            )
+
+    def _lines(self) -> Iterator[str]:
+        with self.partial.open(encoding="utf-8") as lines:
+            yield from (line for line in lines if not line.startswith((_HEAD, _END)))
+
+    def _jsonl(self, to: Path) -> None:
+        with to.open("w", encoding="utf-8") as file:
+            file.writelines(self._lines())
+
+    def _csv(self, to: Path) -> None:
+        with to.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(columns(self.labels)))
+            writer.writeheader()
+            for line in self._lines():
+                row = json.loads(line)
+                writer.writerow({**row, "accepted": {None: None, True: "true", False: "false"}[row["accepted"]]})
+
+    def _parquet(self, to: Path) -> None:
+        arrow, parquet = _load_pyarrow()
+        kinds = {str: arrow.string(), float: arrow.float64(), int: arrow.int64(), bool: arrow.bool_()}
+        fields = [arrow.field(name, kinds[kind]) for name, kind in columns(self.labels).items()]
+        schema = arrow.schema(fields, metadata={"mien_schema": str(SCHEMA_VERSION)})
+        lines = self._lines()
+        with parquet.ParquetWriter(to, schema) as writer:
+            while group := [json.loads(line) for line in islice(lines, ROWS_AT_ONCE)]:
+                writer.write_table(arrow.Table.from_pylist(group, schema=schema))
+
+
+class RowLog:
+    """Rows of a live source as JSONL, each line there at once. Ends when it is closed; nothing to finish.
+
+    Args:
+        path: a new file.
+        labels: emotions of the model.
+
+    Raises:
+        OutputError: it exists already, or cannot be written.
+    """
+
+    def __init__(self, path: Path, labels: Sequence[str]) -> None:
+        self.path, self._labels = path, tuple(labels)
+        make_folder(path.parent)
+        try:
+            self._file: IO[str] = path.open("x", encoding="utf-8")
+        except FileExistsError:
+            raise OutputError(f"{path}: exists already; give another name, or delete it first") from None
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+
+    def add(self, result: FrameResult) -> None:
+        """Write the faces of one frame."""
+        try:
+            for row in rows(result, self._labels):
+                self._file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror}); the lines before are kept") from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _load_pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ModuleNotFoundError:
+        raise MissingExtraError("pyarrow", "parquet") from None
+    return pyarrow, pyarrow.parquet

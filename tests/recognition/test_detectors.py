@@ -1,0 +1,225 @@
+"""Boxes land on the face, inside the frame, at any size of image and from any thread."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from mien.contract.errors import DetectorError
+from mien.contract.pixels import square_boxes
+from mien.recognition import detectors
+from mien.recognition.detectors import (
+    Detections,
+    Detector,
+    HaarDetector,
+    WholeFrameDetector,
+    YuNetDetector,
+    make_detector,
+    suppress_overlaps,
+    yunet_path,
+)
+from mien.recognition.detectors.margins import MARGINS
+
+
+@pytest.fixture(scope="module")
+def haar() -> HaarDetector:
+    return HaarDetector()
+
+
+@pytest.fixture(scope="module")
+def yunet(yunet_file: Path) -> YuNetDetector:
+    return YuNetDetector(yunet_file)
+
+
+@pytest.fixture(params=["haar", "yunet", "none"])
+def detector(request: pytest.FixtureRequest) -> Detector:
+    if request.param == "none":
+        return WholeFrameDetector()
+    found: Detector = request.getfixturevalue(request.param)
+    return found
+
+
+# Golden boxes: OpenCV 4.14 on scikit-image's astronaut; the tolerance is a tenth of the face's width.
+HAAR_BOX = (177, 66, 272, 161)
+YUNET_BOX = (178.1, 65.0, 269.5, 176.4)
+TOLERANCE_PX = 9.5
+
+
+def test_haar_finds_the_face(haar: HaarDetector, astronaut: NDArray[np.uint8]) -> None:
+    found = haar.detect(astronaut)
+    assert found.scores_N is None and found.landmarks_N52 is None
+    assert found.boxes_N4 == pytest.approx(np.array([HAAR_BOX]), abs=TOLERANCE_PX)
+
+
+def test_yunet_finds_the_face_and_its_parts(yunet: YuNetDetector, astronaut: NDArray[np.uint8]) -> None:
+    found = yunet.detect(astronaut)
+    assert found.boxes_N4 == pytest.approx(np.array([YUNET_BOX]), abs=TOLERANCE_PX)
+    assert found.scores_N == pytest.approx([0.94], abs=0.05)
+    assert found.landmarks_N52 is not None
+    left_eye, right_eye, nose, left_mouth, right_mouth = found.landmarks_N52[0]
+    assert left_eye == pytest.approx([204, 110], abs=8) and right_eye == pytest.approx([246, 109], abs=8)
+    assert left_eye[0] < nose[0] < right_eye[0] and left_eye[1] < nose[1] < left_mouth[1]
+    assert left_mouth[0] < right_mouth[0]
+
+
+@pytest.mark.parametrize("scale", [0.5, 2, 4])
+def test_boxes_are_in_pixels_of_the_full_frame(detector: Detector, astronaut: NDArray[np.uint8], scale: float) -> None:
+    side = round(512 * scale)
+    resized = np.array(Image.fromarray(astronaut).resize((side, side)))
+    expected_N4 = detector.detect(astronaut).boxes_N4 * scale
+    assert detector.detect(resized).boxes_N4 == pytest.approx(expected_N4, abs=TOLERANCE_PX * scale)
+
+
+def test_panorama(haar: HaarDetector, astronaut: NDArray[np.uint8]) -> None:
+    panorama = np.full((3000, 12_000, 3), 200, dtype=np.uint8)
+    panorama[:, 9000:] = np.array(Image.fromarray(astronaut).resize((3000, 3000)))
+    scale = 3000 / 512
+    expected = np.array([HAAR_BOX]) * scale + [9000, 0, 9000, 0]
+    assert haar.detect(panorama).boxes_N4 == pytest.approx(expected, abs=TOLERANCE_PX * scale * 2)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (7, 5), (20, 640), (300, 400)])
+def test_no_face_is_an_answer(haar: HaarDetector, shape: tuple[int, int]) -> None:
+    found = haar.detect(np.full((*shape, 3), 90, dtype=np.uint8))
+    assert len(found) == 0 and found.boxes_N4.shape == (0, 4)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (7, 5), (20, 640), (300, 400)])
+def test_no_face_is_an_answer_of_yunet_too(yunet: YuNetDetector, shape: tuple[int, int]) -> None:
+    found = yunet.detect(np.full((*shape, 3), 90, dtype=np.uint8))
+    assert found.boxes_N4.shape == (0, 4)
+    assert found.scores_N is not None and found.scores_N.shape == (0,)
+    assert found.landmarks_N52 is not None and found.landmarks_N52.shape == (0, 5, 2)
+
+
+def test_whole_frame() -> None:
+    found = WholeFrameDetector().detect(np.zeros((48, 64, 3), dtype=np.uint8))
+    assert found.boxes_N4.tolist() == [[0, 0, 64, 48]]
+
+
+def test_boxes_stay_inside_the_frame(yunet: YuNetDetector, astronaut: NDArray[np.uint8]) -> None:
+    half_face = astronaut[:, 215:]
+    found = yunet.detect(half_face)
+    assert len(found) == 1
+    x1, y1, x2, y2 = found.boxes_N4[0]
+    assert 0 <= x1 < 10 and y1 >= 0 and x2 <= half_face.shape[1] and y2 <= half_face.shape[0]
+
+
+@pytest.mark.parametrize("side", [100, 300, 640, 1200, 3000])
+def test_yunet_finds_a_selfie(yunet: YuNetDetector, astronaut: NDArray[np.uint8], side: int) -> None:
+    """A face that fills the picture, which YuNet alone tears in two when it is large."""
+    selfie = np.array(Image.fromarray(astronaut).crop((175, 60, 275, 180)).resize((side, side)))
+    assert yunet.detect(selfie).boxes_N4 / side == pytest.approx(np.array([[0.05, 0.05, 0.95, 0.99]]), abs=0.1)
+
+
+def test_yunet_finds_a_small_face_next_to_a_large_one(yunet: YuNetDetector, astronaut: NDArray[np.uint8]) -> None:
+    picture = np.full((1000, 1500, 3), 120, dtype=np.uint8)
+    picture[:, :1000] = np.array(Image.fromarray(astronaut).crop((100, 10, 350, 260)).resize((1000, 1000)))
+    picture[400:500, 1200:1300] = np.array(Image.fromarray(astronaut).resize((100, 100)))
+    large_4, small_4 = yunet.detect(picture).boxes_N4[np.array([0, 1])]
+    if large_4[0] > small_4[0]:
+        large_4, small_4 = small_4, large_4
+    assert large_4 == pytest.approx((np.array(YUNET_BOX) - [100, 10, 100, 10]) * 4, abs=40)
+    assert small_4 == pytest.approx(np.array(YUNET_BOX) * 100 / 512 + [1200, 400, 1200, 400], abs=4)
+
+
+def test_threads_share_a_detector(detector: Detector, astronaut: NDArray[np.uint8]) -> None:
+    """Frames of different sizes at once: each must get its own answer."""
+    frames = [astronaut, np.ascontiguousarray(astronaut[:300, 100:400]), astronaut[:, ::-1].copy()]
+    alone = [detector.detect(frame).boxes_N4.tolist() for frame in frames]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda frame: detector.detect(frame).boxes_N4.tolist(), frames * 4))
+    assert together == alone * 4
+
+
+def test_auto_prefers_yunet_where_its_file_is(
+    yunet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detectors, "yunet_path", lambda: tmp_path / "absent.onnx")
+    assert make_detector("auto").name == "haar"
+    assert make_detector("auto", yunet_file).name == "yunet"
+    monkeypatch.setattr(detectors, "yunet_path", lambda: yunet_file)
+    assert make_detector("auto").name == make_detector("yunet").name == "yunet"
+    assert make_detector("none").name == "none"
+
+
+def test_cache_file_is_named_for_its_version() -> None:
+    assert yunet_path().name == "face_detection_yunet_2023mar.onnx" and "mien" in yunet_path().parts
+
+
+def test_missing_yunet_names_path_and_remedies(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError) as caught:
+        make_detector("yunet", tmp_path / "absent.onnx")
+    for part in (str(tmp_path / "absent.onnx"), "mien models pull yunet", "--detector-model FILE"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a network", bytes(1000)])
+def test_broken_yunet_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(content)
+    with pytest.raises(DetectorError, match=r"broken\.onnx: is not a YuNet face detector$"):
+        YuNetDetector(path)
+
+
+def test_another_network_is_not_yunet(tiny_model: Path) -> None:
+    with pytest.raises(DetectorError, match=r"tiny\.onnx: is not a YuNet face detector$"):
+        YuNetDetector(tiny_model)
+
+
+def test_unknown_name_lists_the_known() -> None:
+    with pytest.raises(DetectorError, match="unknown detector 'mtcnn'; there are: auto, yunet, haar, none"):
+        make_detector("mtcnn")
+
+
+def test_haar_takes_no_file() -> None:
+    with pytest.raises(DetectorError, match=r"detector 'haar' takes no model file, got x\.onnx"):
+        make_detector("haar", "x.onnx")
+
+
+def test_detections_are_checked_at_birth() -> None:
+    with pytest.raises(ValueError, match=r"expected scores_N of shape \(2,\), got \(1,\)"):
+        Detections(np.zeros((2, 4)), np.zeros(1))
+
+
+def test_the_margin_turns_the_median_box_into_the_fer2013_frame() -> None:
+    """The boxes in the comment of margins.py: what the benchmark printed, against what was written down."""
+    for name, box in {"haar": (0.75, 0.75, 47.25, 47.0), "yunet": (4.93, 1.80, 43.15, 48.35)}.items():
+        assert square_boxes([box], MARGINS[name])[0] == pytest.approx([0, 0, 48, 48], abs=0.1)
+
+
+def test_the_stronger_of_two_nested_boxes_stays() -> None:
+    boxes_N4 = np.array([[0, 0, 10, 10], [2, 2, 6, 6], [20, 0, 30, 10], [26, 0, 36, 10]], dtype=np.float64)
+    assert suppress_overlaps(boxes_N4, np.array([5.0, 9.0, 7.0, 8.0])).tolist() == [1, 3, 2]
+
+
+@st.composite
+def boxes(draw: st.DrawFn) -> NDArray[np.float64]:
+    corner, side = st.integers(0, 50), st.integers(1, 50)
+    rows = draw(st.lists(st.tuples(corner, corner, side, side), min_size=1, max_size=8))
+    return np.array([(x, y, x + w, y + h) for x, y, w, h in rows], dtype=np.float64)
+
+
+@settings(max_examples=60, deadline=None)
+@given(boxes())
+def test_what_stays_does_not_overlap_and_what_goes_did(boxes_N4: NDArray[np.float64]) -> None:
+    strength_N = np.arange(len(boxes_N4), dtype=np.float64)
+
+    def share(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+        width = min(one[2], other[2]) - max(one[0], other[0])
+        height = min(one[3], other[3]) - max(one[1], other[1])
+        areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+        return float(max(width, 0) * max(height, 0) / min(areas))
+
+    kept = suppress_overlaps(boxes_N4, strength_N).tolist()
+    assert kept[0] == len(boxes_N4) - 1 and kept == sorted(kept, reverse=True)
+    for index in range(len(boxes_N4)):
+        stronger = [share(boxes_N4[index], boxes_N4[other]) for other in kept if other > index]
+        assert (index in kept) == all(each <= 0.5 for each in stronger)

@@ -1,0 +1,76 @@
+"""The generated model card holds the card's figures, and nothing that the card does not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mien.contract.card import ImageSpec, ModelCard
+from mien.evaluate.metrics import evaluate
+from mien.report.model_card import model_card_markdown
+
+LABELS = ("angry", "happy", "sad")
+BARE = ModelCard("bare", LABELS, ImageSpec(48, 1, {}), 1.25, 0.6)
+
+
+def test_figures_counts_and_headings() -> None:
+    found = evaluate(np.eye(3)[[0, 0, 1, 1]], [0, 1, 1, 1], LABELS) | {"ece_cross_fitted": 0.0123}
+    card = ModelCard(
+        "full",
+        LABELS,
+        ImageSpec(48, 1, {}),
+        1.25,
+        0.6,
+        {"validation": found, "accepted_error_rate": 0.2},
+        {"name": "base", "epochs": 46},
+        {"fingerprint": "abc", "counts": {"train": {"angry": 3995, "happy": 7215}}},
+        {"parameters": 6288823, "licence": "Apache-2.0", "machine": {"processor": "some CPU", "threads": 2}},
+    )
+    text = model_card_markdown(card, size_bytes=12_600_000)
+    assert text.startswith("# Model card: `full`\n")
+    headings = [line[3:] for line in text.splitlines() if line.startswith("## ")]
+    assert headings == [
+        "Model",
+        "Intended use",
+        "Data",
+        "Figures",
+        "Limits",
+        "Responsible use",
+        "Law",
+        "Recipe",
+    ]
+    for line in (
+        "- Emotions, in the order of the outputs: angry, happy, sad",
+        "- File: 12.6 MB, ONNX",
+        "- Parameters: 6,288,823",
+        "- Machine: processor some CPU, threads 2",
+        "- Abstains: below a confidence of 0.60, so that at most 20% of the accepted answers are wrong",
+        "| train | 3,995 | 7,215 | n/a | 11,210 |",
+        "On the split **validation**, 4 faces, classes counted below.",
+        "| accuracy | 75.0 % | 30.1 % to 95.4 % |",
+        "| calibration error (ECE), cross-fitted | 1.2 % |  |",
+        "| happy | 100.0 % | 66.7 % | 80.0 % | 3 |",
+        "| sad | n/a | n/a | n/a | 0 |",
+        "- epochs: 46",
+    ):
+        assert line in text.splitlines()
+    assert "Art. 5(1)(f)" in text and "Art. 50(3)" in text
+
+
+def test_a_bare_card_makes_no_claims() -> None:
+    text = model_card_markdown(BARE)
+    assert "Not stated in the card." in text and "None in the card." in text
+    assert "accuracy |" not in text and "## Recipe" not in text
+
+
+def test_a_card_with_nonsense_in_it_does_not_break() -> None:
+    nonsense = ModelCard(
+        "odd",
+        LABELS,
+        ImageSpec(48, 1, {}),
+        1,
+        0.5,
+        {"validation": {"accuracy": "high", "accuracy_95": 3}},
+        {},
+        {"counts": 7},
+    )
+    assert "Not stated in the card." in model_card_markdown(nonsense)
