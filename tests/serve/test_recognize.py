@@ -146,6 +146,6 @@ def test_images_are_never_written(serve: Serve, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_busy(serve: Serve) -> None:
-    with serve(limits=Limits(images_waiting=0)) as client:
+    with serve(limits=Limits(photo_requests=0)) as client:
         answer = client.post("/v1/recognize", content=picture(1), headers=PNG)
         assert answer.status_code == 429 and answer.headers["retry-after"] == "1"

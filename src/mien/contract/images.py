@@ -16,6 +16,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -91,6 +92,72 @@ def decode_image(
         raise ImageError(_reason(error)) from None
 
 
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """A photo that was decoded at a reduced size.
+
+    Attributes:
+        frame_rgb: uint8 (H, W, 3), upright.
+        width: of the whole photo in pixels, upright.
+        height: likewise.
+    """
+
+    frame_rgb: NDArray[np.uint8]
+    width: int
+    height: int
+
+
+def decode_reduced(
+    data: bytes, longest_side_px: int, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
+) -> Reduced:
+    """Decode an image at a size that is enough to find and read its faces: faster, and with a tenth of the memory.
+
+    A JPEG is decoded at a half, a quarter or an eighth where that suffices. A frame that is small enough already has
+    the same pixels as from ``decode_image``.
+
+    Args:
+        data: the bytes of an image file.
+        longest_side_px: larger images are reduced to this.
+        max_pixels: width times height at most, judged by the header before any pixel is decoded.
+        formats: as in ``decode_image``.
+
+    Raises:
+        ImageError: as ``decode_image``.
+    """
+    try:
+        if not data:
+            raise ImageError("the image is empty")
+        with _open(io.BytesIO(data), formats) as image:
+            _check_size(image, max_pixels)
+            width, height = image.size
+            scale = min(1.0, longest_side_px / max(width, height))
+            drafted = scale < 1 and image.draft(None, (round(width * scale), round(height * scale)))
+            image.load()
+            if not drafted:  # loading may turn a TIFF
+                width, height = image.size
+            size = max(1, round(width * scale)), max(1, round(height * scale))
+            orientation = _orientation(image)
+            small = _upright(_rgb(_shrink(image, size) if scale < 1 else image), orientation)
+        if orientation >= 5:  # these turn the picture by 90 degrees
+            width, height = height, width
+        return Reduced(_array(small), width, height)
+    except Exception as error:
+        raise ImageError(_reason(error)) from None
+
+
+def image_size(data: bytes, formats: tuple[str, ...] | None = None) -> tuple[int, int]:
+    """Width and height that the header of an image states, without decoding it.
+
+    Raises:
+        ImageError: empty, of another format or not an image.
+    """
+    try:
+        with _open(io.BytesIO(data), formats) as image:
+            return image.size
+    except Exception as error:
+        raise ImageError("the image is empty" if not data else _reason(error)) from None
+
+
 def as_frame(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Check an image that is already in memory.
 
@@ -131,14 +198,31 @@ def find_images(paths: Iterable[str | Path]) -> list[Path]:
 
 def _decode(file: Path | BinaryIO, max_pixels: int, formats: tuple[str, ...] | None = None) -> NDArray[np.uint8]:
     with _open(file, formats) as image:
-        width, height = image.size
-        if width * height > max_pixels:
-            megapixels, limit = round(width * height / 1e6, 1), max_pixels / 1e6
-            raise ImageError(
-                f"{width} x {height} is {megapixels:g} megapixels, the limit is {limit:g}; make it smaller first"
-            )
+        _check_size(image, max_pixels)
         image.load()
         return _array(_upright(_rgb(image), _orientation(image)))
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        megapixels, limit = round(width * height / 1e6, 1), max_pixels / 1e6
+        raise ImageError(
+            f"{width} x {height} is {megapixels:g} megapixels, the limit is {limit:g}; make it smaller first"
+        )
+
+
+def _shrink(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Resize before the conversion to RGB, so that a large one-bit image never takes three bytes a pixel."""
+    from PIL import Image
+
+    if image.mode == "1":
+        image = image.convert("L")
+    elif image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"):
+        image = image.convert("RGBA") if image.has_transparency_data else _rgb(image)
+    elif image.mode == "RGB" and image.has_transparency_data:  # one colour stands for "transparent"
+        image = image.convert("RGBA")
+    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
 
 
 def _open(file: Path | BinaryIO, formats: tuple[str, ...] | None) -> Image.Image:

@@ -1,12 +1,14 @@
-"""Bytes -> faces, for many clients at once: decode and detect in a few threads, classify together in one.
+"""Bytes -> faces, for many clients at once. Live frames come first; photos use what is left of the machine.
 
     engine = Engine(recognizer, make, limits, metrics)
     async with engine:
-        seen = await engine.recognise(data, "upload", limits.image_pixels)
-        seen.result, seen.found
+        seen = await engine.recognize_frame(data, "live", limits.frame_pixels)
+        result = await engine.recognize_photo(data, "upload", limits.image_pixels)
 
-There is a detector for each thread, since a detector works on one frame at a time, and a thread for each CPU. Frames
-wait for a thread in the order they came; who may wait, and how many, is decided by the callers.
+Live frames are decoded and searched in one thread for each CPU, each with a detector of its own, and classified
+together (batching.py). Photos never wait in that queue: a process of its own decodes them, one at a time
+(photo_decoder.py), and one thread of low priority searches them. Their faces are classified a few at a time, so a
+photo of a crowd cannot hold up a live frame for long.
 
 Shape legend: H height, W width in pixels; N faces; S side of the crop.
 """
@@ -14,11 +16,14 @@ Shape legend: H height, W width in pixels; N faces; S side of the crop.
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
+import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -30,11 +35,15 @@ from mien.contract.system import usable_cpus
 from mien.recognition.detectors import Detections, Detector
 from mien.recognition.recognizer import Recognizer, largest_first
 from mien.serve.batching import Batcher
+from mien.serve.photo_decoder import PhotoDecoder
 from mien.serve.prometheus import Metrics
-from mien.serve.settings import Limits
+from mien.serve.settings import IMAGE_FORMATS, Limits
 
-FORMATS = ("JPEG", "PNG", "WEBP")
-"""What may be sent: what browsers and cameras make. Each decoder more is one more that strangers can reach."""
+PHOTO_FACES = 4
+"""Faces of a photo that are classified at once; about 10 ms of work, which is what a live frame may have to wait."""
+
+PHOTO_IDLE_S = 30.0
+"""The process that decodes photos ends after this time without one, which gives its memory back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +93,16 @@ class Engine:
     ) -> None:
         self.recognizer = recognizer
         self.waiting = 0
+        self.photos_waiting = 0
         threads = threads or usable_cpus()
         self._detectors: queue.SimpleQueue[Detector] = queue.SimpleQueue()
         for detector in (recognizer.detector, *(make() for _ in range(threads - 1))):
             self._detectors.put(detector)
+        self._photo_detector = make()
+        self._photo_decoder = PhotoDecoder()
+        self._photo_thread = ThreadPoolExecutor(1, "mien-photo", initializer=_lower_priority)
+        self._photo_turn = asyncio.Lock()
+        self._photo_idle: asyncio.TimerHandle | None = None
         self._threads = ThreadPoolExecutor(threads, "mien-detect")
         self._batcher = Batcher(
             recognizer.classifier, limits.batch_wait_s, lambda: self.waiting, metrics.batch_faces.observe
@@ -99,17 +114,22 @@ class Engine:
         grey_HW3 = np.full((480, 640, 3), 127, dtype=np.uint8)
         side = self.recognizer.card.image.side
         for _ in range(self._detectors.qsize()):  # the first run of each is many times slower than all others
-            self._search(grey_HW3)
+            self._read_and_search(grey_HW3, grey_HW3.size)
         self.recognizer.classifier(np.zeros((1, side, side), dtype=np.uint8))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        if self._photo_idle is not None:
+            self._photo_idle.cancel()
+        self._photo_decoder.abort()  # a photo that is being decoded ends with an error
+        for threads in (self._threads, self._photo_thread):
+            threads.shutdown(wait=True, cancel_futures=True)
+        self._photo_decoder.stop()
 
-    async def recognise(self, image: bytes | NDArray[np.uint8], source: str, max_pixels: int) -> EngineResult:
-        """Find and classify the faces of one image.
+    async def recognize_frame(self, image: bytes | NDArray[np.uint8], source: str, max_pixels: int) -> EngineResult:
+        """Find and classify the faces of one live frame.
 
         Args:
             image: the bytes of a JPEG, PNG or WebP file, or an upright uint8 RGB frame (H, W, 3).
@@ -134,17 +154,73 @@ class Engine:
         self._metrics.faces.inc(len(result.faces))
         return EngineResult(result, searched.found, searched.search_s, time.perf_counter() - asked)
 
+    async def recognize_photo(self, data: bytes, source: str, max_pixels: int) -> FrameResult:
+        """Find and classify the faces of one photo. Photos wait for each other and never for long hold up a frame.
+
+        Args:
+            data: the bytes of a JPEG, PNG or WebP file.
+            source: its name in the result.
+            max_pixels: width times height at most, judged before decoding.
+
+        Raises:
+            ImageError: not such an image, damaged, too large, or it took too long to decode.
+        """
+        self.photos_waiting += 1
+        try:
+            async with self._photo_turn:  # first come, first served
+                loop = asyncio.get_running_loop()
+                if self._photo_idle is not None:
+                    self._photo_idle.cancel()
+                try:
+                    searched = await loop.run_in_executor(self._photo_thread, self._decode_and_search, data, max_pixels)
+                finally:
+                    self._photo_idle = loop.call_later(
+                        PHOTO_IDLE_S, self._photo_thread.submit, self._photo_decoder.stop
+                    )
+                crops_NSS = searched.crops_NSS
+                probs = [np.empty((0, len(self.recognizer.card.labels)), dtype=np.float32)]
+                for first in range(0, len(crops_NSS), PHOTO_FACES):
+                    probs.append(await self._batcher(crops_NSS[first : first + PHOTO_FACES]))
+        finally:
+            self.photos_waiting -= 1
+        result = self.recognizer.result(searched.width, searched.height, searched.found, np.concatenate(probs), source)
+        self._metrics.faces.inc(len(result.faces))
+        return result
+
     def _read_and_search(self, image: bytes | NDArray[np.uint8], max_pixels: int) -> _Searched:
         started = time.perf_counter()
-        frame_HW3 = decode_image(image, max_pixels, FORMATS) if isinstance(image, bytes) else image
-        return self._search(frame_HW3, started)
-
-    def _search(self, frame_HW3: NDArray[np.uint8], started: float = 0.0) -> _Searched:
+        frame_HW3 = decode_image(image, max_pixels, IMAGE_FORMATS) if isinstance(image, bytes) else image
         detector = self._detectors.get()
         try:
-            found = largest_first(detector.detect(frame_HW3))
+            return self._search(detector, frame_HW3, started)
         finally:
             self._detectors.put(detector)
+
+    def _decode_and_search(self, data: bytes, max_pixels: int) -> _Searched:
+        started = time.perf_counter()
+        photo = self._photo_decoder.decode(data, max_pixels)
+        searched = self._search(self._photo_detector, photo.frame_rgb, started)
+        found = _enlarged(searched.found, photo.width / searched.width, photo.height / searched.height)
+        return replace(searched, width=photo.width, height=photo.height, found=found)
+
+    def _search(self, detector: Detector, frame_HW3: NDArray[np.uint8], started: float) -> _Searched:
+        found = largest_first(detector.detect(frame_HW3))
         crops_NSS = self.recognizer.crops(frame_HW3, found)
         height, width = frame_HW3.shape[:2]
         return _Searched(width, height, found, crops_NSS, time.perf_counter() - started)
+
+
+def _enlarged(found: Detections, across: float, down: float) -> Detections:
+    """Detections of a reduced frame, in pixels of the whole photo."""
+    scale_2 = np.array([across, down])
+    return Detections(
+        found.boxes_N4 * np.tile(scale_2, 2),
+        found.scores_N,
+        None if found.landmarks_N52 is None else found.landmarks_N52 * scale_2,
+    )
+
+
+def _lower_priority() -> None:
+    """Let the calling thread run only when no other wants its CPU. Only Linux gives each thread a priority."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
@@ -24,20 +26,56 @@ MOST_ADDRESSES = 4096
 class Buckets:
     """Token buckets by address: ``burst`` at once, then ``rate_per_s``."""
 
-    def __init__(self, rate_per_s: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rate_per_s: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate_per_s, self._burst, self._clock = rate_per_s, burst, clock
         self._left: dict[str, tuple[float, float]] = {}
 
-    def take(self, address: str) -> bool:
-        """Take one token of this address; False where none is left."""
+    def take(self, address: str, cost: float = 1.0) -> bool:
+        """Take ``cost`` tokens of this address; False, and nothing taken, where fewer are left."""
         now = self._clock()
         left, at = self._left.pop(address, (float(self._burst), now))
         left = min(self._burst, left + max(0.0, now - at) * self._rate_per_s)
-        allowed = left >= 1
-        self._left[address] = (left - 1 if allowed else left, now)  # moved to the end: the most recent
+        allowed = left >= cost
+        self._left[address] = (left - cost if allowed else left, now)  # moved to the end: the most recent
         if len(self._left) > MOST_ADDRESSES:
             del self._left[next(iter(self._left))]
         return allowed
+
+    def wait_s(self, address: str, cost: float) -> float:
+        """Seconds until ``cost`` tokens of this address will be there, if nothing else takes them."""
+        left, at = self._left.get(address, (float(self._burst), self._clock()))
+        return max(0.0, (min(cost, self._burst) - left) / self._rate_per_s - (self._clock() - at))
+
+
+class Places:
+    """A number of places, of which one address may hold a part.
+
+    with places.hold("192.0.2.7") as held:
+        if not held: ...                                         # 429
+    """
+
+    def __init__(self, total: int, each: int) -> None:
+        self._total, self._each = total, each
+        self._held: Counter[str] = Counter()
+
+    @property
+    def held(self) -> int:
+        """How many are taken now."""
+        return self._held.total()
+
+    @contextmanager
+    def hold(self, address: str) -> Iterator[bool]:
+        """Hold a place while the block runs; False where there is none left, and then the block holds nothing."""
+        if self.held >= self._total or self._held[address] >= self._each:
+            yield False
+            return
+        self._held[address] += 1
+        try:
+            yield True
+        finally:
+            self._held[address] -= 1
+            if not self._held[address]:
+                del self._held[address]
 
 
 def bounded(receive: Receive, most_bytes: int) -> Receive:

@@ -170,7 +170,7 @@ class _Conversation:
             try:
                 if len(frame.image) > self._limits.frame_bytes:
                     raise ImageError(f"the frame is larger than {self._limits.frame_bytes:,} bytes")
-                seen = await self._state.engine.recognise(frame.image, "live", self._limits.frame_pixels)
+                seen = await self._state.engine.recognize_frame(frame.image, "live", self._limits.frame_pixels)
             except ImageError as error:
                 self._state.metrics.frames.labels("bad").inc()
                 self._bad += 1

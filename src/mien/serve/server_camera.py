@@ -106,7 +106,7 @@ class CameraFeed:
         while True:
             frame_rgb = await self._slot.take()
             t_s = self.live.now_s()
-            seen = await self._state.engine.recognise(frame_rgb, "camera", frame_rgb.size)
+            seen = await self._state.engine.recognize_frame(frame_rgb, "camera", frame_rgb.size)
             self._seen_at, self._frames = time.monotonic(), self._frames + 1
             self._state.hub.publish(self.live, self.live.see(seen, t_s))
             if self._viewers and self.live.result is not None:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from mien.contract.errors import MienError
 
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
+"""What may be sent: what browsers and cameras make. Each further decoder is one more that strangers can reach."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -22,6 +25,9 @@ class Limits:
         body_bytes: of one request.
         image_pixels: of one photo, width times height.
         batch_images: in one request.
+        request_pixels: of all photos of one request together.
+        client_pixels: of the photos of one address, at once; the next photo gets 429.
+        client_pixels_per_s: how fast that allowance comes back.
         frame_bytes: of one live frame.
         frame_pixels: of one live frame: full HD.
         live_fps: frames a second of one live client that are looked at; of more, the newest.
@@ -31,13 +37,17 @@ class Limits:
         send_s: a live client that does not take its result for so long is closed.
         requests_per_s: of one address, on average; the next one gets 429.
         request_burst: of one address, at once.
-        images_waiting: photos that may wait for a detector, of all clients; the next one gets 429.
+        photo_requests: requests with photos that may be under way, of all clients; the next one gets 429.
+        photo_requests_each: likewise, of one address.
         batch_wait_s: how long faces wait for those of other clients, to be classified together.
     """
 
     body_bytes: int = 20_000_000
     image_pixels: int = 50_000_000
     batch_images: int = 32
+    request_pixels: int = 400_000_000
+    client_pixels: int = 400_000_000
+    client_pixels_per_s: float = 40_000_000.0
     frame_bytes: int = 2_000_000
     frame_pixels: int = 1920 * 1080
     live_fps: float = 30.0
@@ -47,7 +57,8 @@ class Limits:
     send_s: float = 10.0
     requests_per_s: float = 20.0
     request_burst: int = 60
-    images_waiting: int = 32
+    photo_requests: int = 24
+    photo_requests_each: int = 12
     batch_wait_s: float = 0.004
 
 

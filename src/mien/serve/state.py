@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastapi import HTTPException
@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from mien.serve.engine import Engine
 from mien.serve.journal import Journal
+from mien.serve.limits import Buckets, Places
 from mien.serve.live import Hub
 from mien.serve.prometheus import Metrics
 from mien.serve.settings import ServerSettings
@@ -20,14 +21,28 @@ if TYPE_CHECKING:
 
 @dataclass
 class ServerState:
-    """One server's parts. ``journal`` is None where nothing is kept, ``camera`` where there is none."""
+    """One server's parts.
+
+    Attributes:
+        journal: None where nothing is kept.
+        photo_places: who may have a request with photos under way.
+        pixel_buckets: the photo pixels that each address may still send.
+        camera: None where there is none.
+    """
 
     settings: ServerSettings
     metrics: Metrics
     engine: Engine
     hub: Hub
     journal: Journal | None
+    photo_places: Places = field(init=False)
+    pixel_buckets: Buckets = field(init=False)
     camera: CameraFeed | None = None
+
+    def __post_init__(self) -> None:
+        limits = self.settings.limits
+        self.photo_places = Places(limits.photo_requests, limits.photo_requests_each)
+        self.pixel_buckets = Buckets(limits.client_pixels_per_s, limits.client_pixels)
 
 
 def state_of(connection: HTTPConnection) -> ServerState:
