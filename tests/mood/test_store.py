@@ -169,7 +169,7 @@ def test_deleting_a_session_that_is_being_written_stops_it(store: MoodStore) -> 
     session = store.open_session("test")
     store.add(session, moods_of((1, CALM)), NOON)
     store.delete(session)
-    with pytest.raises(StoreError, match="it was deleted or never was"):
+    with pytest.raises(StoreError, match="it was deleted or never existed"):
         store.add(session, moods_of((1, CALM)), NOON + 1)
 
 

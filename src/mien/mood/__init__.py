@@ -1,4 +1,4 @@
-"""A stream of results -> mood over time, per person; and a store of it. numpy and sqlite3 are all it needs.
+"""Mood over time for each person, from a stream of recognition results; and a store for it. Needs only sqlite3.
 
     tracker = MoodTracker()
     for result in results:                              # FrameResults of a video, camera or browser, faceless ones too
@@ -7,7 +7,7 @@
         session = store.open_session("front camera")
         store.add(session, moods)
 
-What comes out of here is about expressions, not feelings: show ``NOTE`` wherever the stress index is shown.
+Moods describe expressions, not feelings. Show ``NOTE`` wherever you show the stress index.
 """
 
 from mien.mood.episodes import Episode

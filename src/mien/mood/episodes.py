@@ -3,8 +3,8 @@
     finder = EpisodeFinder(max_gap_s=1.0)
     finder.add(t_s, label, value); finder.pass_time(t_s); finder.episodes
 
-One implementation for the live tracker (every frame) and for stored seconds. The label should come with hysteresis:
-an episode is as steady as its label.
+The live tracker (every frame) and the stored seconds use this one implementation. Give it a label with hysteresis: a
+label that flickers makes many short episodes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from mien.contract.emotions import canonical
 
 @dataclass(frozen=True)
 class Episode:
-    """One stretch of one emotion.
+    """A stretch of time in which a face keeps one emotion.
 
     Attributes:
-        onset_s: when the label came up.
+        onset_s: when the label began.
         peak_s: when its smoothed score was highest (the first time, if several).
-        end_s: when another label took over, or the face was last seen before a gap; None while it lasts.
+        end_s: when another label began, or when the face was last seen before a gap; None while the episode lasts.
         label: the emotion.
         peak_value: its highest smoothed score, 0..1.
     """
@@ -39,7 +39,7 @@ class Episode:
 
 
 class EpisodeFinder:
-    """Finds episodes in a sequence of labels as it comes, oldest first."""
+    """Finds episodes in a sequence of labels that arrives in order of time."""
 
     def __init__(self, max_gap_s: float) -> None:
         self.max_gap_s = max_gap_s
@@ -52,7 +52,7 @@ class EpisodeFinder:
         self._last_s = t_s
         current = self.episodes[-1] if self.episodes and self.episodes[-1].end_s is None else None
         if current is not None and current.label == label:
-            if value > current.peak_value + 1e-9:  # the first of several, whatever the rounding
+            if value > current.peak_value + 1e-9:  # rounding must not move the peak to a later, equal value
                 self.episodes[-1] = replace(current, peak_s=t_s, peak_value=value)
             return
         if current is not None:
@@ -61,7 +61,7 @@ class EpisodeFinder:
             self.episodes.append(Episode(t_s, t_s, None, label, value))
 
     def pass_time(self, now_s: float) -> None:
-        """End what was going on if the face has not been seen for longer than ``max_gap_s``."""
+        """End the current episode if the face has been away for longer than ``max_gap_s``."""
         if now_s - self._last_s > self.max_gap_s + 1e-9 and self.episodes and self.episodes[-1].end_s is None:
             self.episodes[-1] = replace(self.episodes[-1], end_s=self._last_s)
 

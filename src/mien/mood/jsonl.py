@@ -1,10 +1,10 @@
-"""Frames from the JSONL file that ``mien predict video.mp4 --out faces.jsonl`` writes, for a mood after the fact.
+"""Read frames from the file that ``mien predict video.mp4 --out faces.jsonl`` writes, to compute mood offline.
 
     for result in read_frames("faces.jsonl"): tracker.update(result)
 
-One row a face: source, t_s, track_id, x1, y1, x2, y2, emotion, confidence, accepted, score_<emotion>; a frame without a
-face is a row of nulls. Rows of one frame stand together. The size of the frames is not in the file: what is given here
-just holds the boxes. Scores are taken as they are; that verb has smoothed them a little already.
+Each row is one face: source, t_s, track_id, x1, y1, x2, y2, emotion, confidence, accepted, score_<emotion>. A frame
+without a face is one row of nulls. The rows of one frame follow each other. The file does not hold the size of the
+frames, so the width and height given here are just large enough for the boxes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mien.contract.results import Face, FrameResult
 
 
 def read_frames(path: str | Path) -> Iterator[FrameResult]:
-    """The video frames of a file, in its order, one in memory at a time; rows of photos, which have no time, are not.
+    """Yield the video frames of a file in order, one in memory at a time; skip rows of photos, which have no time.
 
     Raises:
         DataError: the file cannot be read, or a line is not such a row.

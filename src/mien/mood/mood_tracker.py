@@ -1,15 +1,15 @@
-"""Mood: what the faces of a video, camera or browser show over time, one track a person.
+"""Mood: what the faces of a video, camera or browser show over time, one track for each person.
 
     tracker = MoodTracker()
-    for result in results:                      # every frame, also those without faces: absence is information
+    for result in results:                      # every frame, also frames without faces: they lower the coverage
         for mood in tracker.update(result):
             mood.label, mood.valence, mood.arousal, mood.stress_index, mood.coverage
 
-Smoothing and windows are in series.py, the stress index with its formula and sources in stress.py. A face counts as
-usable where the model does not abstain; others change no mood, they only lower the coverage. Valence and arousal are
-a projection of the class probabilities (``contract.emotions.valence_arousal``). No frame, crop or embedding is kept.
+Smoothing and windows are in series.py, the stress index with its formula and sources in stress.py. A face is usable
+if the model accepts it; other faces only lower the coverage. Valence and arousal are a projection of the class
+probabilities (``contract.emotions.valence_arousal``). No frame, crop or embedding is kept.
 
-Left out: who somebody is. A track that is lost and found again under another number is another person here.
+This module does not know who somebody is. A person who returns under another track number counts as a new person.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ from mien.mood.summary import Summary, summarise
 
 @dataclass(frozen=True)
 class Mood:
-    """One person at one moment.
+    """The mood of one person at one moment.
 
     Attributes:
-        track_id: the person, as far as the tracker of the frames could tell.
-        t_s: seconds on the source's clock; where that jumped back, on one that did not.
+        track_id: the person, according to the tracker of the frames.
+        t_s: seconds on the source's clock, corrected if that clock jumped back.
         scores: smoothed probability of every class by name; they sum to 1.
         valence: unpleasant to pleasant, -1..1, projected from ``scores``.
         arousal: sleepy to excited, -1..1, likewise.
         label: the emotion shown, with hysteresis.
         confidence: smoothed probability of ``label``.
-        stress_index: 0..100, an expression-based index, not a diagnosis; None while the baseline is being learnt, where
-            no usable face was seen in the window, and for a model that knows neither anger, fear nor disgust.
-        stress_low, stress_high: its 95 % interval; None where it is.
+        stress_index: 0..100, an expression-based index, not a diagnosis. None while the baseline learns, if the window
+            holds no usable face, and for a model without anger, fear and disgust.
+        stress_low, stress_high: its 95 % interval; None if the index is None.
         stress_level: the published three steps: share of angry, fear and sad among the person's last 30 faces.
-        coverage: share of the window, or of the time since the person came, with a usable face, 0..1.
-        baseline: "learning", "personal", or "none" where the index is not relative to the person.
+        coverage: share of the window (or of the time since the person arrived, if shorter) with a usable face, 0..1.
+        baseline: "learning", "personal", or "none" if the index is not relative to the person.
     """
 
     track_id: int
@@ -72,7 +72,7 @@ class Mood:
     coverage: float
     baseline: BaselineState
 
-    n: ClassVar[int] = 1  # a mood is an aggregate of one
+    n: ClassVar[int] = 1  # a mood counts as an aggregate of one sample
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.t_s) or not 0 <= self.coverage <= 1 or not 0 <= self.confidence <= 1:
@@ -92,21 +92,21 @@ class Mood:
 
 
 class MoodTracker:
-    """Moods of all people of one source; not thread-safe, one for each source.
+    """Follows the moods of all people in one source. Use one tracker for each source; it is not thread-safe.
 
     Args:
-        half_life_s: after this many seconds a face weighs half in the smoothed scores.
-        window_s: of the stress index and the coverage.
-        baseline_s: seconds of usable face that a person's baseline takes, at the start, calm; 0 for none.
-        max_gap_s: a face counts for at most this long before its frame, and an episode ends when the face was away
-            longer. At less than one frame a second, give more than the time between frames.
-        label_margin: how far another emotion's smoothed score must lead before the label changes, 0..1.
-        min_label_s: how long a label stays at least.
-        correlation_s: faces closer than this are one look for the interval of the stress index.
-        history_s: how much of timelines and episodes is kept, and for how long people who left; None for everything.
+        half_life_s: the weight of a face in the smoothed scores halves after this many seconds.
+        window_s: length of the window of the stress index and the coverage.
+        baseline_s: seconds of usable face, at the start and calm, from which the baseline is learnt; 0 for no baseline.
+        max_gap_s: a face represents at most this much time before its frame, and an episode ends if the face is away
+            for longer. Below one frame a second, give more than the time between frames.
+        label_margin: lead of another emotion's smoothed score that changes the label, 0..1.
+        min_label_s: shortest time for which a label stays.
+        correlation_s: seconds that count as one independent observation in the interval of the stress index.
+        history_s: how long timelines, episodes and people who left are kept; None for ever.
 
     Raises:
-        MienError: an impossible value.
+        MienError: a value is out of range.
     """
 
     def __init__(
@@ -146,10 +146,10 @@ class MoodTracker:
         self._tracks: dict[int, _Track] = {}
 
     def update(self, result: FrameResult) -> list[Mood]:
-        """Take one frame; moods of its faces that have a ``track_id``, in their order.
+        """Add one frame and return the moods of its faces that have a ``track_id``, in their order.
 
-        Call it with every frame that was looked at, also where no face was found: that is how coverage falls and
-        episodes end. A frame from the past counts as one of now.
+        Call it with every frame, also with frames without faces: they lower the coverage and end episodes. A frame with
+        an earlier time than the last one counts as a frame of now.
 
         Raises:
             MienError: the result has no finite ``t_s``; a photo has no mood over time.
@@ -170,34 +170,34 @@ class MoodTracker:
         return list(moods.values())
 
     def tracks(self) -> list[int]:
-        """The people seen, in the order in which they came."""
+        """Track numbers of the people seen, in order of arrival."""
         return list(self._tracks)
 
     def mood(self, track_id: int) -> Mood:
-        """A person's mood as of the last frame, also where they were not in it."""
+        """A person's mood at the time of the last frame, even if that frame did not show them."""
         return self._track(track_id).mood(self._now())
 
     def baseline(self, track_id: int) -> Baseline:
-        """What is known of a person's calm state, and how much of it is still to learn."""
+        """A person's calm state as learnt so far."""
         return self._track(track_id).baseline
 
     def relearn_baseline(self, track_id: int | None = None) -> None:
-        """Learn the baseline of one person, or of everybody, anew from now on."""
+        """Start learning the baseline of one person, or of everybody, again."""
         for track in self._tracks.values() if track_id is None else [self._track(track_id)]:
             track.baseline = Baseline.start(self.baseline_s)
 
     def episodes(self, track_id: int) -> list[Episode]:
-        """A person's episodes, oldest first; the last has no end while it lasts."""
+        """A person's episodes, oldest first; the last has no end while it continues."""
         finder = self._track(track_id).finder
         finder.pass_time(self._now())
         return list(finder.episodes)
 
     def timeline(self, track_id: int) -> list[Second]:
-        """A person's seconds, oldest first; the last may not be over yet."""
+        """A person's seconds, oldest first; the last may still be incomplete."""
         return self._track(track_id).timeline()
 
     def summary(self) -> Summary:
-        """All people together and each on their own, over what is kept."""
+        """Summary of all people together and of each person, over the history that is kept."""
         rows = [second for track in self._tracks.values() for second in track.timeline()]
         return summarise(rows, {number: self.episodes(number) for number in self._tracks})
 
@@ -234,10 +234,10 @@ class _Track:
         self._emotions: deque[str] = deque(maxlen=LEVEL_FACES)
         self._label, self._label_since_s = "", -math.inf
         self._seconds: deque[Second] = deque()
-        self._moods: list[Mood] = []  # of the second that is not over
+        self._moods: list[Mood] = []  # of the current second
 
     def see(self, face: Face, now_s: float, duration_s: float) -> Mood:
-        """Take the person's face of this frame, which stands for the last ``duration_s``."""
+        """Add the person's face of this frame, which represents the last ``duration_s``."""
         self.seen_last_s = now_s
         self._usable_now = face.accepted
         self._emotions.append(face.emotion)
@@ -263,7 +263,7 @@ class _Track:
         return mood
 
     def mood(self, now_s: float) -> Mood:
-        """The mood as of ``now_s``, which is not before the last frame."""
+        """The mood at ``now_s``, which must not be earlier than the last frame."""
         seen_s = self._stress.seen_s(now_s)
         mean = self._stress.mean(now_s)
         settings = self.settings
@@ -297,7 +297,7 @@ class _Track:
         self.finder.forget_before(start_s)
 
     def _relabel(self, now_s: float) -> None:
-        """Change the label if another emotion leads clearly and the present label has stood long enough."""
+        """Change the label if another emotion leads by the margin and the present label is old enough."""
         leader = max(self._scores, key=self._scores.__getitem__)
         lead = self._scores[leader] - self._scores.get(self._label, 0.0)
         stood_s = now_s - self._label_since_s

@@ -1,6 +1,6 @@
-"""Rows of the store's tables as Python: what goes into them and what comes out.
+"""Conversion between rows of the store's tables and Python objects.
 
-Numbers are rounded to what they are worth (a probability to a thousandth), which keeps an hour of one person below a
+Numbers are rounded to a useful precision (a probability to a thousandth). An hour of one person then takes less than a
 megabyte.
 """
 
@@ -31,13 +31,13 @@ class Session:
     """One recording.
 
     Attributes:
-        id: its number, never used again.
-        source: what was watched, in the caller's words.
-        started: with its zone, UTC.
-        ended: likewise; None while it runs, and where its process died before ending it.
-        recorded_until: end of its last second; None where nothing is recorded.
-        person_s: recorded seconds, added up over people.
-        people: tracks in it.
+        id: the number of the session; numbers are never reused.
+        source: what was watched, as the caller named it.
+        started: start time in UTC.
+        ended: end time in UTC; None while the session runs, and if its process died before it could end it.
+        recorded_until: end of the last recorded second; None if nothing was recorded.
+        person_s: recorded seconds, summed over people.
+        people: number of tracks.
     """
 
     id: int
@@ -55,7 +55,7 @@ class Session:
 
 
 def values_of(session_id: int, row: Second) -> tuple[Any, ...]:
-    """What is stored of a second, in the order of ``COLUMNS``."""
+    """The stored values of a second, in the order of ``COLUMNS``."""
     scores = json.dumps({name: round(score, 3) for name, score in row.scores.items()}, separators=(",", ":"))
     stress = (None if v is None else round(v, 2) for v in (row.stress_index, row.stress_low, row.stress_high))
     means = (round(row.valence, 4), round(row.arousal, 4), row.label, round(row.confidence, 4))
@@ -76,7 +76,7 @@ def session_of(row: Sequence[Any]) -> Session:
 
 
 def day_of(day: str, rows: Sequence[Sequence[Any]]) -> Day:
-    """Put the day's rows, one a label, together."""
+    """Combine the rows of a day, which has one row for each label."""
     person_s, stress_s = sum(row[2] for row in rows), sum(row[6] for row in rows)
     return Day(
         day=day,

@@ -1,9 +1,9 @@
-"""Aggregates: the moods of one second (or the seconds of a longer step) as one row. All that is ever stored.
+"""Aggregates: the moods of one second (or the seconds of a longer step) as one row. The store keeps nothing else.
 
     second = aggregate(start_s, moods)            # moods of one second
-    minute = aggregate(start_s, seconds)          # seconds of one minute, each weighing the same
+    minute = aggregate(start_s, seconds)          # seconds of one minute with equal weights
 
-Numbers are means; the label, the level and the baseline's state are the most frequent ones.
+Numbers are means. The label, the stress level and the state of the baseline are the most frequent values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _T = TypeVar("_T", bound=str)
 
 
 class Sample(Protocol):
-    """What a mood and an aggregate of moods have in common."""
+    """The fields that a mood and an aggregate of moods share."""
 
     @property
     def track_id(self) -> int: ...
@@ -56,12 +56,12 @@ class Second:
     """One person over one second, or over a longer step that starts there.
 
     Attributes:
-        track_id: the person, as far as the tracker could tell.
+        track_id: the person, according to the tracker.
         second: start, in whole seconds of the tracker's clock or, from a store, since 1970 (UTC).
-        n: moods that it is the mean of.
-        scores, valence, arousal, confidence, coverage: means of the moods'.
-        label, stress_level, baseline: the most frequent ones.
-        stress_index, stress_low, stress_high: means where there was one, else None.
+        n: number of moods in the mean.
+        scores, valence, arousal, confidence, coverage: means over the moods.
+        label, stress_level, baseline: the most frequent values.
+        stress_index, stress_low, stress_high: means over the moods that have one; None if none has.
     """
 
     track_id: int
@@ -85,11 +85,11 @@ class Second:
 
 
 def aggregate(second: int, samples: Sequence[Sample]) -> Second:
-    """Fold moods of one track into one row, or rows into a longer one; each sample weighs the same.
+    """Combine moods of one track into one row, or rows into a longer row. All samples have equal weight.
 
     Args:
         second: start of the step.
-        samples: at least one, all of one track, oldest first.
+        samples: at least one, all from one track, oldest first.
     """
     assert samples and len({sample.track_id for sample in samples}) == 1
     names = dict.fromkeys(name for sample in samples for name in sample.scores)
@@ -113,7 +113,7 @@ def aggregate(second: int, samples: Sequence[Sample]) -> Second:
 
 
 def by_step(seconds: Iterable[Second], step_s: int) -> list[Second]:
-    """Coarser rows: one a track and step of ``step_s`` seconds, ordered by time, then track.
+    """Combine rows into steps of ``step_s`` seconds: one row for each track and step, ordered by time, then track.
 
     Args:
         seconds: rows of any tracks; steps start at multiples of ``step_s``.

@@ -1,10 +1,10 @@
-"""Time series that are seen at uneven times: a clock that never goes back, smoothing, and a sliding window.
+"""Tools for unevenly sampled time series: a clock that never runs backwards, smoothing, and a sliding window.
 
-One convention for all: a sample stands for the time since the frame before it, ``duration_s``, at most the longest
-stretch that is no gap. So a signal that is constant between frames gives the same answer at any frame rate, time
-without a face weighs nothing, and nothing depends on when the clock's zero was.
+All of them use one convention: a sample represents the time since the previous frame, ``duration_s``, up to the longest
+interval that does not count as a gap. Results therefore do not depend on the frame rate or on the clock's zero, and
+time without a face has no weight.
 
-Pure Python on purpose: a sample has seven numbers, and arrays that small cost more than they save.
+This is pure Python because a sample has about eight numbers: numpy would be slower for arrays that small.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from collections.abc import Mapping
 
 
 class SteadyClock:
-    """Seconds that never go back: where the source's clock jumps back, this one stands still, then goes on from there.
+    """A clock that never runs backwards: when the source's clock jumps back, this one stops, then continues from there.
 
-    A jump forward cannot be told from a pause and stays one.
+    A jump forward looks like a pause, so it is kept.
 
     Args:
-        not_before_s: a time that it never shows less than.
+        not_before_s: the earliest time that it shows.
     """
 
     def __init__(self, not_before_s: float = -math.inf) -> None:
@@ -42,10 +42,10 @@ class SteadyClock:
 class Smoother:
     """Exponential smoothing of class scores with a half-life in seconds, for uneven frames and gaps.
 
-    The weight of what was seen halves every ``half_life_s``, whether or not anything is seen meanwhile; a new sample
-    weighs 1 - 2^(-duration/half-life). The result is the weighted mean, so it is a mean from the first sample on, and
-    after a gap of many half-lives the new samples count almost alone. This is the moving average "EMA next" of
-    Eckner, "Algorithms for unevenly spaced time series" (2019), normalised by the weight that there is.
+    The weight of past samples halves every ``half_life_s``, also during a gap. A new sample has the weight 1 -
+    2^(-duration/half-life). The result is the weighted mean. It is a true mean from the first sample on, and after a
+    gap of many half-lives it follows the new samples. This is the moving average "EMA next" of Eckner, "Algorithms for
+    unevenly spaced time series" (2019), divided by the sum of the weights.
     """
 
     def __init__(self, half_life_s: float) -> None:
@@ -54,10 +54,10 @@ class Smoother:
         self._sums: dict[str, float] = {}
 
     def add(self, elapsed_s: float, duration_s: float, scores: Mapping[str, float]) -> None:
-        """Take a sample that stands for the last ``duration_s`` of the ``elapsed_s`` since the sample before."""
+        """Add a sample that represents the last ``duration_s`` of the ``elapsed_s`` since the previous sample."""
         fade = 2.0 ** (-elapsed_s / self._half_life_s)
         weight = -math.expm1(-math.log(2) * duration_s / self._half_life_s)
-        if self._weight * fade + weight < 1e-12:  # the very first frame, or nothing left after a long absence
+        if self._weight * fade + weight < 1e-12:  # the first frame, or all old weight has faded in a long gap
             fade, weight = 0.0, 1e-12
         for name in self._sums.keys() - scores.keys():
             self._sums[name] *= fade
@@ -66,12 +66,12 @@ class Smoother:
         self._weight = self._weight * fade + weight
 
     def scores(self) -> dict[str, float]:
-        """The smoothed scores, which sum to 1 as the samples did; empty before the first sample."""
+        """The smoothed scores; their sum is that of the samples' scores. Empty before the first sample."""
         return {name: min(1.0, value / self._weight) for name, value in self._sums.items()}
 
 
 class SlidingWindow:
-    """The mean of a signal over the last ``length_s`` seconds, weighted by the time that it was seen."""
+    """Mean of a signal over the last ``length_s`` seconds, weighted by the time for which each value held."""
 
     def __init__(self, length_s: float) -> None:
         self.length_s = length_s
@@ -79,7 +79,7 @@ class SlidingWindow:
         self._seen_s = self._sum = 0.0
 
     def add(self, end_s: float, duration_s: float, value: float) -> None:
-        """Take a value that held for the ``duration_s`` before ``end_s``; times must not go back."""
+        """Add a value that held for ``duration_s`` until ``end_s``; times must not decrease."""
         if duration_s > 0:
             self._pieces.append((end_s - duration_s, end_s, value))
             self._seen_s += duration_s
@@ -87,7 +87,7 @@ class SlidingWindow:
         self.forget_before(end_s - self.length_s)
 
     def forget_before(self, start_s: float) -> None:
-        """Drop what lies before ``start_s``, cutting a piece that reaches across it."""
+        """Drop everything before ``start_s``; shorten a piece that reaches across it."""
         while self._pieces and self._pieces[0][0] < start_s:
             start, end, value = self._pieces.popleft()
             gone_s = min(end, start_s) - start
@@ -97,14 +97,14 @@ class SlidingWindow:
                 self._pieces.appendleft((start_s, end, value))
                 break
         if not self._pieces:
-            self._seen_s = self._sum = 0.0  # nothing of the rounding of a long run stays
+            self._seen_s = self._sum = 0.0  # discard the rounding errors of a long run
 
     def seen_s(self, now_s: float) -> float:
-        """Seconds of the window, as of ``now_s``, in which the signal was seen."""
+        """Seconds of the window that ends at ``now_s`` for which there is a value."""
         self.forget_before(now_s - self.length_s)
         return min(max(self._seen_s, 0.0), self.length_s)
 
     def mean(self, now_s: float) -> float | None:
-        """The mean over the window as of ``now_s``; None where nothing was seen. Between the extremes of the values."""
+        """Mean over the window that ends at ``now_s``; None if it holds no value."""
         self.forget_before(now_s - self.length_s)
         return self._sum / self._seen_s if self._seen_s > 1e-9 else None

@@ -1,8 +1,9 @@
-"""A session as JSON, CSV or Parquet: the same rows, one a second and person.
+"""Write a session as JSON, CSV or Parquet: one row for each second and person.
 
 Columns: session, time (ISO 8601, UTC), second (since 1970), track_id, n, label, confidence, valence, arousal,
-stress_index, stress_low, stress_high, stress_level, coverage, baseline, and score_<class> for every class. JSON has the
-session and the note about the index around the rows, and the scores by name; Parquet has both in its metadata.
+stress_index, stress_low, stress_high, stress_level, coverage, baseline, and score_<class> for every class. JSON
+also holds the session, the note about the index, and the scores by name; Parquet holds the session and the note in its
+metadata.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def write_session(session: Session, rows: Sequence[Second], to: str | Path | Bin
 
 
 def flat_rows(session: Session, rows: Sequence[Second]) -> list[dict[str, Any]]:
-    """Rows with one value a column, scores spread; a class that a row lacks is None."""
+    """Rows with one value in each column and one column for each class; None where a row lacks a class."""
     found = {name for row in rows for name in row.scores}
     names = index_order(found) if set(index_order(found)) == found else sorted(found)
     return [_head(session, row) | {f"score_{name}": row.scores.get(name) for name in names} for row in rows]
@@ -64,7 +65,7 @@ def _head(session: Session, row: Second) -> dict[str, Any]:
 
 
 def _json(session: Session, rows: Sequence[Second], stream: BinaryIO) -> None:
-    """One row a line, so that it can be read by eye, and written without a second copy of everything."""
+    """One row on each line: readable, and written without a second copy in memory."""
     head = json.dumps({"session": session.to_dict(), "note": NOTE}, ensure_ascii=False, allow_nan=False)
     stream.write(f'{head[:-1]}, "seconds": ['.encode())
     for number, row in enumerate(rows):
@@ -82,7 +83,7 @@ def _csv(session: Session, rows: Sequence[Second], stream: BinaryIO) -> None:
     table.writeheader()
     table.writerows(flat)
     text.flush()
-    text.detach()  # the stream is the caller's, to close
+    text.detach()  # the caller closes the stream
 
 
 def _parquet(session: Session, rows: Sequence[Second], stream: BinaryIO) -> None:

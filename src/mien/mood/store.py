@@ -1,17 +1,17 @@
-"""The store: sessions of per-second rows in one SQLite file. Never an image, crop or anything to know a face by.
+"""The store: sessions of per-second rows in one SQLite file. It never holds an image, a crop or an embedding.
 
     with MoodStore("mood.db", retention_days=30) as store:
         session = store.open_session("front camera")
-        store.add(session, tracker.update(result))       # as often as there are frames, faceless ones too
+        store.add(session, tracker.update(result))       # for every frame, also frames without faces
         store.end_session(session)
         store.timeline(session, step_s=60); store.days(date(2026, 11, 1), date(2026, 11, 30))
 
-A second is written as soon as a frame of the next one comes, in one transaction, in SQLite's write-ahead log: a killed
-process loses at most the second it was in (a power cut may lose the last few, ``synchronous=NORMAL``). Several
-processes may work on one file, each writing its own sessions. Deleted rows are overwritten, and their space given back.
+The store writes a second when the first frame of the next second arrives, in one transaction, into SQLite's write-ahead
+log. A killed process loses at most its current second; a power cut may lose a few (``synchronous=NORMAL``). Several
+processes may use one file if each writes its own sessions. Deleted rows are overwritten, and the file shrinks.
 
-One object serves all threads, one at a time. Whatever goes wrong is one StoreError that names the file. What could not
-be written is kept for a while and written with the next second.
+All threads may share one object; it serves one at a time. Every failure is one StoreError that names the file. Rows
+that could not be written are kept for a while and written with the next second.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ from mien.mood.store_schema import NewerSchemaError, migrate
 from mien.mood.summary import Day, Summary, summarise
 
 MOST_UNWRITTEN = 600
-"""Rows kept for later while the file cannot be written; the oldest go first."""
+"""Most rows that are kept while the file cannot be written; the oldest are dropped first."""
 
 RETRY_S = 5.0
-"""After a failure the next write waits this long, so that a locked file does not hold up every frame."""
+"""Pause after a failed write, so that a locked file does not delay every frame."""
 
 PRUNE_EVERY_S = 3600.0
-"""A store that runs for months looks this often for what is past its retention."""
+"""How often a store that stays open deletes rows that are past their retention."""
 
 
 @dataclass
 class _Writing:
-    """What of a session is not in the file yet."""
+    """The part of a session that is not in the file yet."""
 
     clock: SteadyClock
     second: int | None = None
-    moods: dict[int, list[Mood]] = field(default_factory=dict)  # of that second, by track
+    moods: dict[int, list[Mood]] = field(default_factory=dict)  # of the current second, by track
     finished: list[Second] = field(default_factory=list)
 
     def current(self) -> list[Second]:
@@ -70,12 +70,12 @@ class MoodStore:
     """An open store.
 
     Args:
-        path: of the SQLite file; made, for this user's eyes only, with its folder, where it does not exist.
-        retention_days: what is older is deleted, now and while the store is in use; None keeps everything.
-        busy_timeout_s: how long to wait for another process that is writing.
+        path: the SQLite file. If it does not exist, it is made together with its folder, readable by this user alone.
+        retention_days: rows older than this are deleted, now and while the store is open; None keeps everything.
+        busy_timeout_s: how long to wait while another process writes.
 
     Raises:
-        StoreError: it cannot be opened, is not a store, or was written by a newer version.
+        StoreError: the file cannot be opened, is not a store, or was written by a newer version.
     """
 
     def __init__(self, path: str | Path, retention_days: float | None = None, *, busy_timeout_s: float = 2.0) -> None:
@@ -87,7 +87,7 @@ class MoodStore:
         self._pruned_at = self._failed_at = -math.inf
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Only where it is new: closing a second handle of a file would drop SQLite's locks on it (POSIX).
+            # O_EXCL: closing a second handle of an existing file would drop SQLite's locks on it (POSIX).
             with suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             status = os.stat(self.path)
@@ -113,7 +113,7 @@ class MoodStore:
     # writing
 
     def open_session(self, source: str, started: datetime | None = None) -> int:
-        """Start a session, now or at ``started`` (without a zone: local time); returns its number."""
+        """Start a session now or at ``started`` (local time if it has no zone) and return its number."""
         began = time.time() if started is None else started.timestamp()
         with self._transaction():
             cursor = self._db.execute("INSERT INTO sessions (source, started) VALUES (?, ?)", (source, began))
@@ -121,17 +121,17 @@ class MoodStore:
         return cursor.lastrowid
 
     def add(self, session_id: int, moods: Sequence[Mood], at: datetime | float | None = None) -> None:
-        """Take the moods of one frame; those of earlier seconds are written.
+        """Add the moods of one frame; moods of earlier seconds are written to the file.
 
         Args:
-            session_id: from ``open_session``; a session is written by one process.
-            moods: of ``MoodTracker.update``; none is an answer too and lets the second before be written.
-            at: wall-clock time of the frame, datetime or seconds since 1970; default now. Where the clock goes
-                backwards, the session's stands still and goes on from there.
+            session_id: from ``open_session``; only one process may write a session.
+            moods: from ``MoodTracker.update``; an empty list lets the previous second be written.
+            at: wall-clock time of the frame, datetime or seconds since 1970; default now. If the clock runs backwards,
+                the session's clock stops and continues from there.
 
         Raises:
-            StoreError: no such session, it has ended, or the file cannot be written; what came is then kept, up to
-                600 rows, and written with a later second.
+            StoreError: no such session, it has ended, or the file cannot be written. In the last case up to 600 rows
+                are kept and written with a later second.
         """
         at_s = time.time() if at is None else at.timestamp() if isinstance(at, datetime) else at
         with self._lock:
@@ -149,7 +149,7 @@ class MoodStore:
                     self.prune()
 
     def flush(self) -> None:
-        """Write everything, the current second as far as it is known."""
+        """Write everything, including the incomplete current second."""
         with self._lock:
             for session_id, writing in list(self._writing.items()):
                 rows = writing.finished + writing.current()
@@ -158,7 +158,7 @@ class MoodStore:
                     writing.finished = []
 
     def end_session(self, session_id: int, at: datetime | float | None = None) -> None:
-        """Write the rest of a session and close it; nothing can be added afterwards. Ending twice changes nothing."""
+        """Write the rest of a session and end it. Nothing can be added afterwards; ending it twice is harmless."""
         at_s = time.time() if at is None else at.timestamp() if isinstance(at, datetime) else at
         with self._lock:
             self.flush()
@@ -176,7 +176,7 @@ class MoodStore:
         return [session_of(row) for row in rows]
 
     def session(self, session_id: int) -> Session:
-        """One session; StoreError where there is none of that number."""
+        """One session; StoreError if there is none with that number."""
         with self._reading():
             row = self._db.execute(f"{SESSIONS} WHERE s.id = ? GROUP BY s.id", (session_id,)).fetchone()
         if row is None:
@@ -184,16 +184,16 @@ class MoodStore:
         return session_of(row)
 
     def __contains__(self, session_id: int) -> bool:
-        """Whether there is a session of that number."""
+        """Whether there is a session with that number."""
         with self._reading(flush=False):
             return self._db.execute("SELECT 1 FROM sessions WHERE id = ?", (session_id,)).fetchone() is not None
 
     def timeline(self, session_id: int, step_s: int = 1, track_id: int | None = None) -> list[Second]:
-        """Rows of a session by time, then track, of one person or all; folded into steps of ``step_s`` seconds."""
+        """Rows of a session, of one person or all, by time, then track, combined into steps of ``step_s`` seconds."""
         return by_step(self.rows(session_id, track_id), step_s)
 
     def rows(self, session_id: int, track_id: int | None = None) -> list[Second]:
-        """A session's rows as they are stored, by time, then track."""
+        """The stored rows of a session, by time, then track."""
         one_track = "" if track_id is None else "AND track_id = ?"
         values = (session_id,) if track_id is None else (session_id, track_id)
         query = f"SELECT {COLUMNS} FROM seconds WHERE session_id = ? {one_track} ORDER BY second, track_id"
@@ -202,11 +202,11 @@ class MoodStore:
             return [second_of(row) for row in self._db.execute(query, values)]
 
     def summary(self, session_id: int) -> Summary:
-        """A session summed up: all people together and each on their own, with their episodes."""
+        """Summary of a session: all people together, and each person with their episodes."""
         return summarise(self.rows(session_id))
 
     def days(self, first: date | None = None, last: date | None = None) -> list[Day]:
-        """Days with something recorded, oldest first, by this machine's time zone; ``last`` is included."""
+        """Days with recorded rows, oldest first, in this machine's time zone; ``last`` is included."""
         query = """
             SELECT date(second, 'unixepoch', 'localtime') AS day, label, count(*), sum(valence), sum(arousal),
                    sum(stress_index), count(stress_index), group_concat(DISTINCT session_id)
@@ -222,15 +222,15 @@ class MoodStore:
         return [day_of(day, found) for day, found in by_day.items()]
 
     def export(self, session_id: int, to: str | Path | BinaryIO, format: str = "json") -> None:
-        """Write a session to a file, whole or not at all, or to a binary stream.
+        """Write a session to a file (whole or not at all) or to a binary stream.
 
         Args:
-            session_id: which.
-            to: path, or an open binary stream.
+            session_id: the session.
+            to: a path, or an open binary stream.
             format: "json", "csv" or "parquet" (the extra ``parquet``); columns as in session_export.py.
 
         Raises:
-            StoreError: no such session or format, or the place cannot be written.
+            StoreError: no such session or format, or the file cannot be written.
         """
         from mien.mood.session_export import write_session
 
@@ -239,7 +239,7 @@ class MoodStore:
     # forgetting
 
     def delete(self, session_id: int) -> None:
-        """Delete a session with everything in it, also one that is running; StoreError where there is none."""
+        """Delete a session and all its rows, even if it is running; StoreError if there is none."""
         with self._lock:
             self._writing.pop(session_id, None)
             with self._transaction():
@@ -248,7 +248,7 @@ class MoodStore:
             self._give_back()
 
     def delete_all(self) -> int:
-        """Delete everything; returns how many sessions there were."""
+        """Delete everything and return the number of sessions that were deleted."""
         with self._lock:
             self._writing.clear()
             with self._transaction():
@@ -257,7 +257,7 @@ class MoodStore:
         return count
 
     def prune(self, now: datetime | None = None) -> int:
-        """Delete the seconds that are past their retention, and sessions that have none left; returns the seconds."""
+        """Delete seconds past their retention and sessions without any; return the number of deleted seconds."""
         with self._lock:
             self._pruned_at = time.monotonic()
             if self.retention_days is None:
@@ -275,7 +275,7 @@ class MoodStore:
         return count
 
     def close(self) -> None:
-        """Write what is left and close the file; sessions that were not ended stay open. Closing twice is fine."""
+        """Write the rest and close the file. Sessions that were not ended stay open. Closing twice is harmless."""
         with self._lock:
             try:
                 if self._writing:
@@ -287,14 +287,14 @@ class MoodStore:
     # within
 
     def _set_up(self, until: float) -> None:
-        """Set the file's mode and bring its tables up to date, trying until the monotonic time ``until``."""
+        """Set the file's mode and migrate its tables; retry until the monotonic time ``until``."""
         while True:
             try:
-                if self._db.execute("PRAGMA page_count").fetchone() == (0,):  # later it is not heeded, and needs a lock
+                if self._db.execute("PRAGMA page_count").fetchone() == (0,):  # only an empty file accepts it
                     self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 self._db.execute("PRAGMA journal_mode = WAL")
                 break
-            except sqlite3.OperationalError as error:  # SQLite does not wait for this by itself
+            except sqlite3.OperationalError as error:  # SQLite's own timeout does not cover this
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise
                 time.sleep(0.01)
@@ -304,7 +304,7 @@ class MoodStore:
         migrate(self._db)
 
     def _resume(self, session_id: int) -> _Writing:
-        """Start to write a session that exists; after what it holds, if another process wrote to it before."""
+        """Continue an existing session after its last stored second."""
         with self._reading(flush=False):
             self._must_exist(session_id)
             query = (
@@ -317,13 +317,14 @@ class MoodStore:
         return self._writing[session_id]
 
     def _write(self, session_id: int, rows: Sequence[Second]) -> None:
-        query = f"INSERT OR REPLACE INTO seconds ({COLUMNS}) VALUES (?{', ?' * 14})"  # a second that was flushed early
+        # REPLACE: a flush may have written part of this second already
+        query = f"INSERT OR REPLACE INTO seconds ({COLUMNS}) VALUES (?{', ?' * 14})"
         try:
             with self._transaction():
                 self._must_exist(session_id)
                 self._db.executemany(query, [values_of(session_id, row) for row in rows])
         except StoreError:
-            if session_id in self._writing:  # not where the session itself is gone
+            if session_id in self._writing:  # false if the session itself was deleted
                 self._failed_at = time.monotonic()
                 del self._writing[session_id].finished[:-MOST_UNWRITTEN]
             raise
@@ -334,10 +335,10 @@ class MoodStore:
             raise self._absent(session_id)
 
     def _absent(self, session_id: int) -> StoreError:
-        return StoreError(f"{self.path}: there is no session {session_id}; it was deleted or never was")
+        return StoreError(f"{self.path}: there is no session {session_id}; it was deleted or never existed")
 
     def _give_back(self) -> None:
-        """Return freed pages to the disk and empty the log; another time if somebody else is at work."""
+        """Return freed pages to the disk and empty the log; skip this if another process is busy."""
         with suppress(sqlite3.OperationalError):
             self._db.executescript("PRAGMA incremental_vacuum")  # execute() would free one page and stop
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -346,8 +347,8 @@ class MoodStore:
     def _reading(self, flush: bool = True) -> Iterator[None]:
         with self._lock, self._clear_errors():
             if flush and self._writing:
-                with suppress(StoreError):  # a full disk can still be read
-                    self.flush()  # what this process has seen is part of the answer
+                with suppress(StoreError):  # reading still works when the disk is full
+                    self.flush()  # include what this process has not written yet
             yield
 
     @contextmanager
@@ -358,19 +359,19 @@ class MoodStore:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                if self._db.in_transaction:  # SQLite ends it by itself when the disk is full
+                if self._db.in_transaction:  # SQLite ends the transaction itself when the disk is full
                     self._db.execute("ROLLBACK")
                 raise
 
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:
-        """Turn what SQLite reports into one clear line, and notice a file that was deleted under our feet."""
+        """Turn SQLite's errors into one clear line, and detect a file that was deleted while it was open."""
         try:
             status = os.stat(self.path)
             still_there = (status.st_dev, status.st_ino) == self._file
         except OSError:
             still_there = False
-        if not still_there:  # SQLite would go on writing to a file that nobody can open any more
+        if not still_there:  # SQLite would keep writing to a deleted file
             raise StoreError(f"{self.path}: the store was deleted or replaced while it was in use; open it again")
         try:
             yield

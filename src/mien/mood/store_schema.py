@@ -1,9 +1,9 @@
-"""The store's tables, and how an older file becomes one of this version.
+"""The store's tables, and the migration of older files to this version.
 
-    migrate(connection)      # every script that the file has not seen, each whole or not at all
+    migrate(connection)      # runs every script that the file has not seen, each in one transaction
 
-``PRAGMA user_version`` counts the scripts that a file has seen. A script is never changed once released: a change of
-the tables is a new script at the end.
+``PRAGMA user_version`` counts the scripts that a file has seen. A released script never changes. To change the tables,
+add a new script at the end.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ MIGRATIONS: tuple[Script, ...] = (
 
 
 class NewerSchemaError(sqlite3.DatabaseError):
-    """The file has seen scripts that this version does not know."""
+    """A newer version of mien has changed the file's tables."""
 
 
 def migrate(connection: sqlite3.Connection, scripts: Sequence[Script] = MIGRATIONS) -> None:
-    """Bring a file up to date; several processes may do so at once, one of them will.
+    """Bring a file up to date. Several processes may call this at once; one of them does the work.
 
     Args:
         connection: in autocommit mode (``isolation_level=None``).
@@ -64,7 +64,7 @@ def migrate(connection: sqlite3.Connection, scripts: Sequence[Script] = MIGRATIO
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        seen = _version(connection)  # again: another process may have been faster
+        seen = _version(connection)  # read again: another process may have migrated the file
         if seen > len(scripts):
             raise NewerSchemaError(f"schema {seen}, this version reads up to {len(scripts)}")
         for script in scripts[seen:]:

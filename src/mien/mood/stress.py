@@ -2,30 +2,31 @@
 
     index = 100 * max(0, m - b) / (1 - b)
 
-m is the mean, over the last window (60 s), of p(angry) + p(fear) + p(disgust): how much of the window the model reads
-as an unpleasant emotion of high arousal. b is the same mean over the person's own first minute, which should be calm.
-0 reads "as in your calm minute, or calmer", 100 "certain of it all the time". Without a baseline b = 0, and the result
-says so.
+m is the mean of p(angry) + p(fear) + p(disgust) over the last window (60 s): how much of the window the model reads as
+an unpleasant emotion of high arousal. b is the same mean over the person's own first minute, which should be calm. An
+index of 0 means "as in your calm minute, or calmer"; 100 means "certain, all the time". Without a baseline b is 0, and
+the result says so.
 
-An index, not a share of time. Probabilities are calibrated for the mix of faces in the training data, and a person's
-minute is another mix, so readings are drawn towards that one: over FER2013's validation split (n = 3,589, the shipped
-model) faces of other emotions read 0.16 and faces of these three 0.60. The baseline takes out the first, nothing the
-second: a whole window of such faces gives an index of about 50, half a window about 25 (``benchmarks/mood.py``).
+This is an index, not a share of time. Probabilities are calibrated for the mix of emotions in the training data. One
+person's minute has another mix, so the probabilities are pulled towards that of the data: with a model trained on
+FER2013's labels, validation faces (n = 3,589) of other emotions have a mean of 0.16, and faces of these three emotions
+0.60. The baseline removes the first effect but not the second. A window full of such faces gives an index of about 50,
+half a window about 25 (``benchmarks/mood.py``).
 
-Why this and no other: there is no standard index of stress from the face alone. Gao, Yuce & Thiran (ICIP 2014,
-doi:10.1109/ICIP.2014.7026203) count anger and disgust per sequence; Almeida & Rodrigues (ICEIS 2021) take the share
-of stressful emotions in a time window; Giannakakis et al. (2017) measure against the same person's relaxed state. The
-three are put together here. What no formula mends: people scowl in only about a third of their anger (Barrett et al.
-2019), so a low index does not say that somebody is calm, nor a high one that they are not.
+There is no standard index of stress from the face alone. This one combines three published ideas. Gao, Yuce & Thiran
+(ICIP 2014, doi:10.1109/ICIP.2014.7026203) count anger and disgust per sequence; Almeida & Rodrigues (ICEIS 2021) take
+the share of stressful emotions in a time window; Giannakakis et al. (2017) measure against the same person's relaxed
+state. No formula removes this limit: people scowl in only about a third of their anger (Barrett et al. 2019). A low
+index does not say that somebody is calm, and a high index does not say that they are not.
 
-**The interval** (95 %). An expression lasts seconds, so frames are not independent looks: the window holds
-k = seen seconds / 2 s of them (``correlation_s``; macro-expressions last about half a second to four, Ekman 2003).
-Each look is such an emotion or not, with the model's probability, so m is a proportion of k trials: the variance within
-looks, mean p(1-p), and between them, var p, add up to m(1-m). Its interval is Wilson's (1927), which stays inside 0..1
-and widens when the face was hardly seen; the baseline's is the same; the two are put together for m - b by Newcombe's
-square-and-add (1998, Statistics in Medicine 17:873). It covers chance, the model's doubt and missing time: another
-window of the same behaviour, read by the same model. It does not cover a model that is wrong about a face, nor what an
-expression means.
+**The interval** (95 %). An expression lasts seconds, so frames are not independent observations. The window holds
+k = seen seconds / 2 s independent ones (``correlation_s``; macro-expressions last about half a second to four seconds,
+Ekman 2003). Each observation shows such an emotion with the model's probability, so m is a proportion of k trials: the
+variance within observations, mean p(1-p), and between them, var p, add up to m(1-m). The interval of m is Wilson's
+(1927). It stays inside 0..1 and widens when the face was seldom seen. The baseline has an interval of the same kind.
+Newcombe's square-and-add method combines both for m - b (1998, Statistics in Medicine 17:873). The interval covers
+chance, the model's doubt and missing time. It does not cover a model that misreads a face, or the meaning of an
+expression.
 """
 
 from __future__ import annotations
@@ -38,19 +39,19 @@ from typing import Literal
 from mien.contract.emotions import canonical
 
 NOTE = "an expression-based index, not a diagnosis"
-"""To be shown wherever the stress index or level is."""
+"""Show this wherever you show the stress index or level."""
 
 STRESS_EMOTIONS = frozenset({"angry", "fear", "disgust"})
-"""Unpleasant emotions of high arousal, by ``AFFECT``."""
+"""Unpleasant emotions of high arousal, according to ``AFFECT``."""
 
 LEVEL_EMOTIONS = frozenset({"angry", "fear", "sad"})
-"""What the published three-step level counts."""
+"""The emotions that the published three-step level counts."""
 
 LEVEL_FACES, LEVEL_LEAST = 30, 10
-"""The level looks at the last 30 faces and stays low until 10 were seen."""
+"""The level uses the last 30 faces and stays low until there are 10."""
 
 BASELINE_MOST = 0.5
-"""A baseline counts for at most this much: a minute that is mostly scowling was not calm, or is a misread face."""
+"""Upper limit of a baseline: a minute of mostly unpleasant emotions was not calm, or the model misreads the face."""
 
 StressLevel = Literal["low", "medium", "high"]
 BaselineState = Literal["learning", "personal", "none"]
@@ -65,8 +66,9 @@ def stress_probability(scores: Mapping[str, float]) -> float | None:
 def stress_level(emotions: Sequence[str]) -> StressLevel:
     """The level of the published backend for one person: share of angry, fear and sad among their last 30 faces.
 
-    High above 0.6, medium above 0.3, else low; low until 10 faces were seen, and always for a model that has none of
-    these classes. It counts frames, so unlike the index it depends on the frame rate: it is here to be comparable.
+    High above 0.6, medium above 0.3, else low. It is low until there are 10 faces, and always for a model without these
+    classes. It counts frames, so unlike the index it depends on the frame rate. It exists for comparison with that
+    backend.
 
     Args:
         emotions: most probable emotion of each face, oldest first; only the last 30 are looked at.
@@ -80,13 +82,13 @@ def stress_level(emotions: Sequence[str]) -> StressLevel:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What is known of a person's calm state.
+    """What the tracker knows about a person's calm state.
 
     Attributes:
-        state: "learning" while the minute is not full, "personal" afterwards, "none" where no baseline is wanted.
-        level: mean of p(angry) + p(fear) + p(disgust) over what was seen so far, 0..1; 0 where there is none.
-        seen_s: seconds of a usable face that it rests on.
-        wanted_s: seconds that it takes.
+        state: "learning" during the first minute, "personal" afterwards, "none" if no baseline is wanted.
+        level: mean of p(angry) + p(fear) + p(disgust) so far, 0..1; 0 before the first face.
+        seen_s: seconds with a usable face so far.
+        wanted_s: seconds that the baseline needs.
     """
 
     state: BaselineState
@@ -95,7 +97,7 @@ class Baseline:
     wanted_s: float
 
     def with_sample(self, duration_s: float, value: float) -> Baseline:
-        """This baseline and one sample more; a sample that overfills the minute counts for what was missing."""
+        """Return this baseline with one more sample; of the last sample only the missing part counts."""
         if self.state != "learning" or duration_s <= 0:
             return self
         counted_s = min(duration_s, self.wanted_s - self.seen_s)
@@ -106,7 +108,7 @@ class Baseline:
 
     @classmethod
     def start(cls, wanted_s: float) -> Baseline:
-        """A baseline to learn in ``wanted_s`` seconds; 0 for none."""
+        """A new baseline that learns for ``wanted_s`` seconds; 0 for no baseline."""
         return cls("learning" if wanted_s > 0 else "none", 0.0, 0.0, wanted_s)
 
 
@@ -121,16 +123,16 @@ def wilson(share: float, trials: float, z: float = 1.96) -> tuple[float, float]:
 def stress_index(
     mean: float, seen_s: float, baseline: Baseline, correlation_s: float = 2.0
 ) -> tuple[float, float, float] | None:
-    """The index and its 95 % interval, all 0..100; None while the baseline is being learnt or nothing was seen.
+    """The index and its 95 % interval, all 0..100; None while the baseline learns, or if no usable face was seen.
 
     Args:
         mean: of p(angry) + p(fear) + p(disgust) over the window, 0..1.
         seen_s: seconds of the window with a usable face.
         baseline: of the same person.
-        correlation_s: how many seconds make one independent look.
+        correlation_s: seconds that count as one independent observation.
 
     Returns:
-        (index, low, high), low <= index <= high. The formula is the module's.
+        (index, low, high) with low <= index <= high. The formula is in the module's docstring.
     """
     if baseline.state == "learning" or seen_s <= 0:
         return None

@@ -1,10 +1,10 @@
-"""Summaries of per-second rows: of a session and each person in it, of days and weeks, and the trend over days.
+"""Summaries of per-second rows: of sessions, persons, days and weeks; and the trend over days.
 
     summarise(rows).to_dict()                     # rows: Seconds of a tracker or a store
     days = store.days(first, last); weeks = by_week(days); trend(days, "stress_index")
 
-A row weighs one second of one person, so two people for a minute are 120 seconds. Days and weeks take everybody in
-front of the camera together: nothing here knows who somebody is.
+A row counts as one second of one person, so two people for a minute are 120 seconds. Days and weeks combine everybody
+in front of the camera, since the store does not know who somebody is.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from mien.mood.stress import NOTE
 
 @dataclass(frozen=True)
 class Summary:
-    """What one person, or all of a session together, showed.
+    """What one person showed, or all people of a session together.
 
     Attributes:
         track_id: the person; None for all together.
-        person_s: seconds with a face, added up over people.
-        start, end: first second, and the one after the last; None where there is nothing.
-        scores, valence, arousal: means over these seconds; None (or empty) where there is nothing.
+        person_s: seconds with a face, summed over people.
+        start, end: the first second, and the second after the last; None without rows.
+        scores, valence, arousal: means over these seconds; empty or None without rows.
         labels: share of the seconds by label, most frequent first.
-        stress_index: mean where there was one, else None.
-        stress_peak, stress_peak_at: its highest second.
+        stress_index: mean over the seconds that have one; None if none has.
+        stress_peak, stress_peak_at: the highest index and its second.
         stress_levels: share of the seconds by published level.
-        episodes: of the one person, oldest first; of nobody where this is of all together.
-        people: one summary a person, in the order of their tracks, where this is of all together.
-        note: what the index is and is not.
+        episodes: of this person, oldest first; empty for all together.
+        people: one summary for each person, by track number; empty for one person.
+        note: what the stress index is and is not.
     """
 
     track_id: int | None
@@ -69,11 +69,11 @@ class Day:
 
     Attributes:
         day: "2026-11-21", or "2026-W47".
-        person_s: seconds with a face, added up over people.
-        sessions: how many recorded something; of a week, the sum of its days'.
+        person_s: seconds with a face, summed over people.
+        sessions: number of sessions with rows; for a week, the sum over its days.
         valence, arousal: means, -1..1.
-        stress_index: mean of the seconds that have one, 0..100; None where none has.
-        stress_s: how many have one.
+        stress_index: mean over the seconds that have one, 0..100; None if none has.
+        stress_s: number of seconds that have one.
         labels: share of the seconds by label, most frequent first.
     """
 
@@ -93,13 +93,13 @@ class Day:
 
 @dataclass(frozen=True)
 class Trend:
-    """How a daily mean moves.
+    """How a daily mean changes over time.
 
     Attributes:
-        per_day: Theil-Sen slope, in the quantity's unit a day.
-        low, high: its 95 % interval after Sen; None below 5 days, where no such interval exists.
-        days: that it rests on.
-        direction: "rising" or "falling" where the interval leaves 0 out, else "unclear".
+        per_day: Theil-Sen slope, in units of the quantity per day.
+        low, high: its 95 % interval after Sen; None below 5 days, where that interval does not exist.
+        days: number of days used.
+        direction: "rising" or "falling" if the interval excludes 0, else "unclear".
     """
 
     per_day: float
@@ -114,11 +114,11 @@ class Trend:
 
 
 def summarise(rows: Sequence[Second], episodes: Mapping[int, Sequence[Episode]] | None = None) -> Summary:
-    """Sum up the rows of a session: all together, and each person with their episodes.
+    """Summarise the rows of a session: all people together, and each person with their episodes.
 
     Args:
-        rows: one-second rows of any tracks, each track's oldest first.
-        episodes: by track, where they are known to the frame; else they are found in the rows, to the second.
+        rows: one-second rows of any tracks, oldest first within each track.
+        episodes: by track, if the caller knows them exactly; otherwise they are found in the rows, to the second.
     """
     by_track: dict[int, list[Second]] = defaultdict(list)
     for row in rows:
@@ -131,8 +131,8 @@ def summarise(rows: Sequence[Second], episodes: Mapping[int, Sequence[Episode]] 
 
 
 def find_episodes(rows: Iterable[Second], max_gap_s: float = 1.0) -> list[Episode]:
-    """Episodes of one person's one-second rows; seconds may be missing for up to ``max_gap_s`` within one."""
-    finder = EpisodeFinder(max_gap_s + 1)  # from the start of one row to that of the next
+    """Find episodes in one person's one-second rows; an episode may have gaps of up to ``max_gap_s``."""
+    finder = EpisodeFinder(max_gap_s + 1)  # measured between the starts of two rows
     last = None
     for row in rows:
         finder.add(row.second, row.label, row.confidence)
@@ -167,7 +167,7 @@ def _summary(
 
 
 def by_week(days: Iterable[Day]) -> list[Day]:
-    """ISO weeks of days, each day by its seconds with a face."""
+    """Combine days into ISO weeks, weighted by their seconds with a face."""
     weeks: dict[str, list[Day]] = defaultdict(list)
     for day in days:
         year, week, _ = date.fromisoformat(day.day).isocalendar()
@@ -194,10 +194,10 @@ def _merged(name: str, days: Sequence[Day]) -> Day:
 
 
 def trend(days: Sequence[Day], quantity: Literal["valence", "arousal", "stress_index"]) -> Trend | None:
-    """Trend of a daily mean: the median slope over all pairs of days, which one odd day cannot bend.
+    """Trend of a daily mean: the median slope over all pairs of days, which is robust against single odd days.
 
-    Theil (1950); interval by Sen (1968), "Estimates of the regression coefficient based on Kendall's tau". Days count
-    alike however long they were watched; days without the quantity are left out.
+    Theil (1950); interval by Sen (1968), "Estimates of the regression coefficient based on Kendall's tau". All days
+    have equal weight, however long they were watched; days without the quantity are left out.
 
     Returns:
         None with fewer than two days.
