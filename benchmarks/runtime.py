@@ -31,7 +31,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -40,6 +39,7 @@ from torchvision import transforms
 
 from mien.contract.card import ModelCard
 from mien.contract.system import usable_cpus
+from mien.contract.telemetry import import_onnxruntime
 from mien.data.faceset import FaceSet
 from mien.data.loading import load_faces
 from mien.data.toy import toy_faces
@@ -160,7 +160,7 @@ def ways(path: Path, others: list[Path], faces: FaceSet) -> list[Way]:
     difference = float(np.abs(on_tensors(batched)(crops_NSS) - classifier(crops_NSS)).max())
     if not difference <= 1e-4:
         raise SystemExit(f"{path}: PyTorch with its weights answers otherwise, by {difference:.2g}")
-    plain = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    plain = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     eager = serving(Checkpoint.open(path), card).to(memory_format=torch.contiguous_format)  # the published default
     views = 2 if batched.classifier.config.mirror else 1
     gflop = gflop_per_face(path)
@@ -222,7 +222,7 @@ def matrix_peak(side: int = 2048) -> dict[str, Callable[[], object]]:
         [value("c", kind, [side, side])],
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     one_torch, other_torch = torch.from_numpy(one), torch.from_numpy(other)
     return {
         "numpy": lambda: one @ other,

@@ -36,11 +36,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 import timm
 import torch
 from torch import Tensor, nn
 
+from mien.contract.telemetry import import_onnxruntime
 from mien.data.faceset import FaceSet
 from mien.data.loading import load_faces
 from mien.data.splits import subset
@@ -161,7 +161,7 @@ def open_file(path: Path, what: str, run: Run, x_N3SS: Tensor) -> tuple[str, Ten
             warnings.simplefilter("ignore")  # the format's deprecation
             return "torch.jit.load", torch.jit.load(str(path))(x_N3SS)
     if what == "onnx":
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        session = import_onnxruntime().InferenceSession(path, providers=["CPUExecutionProvider"])
         (logits_NC,) = session.run(None, {session.get_inputs()[0].name: x_N3SS.numpy()})
         return "onnxruntime", torch.from_numpy(logits_NC)
     content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

@@ -19,6 +19,7 @@ import typer
 import mien
 from mien.cli.output import problem
 from mien.contract.errors import MienError
+from mien.contract.telemetry import turn_off_telemetry
 
 VERBS = (
     "predict",
@@ -74,6 +75,7 @@ def _root(
 
 def main() -> None:
     """Entry point: run the command line and turn a user's mistakes into one line each."""
+    turn_off_telemetry()
     asked = [verb for verb in sys.argv[1:2] if verb in VERBS]
     try:
         command_line(asked or VERBS)()

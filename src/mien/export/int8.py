@@ -20,11 +20,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType, quantize_dynamic
-from onnxruntime.quantization.calibrate import create_calibrator
-from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
+from mien.contract.telemetry import import_onnxruntime
 from mien.export.graph import network_nodes
+
+quantization: Any = import_onnxruntime("onnxruntime.quantization")
+calibrate: Any = import_onnxruntime("onnxruntime.quantization.calibrate")
+qdq_quantizer: Any = import_onnxruntime("onnxruntime.quantization.qdq_quantizer")
 
 Ranges = Literal["minmax", "percentile", "entropy"]
 
@@ -35,9 +37,9 @@ CHUNK_FACES = 32
 """Faces a run of the calibrator, which keeps every activation of it in memory."""
 
 METHODS: dict[Ranges, tuple[Any, dict[str, Any]]] = {
-    "minmax": (CalibrationMethod.MinMax, {}),
-    "percentile": (CalibrationMethod.Percentile, {"percentile": 99.999}),
-    "entropy": (CalibrationMethod.Entropy, {}),
+    "minmax": (quantization.CalibrationMethod.MinMax, {}),
+    "percentile": (quantization.CalibrationMethod.Percentile, {"percentile": 99.999}),
+    "entropy": (quantization.CalibrationMethod.Entropy, {}),
 }
 
 
@@ -53,7 +55,7 @@ def tensor_ranges(proto: ModelProto, crops_NHW: NDArray[np.uint8], ranges: Range
         path = Path(folder) / "model.onnx"
         onnx.save(proto, str(path))
         # without the types of inner values the calibrator would watch the pixels alone
-        calibrator = create_calibrator(
+        calibrator = calibrate.create_calibrator(
             path, list(INT8_OPERATORS), str(Path(folder) / "watched.onnx"), method, extra_options=options
         )
         calibrator.set_execution_providers(["CPUExecutionProvider"])
@@ -72,12 +74,12 @@ def static_int8(
     if len(float_layers) == len(int8_layers(proto)):
         return copy
     with _quiet():
-        quantizer = QDQQuantizer(
+        quantizer = qdq_quantizer.QDQQuantizer(
             copy,
             per_channel=True,
             reduce_range=portable,
-            weight_qType=QuantType.QInt8,
-            activation_qType=QuantType.QUInt8,
+            weight_qType=quantization.QuantType.QInt8,
+            activation_qType=quantization.QuantType.QUInt8,
             tensors_range=measured,
             nodes_to_quantize=chosen,
             nodes_to_exclude=[],
@@ -94,13 +96,13 @@ def dynamic_int8(proto: ModelProto, portable: bool = True) -> ModelProto:
     """Weights in int8, activations in ranges that each call measures."""
     with TemporaryDirectory() as folder, _quiet():
         path = Path(folder) / "dynamic.onnx"
-        quantize_dynamic(
+        quantization.quantize_dynamic(
             _each_gemm_its_own_weights(proto),
             path,
             op_types_to_quantize=["Conv"],
             per_channel=True,
             reduce_range=portable,
-            weight_type=QuantType.QInt8,
+            weight_type=quantization.QuantType.QInt8,
             nodes_to_quantize=int8_layers(proto),
         )
         return onnx.load(str(path))
@@ -126,7 +128,7 @@ def _each_gemm_its_own_weights(proto: ModelProto) -> ModelProto:
     return copy
 
 
-class _Once(CalibrationDataReader):
+class _Once(quantization.CalibrationDataReader):
     """One batch for ONNX Runtime's calibrator."""
 
     def __init__(self, crops_BHW: NDArray[np.uint8]) -> None:

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import ModelError
 from mien.contract.system import processor_name, usable_cpus
+from mien.contract.telemetry import import_onnxruntime
 from mien.recognition.classifier import Classifier
 
 BATCH_SIZES = (1, 8, 16, 32, 64)
@@ -210,15 +211,13 @@ def take_turns(
 
 def machine() -> dict[str, Any]:
     """What figures are to be read with: processor, CPUs, system, versions, and how busy it is."""
-    import onnxruntime
-
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
         "processor": processor_name(),
         "cpus": usable_cpus(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "onnxruntime": onnxruntime.__version__,
+        "onnxruntime": import_onnxruntime().__version__,
         "load": load,
     }
 

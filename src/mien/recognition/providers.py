@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mien.contract.errors import ModelError
+from mien.contract.telemetry import import_onnxruntime
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions
@@ -81,7 +82,7 @@ AUTO_ORDER = ("cuda", "directml", "cpu")
 
 def available_providers() -> tuple[str, ...]:
     """Short names of what the installed ONNX Runtime has; whether the hardware is there shows when a model opens."""
-    import onnxruntime
+    onnxruntime = import_onnxruntime()
 
     present = set(onnxruntime.get_available_providers())
     return tuple(name for name, provider in PROVIDERS.items() if provider.name in present)
@@ -123,7 +124,7 @@ def open_session(onnx_bytes: bytes, side: int, provider: str, threads: int) -> t
 
 def session_options(provider: str, threads: int) -> SessionOptions:
     """How a session of that provider is set up. LOG.md has what each setting was measured to be worth."""
-    import onnxruntime
+    onnxruntime = import_onnxruntime()
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -137,7 +138,7 @@ def session_options(provider: str, threads: int) -> SessionOptions:
 
 
 def _open(onnx_bytes: bytes, side: int, provider: str, threads: int) -> InferenceSession:
-    import onnxruntime
+    onnxruntime = import_onnxruntime()
 
     wanted = PROVIDERS[provider]
     own = {key: value.format(side=side) for key, value in wanted.options.items()}
@@ -158,7 +159,7 @@ def _open(onnx_bytes: bytes, side: int, provider: str, threads: int) -> Inferenc
 
 def _reason(message: str, provider: str) -> str:
     """One line that says whether the model is too new, not for this provider, or damaged."""
-    import onnxruntime
+    onnxruntime = import_onnxruntime()
 
     # "[ONNXRuntimeError] : 1 : FAIL : /src/model.cc:256 onnxruntime::Model(const …) Unsupported model IR version …"
     detail = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (/\S+ .*?\) (?=[A-Z]))?", "", message)[:DETAIL_CHARACTERS]

@@ -42,6 +42,9 @@ PAGE = Path(str(files("mien.serve"))) / "page"
 GRACE_S = 5
 """Seconds that connections have to end when the server is told to stop."""
 
+NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""Newer FastAPI exports spans, with addresses and tokens in them, where OpenTelemetry is set up; older ignore this."""
+
 DESCRIPTION = """Facial expressions of photos and live frames, and mood over time. Expressions, not feelings; the stress
 index is an expression-based index, not a diagnosis. No image is written, logged or kept.
 
@@ -82,6 +85,7 @@ def create_app(settings: ServerSettings, recognizer: Recognizer | None = None) -
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        telemetry=NO_TELEMETRY,
     )
     for routes in (routes_recognize, routes_live, routes_sessions, routes_camera, routes_ops):
         app.include_router(routes.router, responses=problems(401, 403, 421, 429))  # the guard's
