@@ -42,15 +42,13 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
     whole = Checkpoint.open(given.run)
-    recipe = whole.recipe
-    fewer = recipe.data.model_copy(update={"fraction": given.fraction})
-    whole = replace(whole, recipe=recipe.model_copy(update={"data": fewer}))
-    faces = load_faces(given.data.expanduser(), side=recipe.data.side)
+    whole = replace(whole, recipe={**whole.recipe, "data": {**whole.recipe["data"], "fraction": given.fraction}})
+    faces = load_faces(given.data.expanduser(), side=whole.face_side)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "0.onnx"
         card, _ = export_checkpoint(whole, faces, path)
         accuracy = card.metrics["validation"]["accuracy"]
-        widths = whole.recipe.network.args.get("widths", [48, 96, 192, 384])
+        widths = whole.recipe["network"]["args"].get("widths", [48, 96, 192, 384])
         rows = [[0.0, widths, card.provenance["parameters"], None, path.stat().st_size / 1e6, accuracy, accuracy]]
         files = [Classifier(path)]
         for ratio in map(float, given.ratios.split(",")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,11 +73,31 @@ def test_checkpoints_are_found_by_folder_file_or_card(run: Run, toy: FaceSet, tm
     faces = torch.from_numpy(toy.faces_NHW[:8])
     with torch.inference_mode():
         for other in (best, Checkpoint.open(run.folder / "best.pth"), lone):
-            assert (other.labels, other.recipe.sha256) == (folder.labels, folder.recipe.sha256)
+            assert (other.labels, other.recipe) == (folder.labels, folder.recipe)
             torch.testing.assert_close(other.classifier(faces), folder.classifier(faces))
     assert lone.data["fingerprint"] == toy.fingerprint
     card, _ = export_checkpoint(lone, toy, tmp_path / "again.onnx")
     assert card.provenance["best_epoch"] == run.facts["best"]["epoch"]
+
+
+def test_a_card_of_an_older_recipe_still_opens_and_says_so_only_when_trained_on(
+    run: Run, toy: FaceSet, tmp_path: Path
+) -> None:
+    whole = Checkpoint.of(run)
+    older = replace(whole, recipe={**whole.recipe, "renamed_since": 1})
+    for format in ("pth", "onnx"):
+        path = tmp_path / f"older.{format}"
+        export_checkpoint(older, toy, path, to=format, half_weights=False)
+        opened = Checkpoint.open(path)
+        assert opened.recipe["renamed_since"] == 1
+        faces = torch.from_numpy(toy.faces_NHW[:8])
+        with torch.inference_mode():
+            torch.testing.assert_close(opened.classifier(faces), whole.classifier(faces), atol=1e-4, rtol=1e-4)
+        with pytest.raises(RunError, match="another version of mien wrote its recipe: renamed_since: .*; train a new"):
+            opened.trainable_recipe()
+    newer = {**whole.recipe, "network": {**whole.recipe["network"], "not_yet": 1}}
+    with pytest.raises(RunError, match="says network.not_yet, which this version of mien does not .*; upgrade mien"):
+        export_checkpoint(replace(whole, recipe=newer), toy, tmp_path / "newer.pth", to="pth")
 
 
 def test_the_last_epoch_is_not_the_best(run: Run, toy: FaceSet) -> None:
@@ -103,7 +124,7 @@ def test_what_is_no_checkpoint_is_refused(run: Run, tmp_path: Path) -> None:
         (run.folder / "other.pth").unlink()
     card = ModelCard.from_json(_card_without_recipe(run))
     torch.save({"state_dict": {}, CARD_KEY: card.to_json()}, tmp_path / "norecipe.pth")
-    with pytest.raises(RunError, match="does not hold a recipe"):
+    with pytest.raises(RunError, match="names no network, .*; give the run folder"):
         Checkpoint.open(tmp_path / "norecipe.pth")
 
 

@@ -34,7 +34,7 @@ def wide(run: Run) -> Checkpoint:
                 module.weight[1::2] *= 1e-6
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.weight[1::2] = 1e-6
-    return replace(Checkpoint.of(run), recipe=recipe, classifier=classifier)
+    return replace(Checkpoint.of(run), recipe=recipe.model_dump(mode="json"), classifier=classifier)
 
 
 def test_what_does_nothing_is_what_goes(run: Run, toy: FaceSet) -> None:
@@ -81,7 +81,7 @@ def test_a_share_that_takes_nothing(run: Run) -> None:
 def test_another_network_is_refused(run: Run) -> None:
     recipe = load_recipe(TINY, ["network.name=resnet18", "network.args={}"])
     with pytest.raises(RecipeError, match="pruning is for faceresnet"):
-        prune(replace(Checkpoint.of(run), recipe=recipe), 0.5)
+        prune(replace(Checkpoint.of(run), recipe=recipe.model_dump(mode="json")), 0.5)
 
 
 def test_the_extra_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

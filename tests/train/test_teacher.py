@@ -94,5 +94,5 @@ def test_a_teacher_of_something_else_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="teacher.models: base: knows angry, .* at 48 px; this data set has happy"):
         load_teacher(TeacherConfig(models=("base",)), ("happy", "sad"), 48)
     (tmp_path / "x.onnx").write_bytes(b"junk")
-    with pytest.raises(RecipeError, match="neither a run folder nor a model file of ours"):
+    with pytest.raises(RecipeError, match="neither a run folder nor a model file of ours .* or one of: base, "):
         load_teacher(TeacherConfig(models=(str(tmp_path / "x.onnx"),)), ("happy", "sad"), 48)

@@ -117,7 +117,7 @@ def export(
     if soup is not None:
         opened = [average_weights(opened, _shares(soup))]
     first = opened[0]
-    side = Classifier(first).card.image.side if isinstance(first, Path) else first.recipe.data.side
+    side = Classifier(first).card.image.side if isinstance(first, Path) else first.face_side
     faces = load_faces(root, side=side, votes=votes or "auto", on_problem=problem)
     same = calibrate is None or calibrate == root
     crops = faces if same else load_faces(calibrate, side=side, on_problem=problem)  # type: ignore[arg-type]

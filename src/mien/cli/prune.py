@@ -28,7 +28,7 @@ def prune(
     from mien.data.loading import load_faces
 
     checkpoint = Checkpoint.open(source)
-    faces = load_faces(data, side=checkpoint.recipe.data.side, on_problem=problem)
+    faces = load_faces(data, side=checkpoint.face_side, on_problem=problem)
     machine = Machine(accelerator, progress=sys.stderr.isatty() and sys.stdout.isatty())
     run, pruned, between = prune_run(
         checkpoint, faces, ratio=ratio, epochs=epochs, runs=runs, machine=machine, name=name

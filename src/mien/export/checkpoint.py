@@ -19,12 +19,13 @@ from pydantic import ValidationError
 import mien
 from mien.contract.card import ImageSpec, ModelCard
 from mien.contract.emotions import FERPLUS_EMOTIONS
-from mien.contract.errors import RunError
+from mien.contract.errors import ModelError, RunError
 from mien.data.votes import VOTES
 from mien.export.torchfiles import card_of_pth
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors.margins import MARGINS
 from mien.train.config import Recipe
+from mien.train.model_file import network_of_card
 from mien.train.network import FaceClassifier, keep_outputs, load_weights, outputs
 from mien.train.run import Run
 
@@ -38,7 +39,9 @@ class Checkpoint:
 
     Attributes:
         path: where they were read.
-        recipe: what they were trained by.
+        recipe: the resolved recipe that they were trained by, as it was written down at that time; an older version of
+            mien may have written it, so ``trainable_recipe`` is what parses it.
+        face_side: px of the faces that it takes.
         labels: class names in the order of the outputs.
         rejected: what the outputs after those stand for; a head of votes has "unknown" and "not a face".
         classifier: on the CPU, in eval mode.
@@ -47,7 +50,8 @@ class Checkpoint:
     """
 
     path: Path
-    recipe: Recipe
+    recipe: Mapping[str, Any]
+    face_side: int
     labels: tuple[str, ...]
     classifier: FaceClassifier
     data: Mapping[str, Any]
@@ -81,9 +85,7 @@ class Checkpoint:
             raise RunError(f"{path}: not a checkpoint of PyTorch ({type(error).__name__})") from None
         card = card_of_pth(content)
         if card is not None:
-            recipe = _recipe(card, path)
-            classifier = _load(FaceClassifier.build(recipe, len(card.labels) + len(card.rejected)), state, path)
-            return cls(path, recipe, card.labels, classifier, card.data, card.provenance, card.rejected)
+            return cls._of_card(path, card, _load(_fresh(card, path), state, path))
         folder = next((each for each in (path.parent, path.parent.parent) if (each / "run.json").is_file()), None)
         if folder is None:
             raise RunError(f"{path}: neither a .pth with a model card nor inside a run folder, which has the recipe")
@@ -92,17 +94,32 @@ class Checkpoint:
         _load(classifier, state, path)
         if run.recipe.votes is not None:
             keep_outputs(classifier.network, slice(len(run.labels)))
-        return cls(path, run.recipe, run.labels, classifier, run.facts["data"], _provenance(run))
+        return cls._of_run(path, run, classifier)
+
+    def trainable_recipe(self) -> Recipe:
+        """The recipe as this version of mien reads it, to train on by.
+
+        Raises:
+            RunError: another version of mien wrote it, with fields that this one does not have.
+        """
+        try:
+            return Recipe.model_validate({key: value for key, value in self.recipe.items() if key != "sha256"})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise RunError(
+                f"{self.path}: another version of mien wrote its recipe: {'.'.join(map(str, first['loc']))}: "
+                f"{first['msg']}; train a new run with this version and start from that"
+            ) from None
 
     def card(self) -> ModelCard:
         """What is known before any calibration: no temperature, no threshold, no figures."""
         return ModelCard(
-            name=self.recipe.name,
+            name=str(self.recipe["name"]),
             labels=self.labels,
-            image=ImageSpec(self.recipe.data.side, self.recipe.network.channels, MARGINS),
+            image=ImageSpec(self.face_side, self.classifier.config.channels, MARGINS),
             temperature=1.0,
             accept_threshold=0.0,
-            recipe=self.recipe.model_dump(mode="json") | {"sha256": self.recipe.sha256},
+            recipe=self.recipe,
             data=self.data,
             rejected=self.rejected,
             provenance={
@@ -116,26 +133,36 @@ class Checkpoint:
     @classmethod
     def _of_model_file(cls, path: Path) -> Checkpoint:
         card = Classifier(path, provider="cpu").card
-        recipe = _recipe(card, path)
-        classifier = FaceClassifier.build(recipe, len(card.labels) + len(card.rejected))
+        classifier = _fresh(card, path)
         load_weights(classifier.network, path)
-        return cls(path, recipe, card.labels, classifier.eval(), card.data, card.provenance, card.rejected)
+        return cls._of_card(path, card, classifier.eval())
+
+    @classmethod
+    def _of_card(cls, path: Path, card: ModelCard, classifier: FaceClassifier) -> Checkpoint:
+        side = card.image.side
+        return cls(path, card.recipe, side, card.labels, classifier, card.data, card.provenance, card.rejected)
+
+    @classmethod
+    def _of_run(cls, path: Path, run: Run, classifier: FaceClassifier, head: str = "labels") -> Checkpoint:
+        labels, rejected = run.labels, ()
+        if head == "votes":
+            labels, rejected = VOTES[: len(FERPLUS_EMOTIONS)], VOTES[len(FERPLUS_EMOTIONS) :]
+        recipe = run.recipe.model_dump(mode="json") | {"sha256": run.recipe.sha256}
+        side, data = run.recipe.data.side, run.facts["data"]
+        return cls(path, recipe, side, labels, classifier, data, _provenance(run), rejected)
 
     @classmethod
     def of(cls, run: Run, head: str = "labels") -> Checkpoint:
         """A finished run's best weights; ``head`` as in ``Run.classifier``."""
-        classifier, facts = run.classifier(head), (run.facts["data"], _provenance(run))
-        if head == "votes":
-            emotions = len(FERPLUS_EMOTIONS)
-            return cls(run.folder, run.recipe, VOTES[:emotions], classifier, *facts, rejected=VOTES[emotions:])
-        return cls(run.folder, run.recipe, run.labels, classifier, *facts)
+        return cls._of_run(run.folder, run, run.classifier(head), head)
 
 
-def _recipe(card: ModelCard, path: Path) -> Recipe:
+def _fresh(card: ModelCard, path: Path) -> FaceClassifier:
+    """The network that a card names, with random weights."""
     try:
-        return Recipe.model_validate({key: value for key, value in card.recipe.items() if key != "sha256"})
-    except ValidationError:
-        raise RunError(f"{path}: its card does not hold a recipe, so its network is not known") from None
+        return FaceClassifier.of_network(network_of_card(card), card.image.side, len(card.labels) + len(card.rejected))
+    except ModelError as error:
+        raise RunError(f"{path}: {error}") from None
 
 
 def _load(classifier: FaceClassifier, state: Mapping[str, Any], path: Path) -> FaceClassifier:

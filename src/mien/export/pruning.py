@@ -69,7 +69,7 @@ def prune(checkpoint: Checkpoint, ratio: float) -> Pruned:
         import torch_pruning
     except ImportError:
         raise MissingExtraError("torch-pruning", "prune") from None
-    recipe = checkpoint.recipe
+    recipe = checkpoint.trainable_recipe()
     if recipe.network.name != "faceresnet":
         raise RecipeError(
             f"pruning is for faceresnet: the pruned shape of {recipe.network.name} has no name of its own"

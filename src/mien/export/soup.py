@@ -50,7 +50,7 @@ def soup(checkpoints: Sequence[Checkpoint], weights: Sequence[float]) -> Checkpo
     }
     folded[-1].network.load_state_dict(average)
     parts = [
-        {"source": each.path.name, "recipe": each.recipe.name, "share": share}
+        {"source": each.path.name, "recipe": each.recipe["name"], "share": share}
         for each, share in zip(checkpoints, shares, strict=True)
     ]
     return replace(last, classifier=folded[-1], provenance={**last.provenance, "weights_averaged": parts})

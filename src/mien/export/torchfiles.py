@@ -85,11 +85,11 @@ def open_torchscript(path: Path) -> tuple[Any, ModelCard]:
 
 def _from_normalised(network: Any, card: ModelCard) -> Any:
     """Faces through the preprocessing that the card's recipe names, the network, and softmax."""
-    from mien.train.config import Recipe
+    from mien.train.model_file import network_of_card
     from mien.train.network import FaceClassifier
 
-    recipe = Recipe.model_validate({key: value for key, value in card.recipe.items() if key != "sha256"})
-    classifier = FaceClassifier(network, recipe.network, recipe.network.input_side or recipe.data.side)
+    config = network_of_card(card)
+    classifier = FaceClassifier(network, config, config.input_side or card.image.side)
     return lambda faces_NHW: torch.softmax(classifier(faces_NHW), dim=1)
 
 

@@ -61,7 +61,9 @@ def model_card_markdown(card: ModelCard, size_bytes: int | None = None) -> str:
     parts += ["## Intended use\n", INTENDED]
     parts += ["## Data\n", _data(card)]
     parts += ["## Figures\n", *_figures(card)]
-    nonfaces = NO_FACES_TOO if card.rejected or card.recipe.get("nonfaces") else FACES_ALONE
+    # cards before 0.2 call the same field "nonfaces"
+    exposed = any(card.recipe.get(key) for key in ("outlier_exposure", "nonfaces"))
+    nonfaces = NO_FACES_TOO if card.rejected or exposed else FACES_ALONE
     parts += ["## Limits\n", LIMITS.format(nonfaces=nonfaces), "## Responsible use\n", RESPONSIBLE, "## Law\n", LAW]
     if card.recipe:
         parts += ["## Recipe\n", _list((key, _shown(value)) for key, value in card.recipe.items())]

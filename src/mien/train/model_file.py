@@ -23,9 +23,12 @@ from pathlib import Path
 import onnx
 import torch
 from onnx import numpy_helper
+from pydantic import ValidationError
 from torch import Tensor, nn
 
-from mien.contract.errors import RecipeError
+from mien.contract.card import ModelCard
+from mien.contract.errors import ModelError, RecipeError
+from mien.train.config import NetworkConfig
 from mien.train.freeze import BATCH_NORMS
 
 PREFIX, HALF = "classifier.network.", ".half"
@@ -38,6 +41,39 @@ def model_path(weights: str) -> Path:
     """Where ``network.weights`` points to: a shipped model by its name, or a file."""
     shipped = Path(str(resources.files("mien") / "assets" / f"{weights}.onnx"))
     return shipped if shipped.is_file() else Path(weights).expanduser()
+
+
+def shipped_names() -> tuple[str, ...]:
+    """Names of the models inside the package."""
+    assets = resources.files("mien") / "assets"
+    return tuple(sorted(each.name.removesuffix(".onnx") for each in assets.iterdir() if each.name.endswith(".onnx")))
+
+
+def network_of_card(card: ModelCard) -> NetworkConfig:
+    """Which network a model file holds, from the recipe in its card.
+
+    Only the section ``network`` is read: sections about training come and go between versions of mien, and a file that
+    an older version wrote must stay usable as a teacher and as a start.
+
+    Raises:
+        ModelError: the card has no recipe (an average of several models), or names a network that this version of mien
+            does not understand.
+    """
+    section = card.recipe.get("network")
+    if section is None:
+        raise ModelError(
+            f"the card of model {card.name!r} names no network, so its weights cannot be loaded into one; "
+            "give the run folder or the model file of a single network"
+        )
+    try:
+        return NetworkConfig.model_validate(section)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, ("network", *first["loc"])))
+        raise ModelError(
+            f"the card of model {card.name!r} says {key}, which this version of mien does not understand "
+            f"({first['msg']}); upgrade mien"
+        ) from None
 
 
 def state_of_model(path: Path, network: nn.Module) -> dict[str, Tensor]:

@@ -259,12 +259,19 @@ class FaceClassifier(nn.Module):
 
         Its weights are random, unless ``initial_weights`` asks for the pretrained or local ones that the recipe names.
         """
-        config = recipe.network
+        return cls.of_network(recipe.network, recipe.data.side, classes, initial_weights)
+
+    @classmethod
+    def of_network(
+        cls, config: NetworkConfig, face_side: int, classes: int, initial_weights: bool = False
+    ) -> FaceClassifier:
+        """As ``build``, from the two parts of a recipe that matter here; a model card has no more that is certain."""
         without = {"pretrained": False, "weights": None}
         network = build_network(config if initial_weights else config.model_copy(update=without), classes)
         if config.channels_last:
-            network = network.to(memory_format=torch.channels_last)
-        return cls(network, config, config.input_side or recipe.data.side)
+            # Module.to() is typed without memory_format
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(network, config, config.input_side or face_side)
 
     def prepare(self, faces_NHW: Tensor) -> Tensor:
         """uint8 (N, H, W), or float of the same range after augmentation -> normalised x_NCHW."""

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from mien.contract.card import CARD_KEY, ModelCard
 from mien.contract.errors import ModelError, RecipeError
-from mien.train.config import Recipe, TeacherConfig
-from mien.train.model_file import model_path
+from mien.train.config import TeacherConfig
+from mien.train.model_file import model_path, network_of_card, shipped_names
 from mien.train.network import FaceClassifier, load_weights
 from mien.train.run import Run
 
@@ -65,13 +65,14 @@ def _open(name: str) -> tuple[FaceClassifier, tuple[str, ...], int]:
     try:
         properties = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
         card = ModelCard.from_json(properties[CARD_KEY])
-        recipe = Recipe.model_validate({key: value for key, value in card.recipe.items() if key != "sha256"})
+        network = network_of_card(card)
     except ModelError as error:
         raise RecipeError(f"teacher.models: {name}: {error}") from None
-    except Exception as error:  # protobuf's, the system's, pydantic's
+    except Exception as error:  # protobuf and the operating system raise many kinds
         raise RecipeError(
-            f"teacher.models: {name}: neither a run folder nor a model file of ours ({type(error).__name__})"
+            f"teacher.models: {name}: neither a run folder nor a model file of ours ({type(error).__name__}); "
+            f"name a run folder, an .onnx that mien exported, or one of: {', '.join(shipped_names())}"
         ) from None
-    classifier = FaceClassifier.build(recipe, len(card.labels))
+    classifier = FaceClassifier.of_network(network, card.image.side, len(card.labels))
     load_weights(classifier.network, path)
     return classifier, card.labels, card.image.side
