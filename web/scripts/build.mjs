@@ -1,0 +1,42 @@
+// Builds dist/: the library, its worker, the runtime's files, the detector, types. Uses no network.
+import { spawnSync } from "node:child_process";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { convert } from "./blazeface.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, "dist");
+const modules = join(root, "node_modules");
+const RUNTIME = ["ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"];
+const DETECTOR = "face_detection_short_range";
+
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(join(dist, "models"), { recursive: true });
+
+await build({
+  absWorkingDir: root,
+  entryPoints: { mien: "src/index.ts", worker: "src/worker.ts", mood: "src/mood/index.ts" },
+  outdir: dist,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  legalComments: "linked",
+  conditions: ["onnxruntime-web-use-extern-wasm"], // the runtime's files lie beside the worker, not inside it
+  logLevel: "warning",
+});
+
+for (const name of RUNTIME) copyFileSync(join(modules, "onnxruntime-web/dist", name), join(dist, name));
+
+const detector = join(modules, "@mediapipe/face_detection", `${DETECTOR}.tflite`);
+chmodSync(detector, 0o644); // the package gives it to its owner alone
+writeFileSync(join(dist, "models/blazeface.onnx"), convert(new Uint8Array(readFileSync(detector)), DETECTOR));
+
+const types = spawnSync(
+  process.execPath,
+  [join(modules, "typescript/bin/tsc"), "--project", root, "--emitDeclarationOnly", "--declaration", "--rootDir", join(root, "src"), "--outDir", join(dist, "types"), "--noEmit", "false"],
+  { stdio: "inherit" },
+);
+process.exit(types.status ?? 1);
