@@ -1,1 +1,10 @@
-export {};
+export type { Episode } from "./episodes.js";
+export { MoodTracker } from "./mood.js";
+export type { Mood, MoodSettings } from "./mood.js";
+export { byStep } from "./seconds.js";
+export type { Second } from "./seconds.js";
+export { NOTE } from "./stress.js";
+export type { Baseline, StressLevel } from "./stress.js";
+export { dayOf, summarise, trend } from "./summary.js";
+export type { Day, Summary, Trend } from "./summary.js";
+export { Tracker } from "../tracker.js";
