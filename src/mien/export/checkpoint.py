@@ -144,7 +144,8 @@ class Checkpoint:
 
     @classmethod
     def _of_run(cls, path: Path, run: Run, classifier: FaceClassifier, head: str = "labels") -> Checkpoint:
-        labels, rejected = run.labels, ()
+        labels: tuple[str, ...] = run.labels
+        rejected: tuple[str, ...] = ()
         if head == "votes":
             labels, rejected = VOTES[: len(FERPLUS_EMOTIONS)], VOTES[len(FERPLUS_EMOTIONS) :]
         recipe = run.recipe.model_dump(mode="json") | {"sha256": run.recipe.sha256}

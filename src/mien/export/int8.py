@@ -128,7 +128,7 @@ def _each_gemm_its_own_weights(proto: ModelProto) -> ModelProto:
     return copy
 
 
-class _Once(quantization.CalibrationDataReader):
+class _Once(quantization.CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
     """One batch for ONNX Runtime's calibrator."""
 
     def __init__(self, crops_BHW: NDArray[np.uint8]) -> None:

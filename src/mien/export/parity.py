@@ -110,7 +110,8 @@ def divergence(before_NC: NDArray[np.floating], after_NC: NDArray[np.floating]) 
 def _whole(probs_NC: NDArray[np.float64]) -> NDArray[np.float64]:
     """With a last column for what is missing to 1 (models that reject), and nothing quite zero."""
     missing_N1 = 1 - probs_NC.sum(axis=1, keepdims=True)
-    return np.maximum(np.concatenate([probs_NC, missing_N1], axis=1), 1e-12)
+    whole_NC: NDArray[np.float64] = np.maximum(np.concatenate([probs_NC, missing_N1], axis=1), 1e-12)
+    return whole_NC
 
 
 def refuse_past(limit_points: float, loss: AccuracyDrop, path: Path, remedy: str) -> None:

@@ -28,7 +28,7 @@ from mien.export.serving import ServingModel, on_arrays
 from mien.train.config import Recipe
 from mien.train.devices import Machine
 from mien.train.fit import fit
-from mien.train.network import FaceClassifier, FaceResNet
+from mien.train.network import FaceClassifier, FaceResNet, ResidualBlock
 from mien.train.run import Run, torch_bytes, write_whole
 
 MULTIPLE = 8
@@ -123,7 +123,8 @@ def _share(channels: int, ratio: float) -> float:
 def _widths(network: nn.Module) -> list[int]:
     """Channels of the stages: those of the first block of each, which is where they change."""
     assert isinstance(network, FaceResNet)
-    return [block.body[0][0].out_channels for block in network.stages if isinstance(block.shortcut, nn.Sequential)]
+    blocks = [block for block in network.stages if isinstance(block, ResidualBlock)]
+    return [_convolutions(block.body)[0].out_channels for block in blocks if isinstance(block.shortcut, nn.Sequential)]
 
 
 def prune_run(

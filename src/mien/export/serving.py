@@ -24,7 +24,7 @@ from torch.fx.experimental.optimization import fuse
 
 from mien.evaluate.logit_scaling import Scaling
 from mien.evaluate.scoring import Predictor
-from mien.export.maps import SplitNetwork, split
+from mien.export.split_network import SplitNetwork, split
 from mien.train.network import FaceClassifier
 from mien.train.run import Run
 
@@ -62,9 +62,10 @@ class ServingModel(nn.Module):
     def logits(self, faces_NHW: Tensor) -> Tensor:
         """Logits_NC before calibration, averaged over both mirror images where the network was trained for that."""
         if not self.classifier.config.mirror:
-            return self.classifier(faces_NHW)
+            one_NC: Tensor = self.classifier(faces_NHW)
+            return one_NC
         both_MHW = torch.cat([faces_NHW, faces_NHW.flip(-1)])
-        return self.classifier(both_MHW).unflatten(0, (2, -1)).mean(dim=0)
+        return over_mirror_images(self.classifier(both_MHW)).mean(dim=0)
 
     def probabilities(self, logits_NC: Tensor) -> Tensor:
         """Calibrated probs_NC of the named classes; those that are rejected, the last, take theirs with them."""
@@ -91,6 +92,12 @@ class ServingModel(nn.Module):
         return self.probabilities(self.logits(faces_NHW))
 
 
+def over_mirror_images(values_M: Tensor) -> Tensor:
+    """Values (2 N, ...) of faces and then of their mirror images, as (2, N, ...)."""
+    both_2N: Tensor = values_M.unflatten(0, (2, -1))  # type: ignore[no-untyped-call]
+    return both_2N
+
+
 class LowPrecision(nn.Module):
     """A network that computes in half the bits, between float32 input and float32 logits."""
 
@@ -99,7 +106,8 @@ class LowPrecision(nn.Module):
         self.network, self.dtype = copy.deepcopy(network).to(dtype), dtype
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        return self.network(x_NCHW.to(self.dtype)).float()
+        logits_NC: Tensor = self.network(x_NCHW.to(self.dtype))
+        return logits_NC.float()
 
 
 def torch_predictor(run: Run) -> Predictor:

@@ -30,6 +30,14 @@ class Batch(NamedTuple):
     votes: Tensor | None = None
 
 
+class FaceTensors(NamedTuple):
+    """A set on one device: faces_NHW uint8, labels_N int64, and votes_NV float32 where the recipe uses them."""
+
+    faces_NHW: Tensor
+    labels_N: Tensor
+    votes_NV: Tensor | None
+
+
 class FaceBatches:
     """Iterable of ``Batch``, in order or shuffled by ``seed``.
 
@@ -62,7 +70,7 @@ class FaceBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         order_N = self._order().to(self.faces_NHW.device)
-        for batch in order_N.split(self.batch_size)[: len(self)]:
+        for batch in torch.split(order_N, self.batch_size)[: len(self)]:
             index_B = batch[self.rank :: self.world]
             votes_BV = None if self.votes_NV is None else self.votes_NV[index_B]
             yield Batch(self.faces_NHW[index_B], self.labels_N[index_B], votes_BV)
@@ -94,33 +102,42 @@ class FaceData(L.LightningDataModule):
         self.balanced = recipe.data.sampling == "balanced"
         self.votes = recipe.votes.target if recipe.votes is not None else None
         self.view = recipe.view
-        self._on_device: dict[str, dict[str, Tensor]] = {}
+        self._on_device: dict[str, FaceTensors] = {}
 
-    def _tensors(self, name: str, faces: FaceSet, votes: str | None) -> dict[str, Tensor]:
+    @property
+    def _trainer(self) -> L.Trainer:
+        assert self.trainer is not None  # the Trainer sets it before it asks for batches
+        return self.trainer
+
+    def _tensors(self, name: str, faces: FaceSet, votes: str | None) -> FaceTensors:
         if name not in self._on_device:
-            arrays = {"faces_NHW": torch.from_numpy(faces.faces_NHW), "labels_N": torch.from_numpy(faces.labels_N)}
-            if votes is not None:
-                arrays["votes_NV"] = torch.from_numpy(vote_targets(faces, votes))
-            device = self.trainer.strategy.root_device
-            self._on_device[name] = {key: array.to(device) for key, array in arrays.items()}
+            device = self._trainer.strategy.root_device
+            self._on_device[name] = FaceTensors(
+                torch.from_numpy(faces.faces_NHW).to(device),
+                torch.from_numpy(faces.labels_N).to(device),
+                None if votes is None else torch.from_numpy(vote_targets(faces, votes)).to(device),
+            )
         return self._on_device[name]
 
     def train_dataloader(self) -> FaceBatches:
         """Called by the Trainer at the start of every epoch (``reload_dataloaders_every_n_epochs=1``)."""
-        seed = self.seed * 1_000_003 + self.view(self.trainer.current_epoch)
+        tensors = self._tensors("train", self.train, self.votes)
         return FaceBatches(
-            **self._tensors("train", self.train, self.votes),
+            tensors.faces_NHW,
+            tensors.labels_N,
             batch_size=self.batch_size,
-            seed=seed,
+            seed=self.seed * 1_000_003 + self.view(self._trainer.current_epoch),
             balanced=self.balanced,
-            rank=self.trainer.global_rank,
-            world=self.trainer.world_size,
+            rank=self._trainer.global_rank,
+            world=self._trainer.world_size,
+            votes_NV=tensors.votes_NV,
         )
 
     def val_dataloader(self) -> FaceBatches:
         """The validation set in order, in batches of 256; every process validates all of it. Votes as the majority."""
         votes = None if self.votes is None else "majority"
-        return FaceBatches(**self._tensors("validation", self.validation, votes), batch_size=256)
+        tensors = self._tensors("validation", self.validation, votes)
+        return FaceBatches(tensors.faces_NHW, tensors.labels_N, batch_size=256, votes_NV=tensors.votes_NV)
 
 
 def vote_targets(faces: FaceSet, target: str) -> NDArray[np.float32]:
@@ -137,4 +154,5 @@ def vote_targets(faces: FaceSet, target: str) -> NDArray[np.float32]:
     if target == "multi-target":
         return multi_target(votes_NV).astype(np.float32)
     column_N = majority(votes_NV)
-    return (column_N[:, None] == np.arange(votes_NV.shape[1])).astype(np.float32)
+    one_hot_NV: NDArray[np.float32] = (column_N[:, None] == np.arange(votes_NV.shape[1])).astype(np.float32)
+    return one_hot_NV

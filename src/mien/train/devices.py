@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Machine:
     def on_gpu(self) -> bool:
         """Whether this is NVIDIA's or AMD's GPU."""
         return self.accelerator in ("gpu", "cuda") or (self.accelerator == "auto" and torch.cuda.is_available())
+
+
+def is_first_process() -> bool:
+    """Whether this process writes the run's files; of several processes (DDP) one alone may."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0  # Lightning sets it on import, from the launcher's variables
 
 
 def keep_freed_memory() -> None:

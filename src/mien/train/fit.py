@@ -17,13 +17,13 @@ import warnings
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from mien.contract.errors import RunError
 from mien.data.faceset import FaceSet
@@ -32,7 +32,7 @@ from mien.train.batch_size import batch_size
 from mien.train.batches import FaceData
 from mien.train.callbacks import Dashboard, History, MovingAverage
 from mien.train.config import PhaseConfig, Recipe
-from mien.train.devices import Machine, keep_freed_memory
+from mien.train.devices import Machine, is_first_process, keep_freed_memory
 from mien.train.model_file import SETTLING_FACES, model_path, recalibrate_batchnorm
 from mien.train.module import FaceTraining
 from mien.train.network import FaceClassifier, outputs
@@ -90,7 +90,7 @@ def fit(recipe: Recipe, faces: FaceSet, *, runs: Path, machine: Machine | None =
         "machine": {"processor": _processor(), "threads": torch.get_num_threads()},
     }
     try:
-        if rank_zero_only.rank == 0:
+        if is_first_process():
             folder.mkdir(parents=True)
             write_whole(folder / "recipe.yaml", recipe.to_yaml().encode())
             write_whole(folder / "run.json", json.dumps(facts, indent=2).encode())
@@ -162,7 +162,7 @@ def _train_phases(run: Run, faces: FaceSet, machine: Machine) -> Run:
         classifier.network.load_state_dict(weights)
     better = max if BEST_BY[recipe.best_by][1] == "max" else min
     winner = finished.index(better(finished, key=lambda each: each["score"]))
-    if len(phases) > 1 and rank_zero_only.rank == 0:
+    if len(phases) > 1 and is_first_process():
         write_whole(run.folder / "best.pth", (folders[winner] / "best.pth").read_bytes())
     best = {key: finished[winner][key] for key in ("epoch", "validation_accuracy")}
     seconds = round(sum(phase["seconds"] for phase in finished), 1)
@@ -172,7 +172,7 @@ def _train_phases(run: Run, faces: FaceSet, machine: Machine) -> Run:
 
 
 def _write_facts(run: Run) -> None:
-    if rank_zero_only.rank == 0:
+    if is_first_process():
         write_whole(run.folder / "run.json", json.dumps(run.facts, indent=2).encode())
 
 
@@ -270,7 +270,7 @@ def _check_checkpoint(path: Path, module: FaceTraining) -> None:
         )
 
 
-def _lightning_precision(recipe: Recipe, on_gpu: bool) -> str:
+def _lightning_precision(recipe: Recipe, on_gpu: bool) -> Literal["16-mixed", "bf16-mixed", "32-true"]:
     """fp16 needs a GPU; on a CPU its stand-in is bf16, which has the range of float32 and needs no loss scaling."""
     if recipe.precision == "fp16":
         return "16-mixed" if on_gpu else "bf16-mixed"

@@ -61,7 +61,8 @@ class ResidualBlock(nn.Module):
         self.act = nn.ReLU(inplace=True)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        return self.act(self.drop_path(self.body(x_NCHW)) + self.shortcut(x_NCHW))
+        added_NCHW: Tensor = self.act(self.drop_path(self.body(x_NCHW)) + self.shortcut(x_NCHW))
+        return added_NCHW
 
 
 class FaceResNet(nn.Module):
@@ -102,10 +103,12 @@ class FaceResNet(nn.Module):
 
     def forward_features(self, x_NCHW: Tensor) -> Tensor:
         """What the head pools, as timm's networks call it."""
-        return self.stages(self.stem(x_NCHW))
+        features_NCHW: Tensor = self.stages(self.stem(x_NCHW))
+        return features_NCHW
 
     def forward_head(self, features_NCHW: Tensor) -> Tensor:
-        return self.head(self.drop(features_NCHW.mean(dim=(2, 3))))
+        logits_NC: Tensor = self.head(self.drop(features_NCHW.mean(dim=(2, 3))))
+        return logits_NC
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x_NCHW))
@@ -125,7 +128,8 @@ class HeadedNetwork(nn.Module):
         self.head = nn.Sequential(*layers, nn.Linear(width, classes))
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        return self.head(self.backbone(x_NCHW))
+        logits_NC: Tensor = self.head(self.backbone(x_NCHW))
+        return logits_NC
 
 
 def build_network(config: NetworkConfig, classes: int) -> nn.Module:
@@ -181,8 +185,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """
     if not path.is_file():
         raise RecipeError(f"network.weights: {path}: no such file")
-    content = state_of_model(path, network) if path.suffix == ".onnx" else _torch_file(path)
-    state = next((content[key] for key in ("model_state_dict", "state_dict") if key in content), content)
+    state = state_of_model(path, network) if path.suffix == ".onnx" else _state_of_torch_file(path)
     target = network.backbone if isinstance(network, HeadedNetwork) else network
     if isinstance(network, HeadedNetwork) and any(name.startswith("backbone.") for name in state):
         target = network
@@ -205,12 +208,16 @@ def load_weights(network: nn.Module, path: Path) -> None:
     target.load_state_dict(kept, strict=False)
 
 
-def _torch_file(path: Path) -> dict[str, Any]:
+def _state_of_torch_file(path: Path) -> dict[str, Tensor]:
+    """The state_dict in a file, whether it is the whole content or lies under one of the two usual keys."""
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zip, pickle and torch errors of any kind
+        state: dict[str, Tensor] = next(
+            (content[key] for key in ("model_state_dict", "state_dict") if key in content), content
+        )
+        return {str(name): weight for name, weight in state.items() if isinstance(weight, Tensor)}
+    except Exception as error:  # zip, pickle and torch raise many kinds; a list or a number has no items()
         raise RecipeError(f"network.weights: {path}: not a state_dict of PyTorch ({type(error).__name__})") from None
-    return content
 
 
 def head_names(network: nn.Module) -> set[str]:
@@ -269,8 +276,7 @@ class FaceClassifier(nn.Module):
         without = {"pretrained": False, "weights": None}
         network = build_network(config if initial_weights else config.model_copy(update=without), classes)
         if config.channels_last:
-            # Module.to() is typed without memory_format
-            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = network.to(memory_format=torch.channels_last)
         return cls(network, config, config.input_side or face_side)
 
     def prepare(self, faces_NHW: Tensor) -> Tensor:
@@ -290,7 +296,8 @@ class FaceClassifier(nn.Module):
         return x_NCHW
 
     def forward(self, faces_NHW: Tensor) -> Tensor:
-        return self.network(self.prepare(faces_NHW))
+        logits_NC: Tensor = self.network(self.prepare(faces_NHW))
+        return logits_NC
 
 
 def count_parameters(recipe: Recipe, classes: int) -> dict[str, Any]:
