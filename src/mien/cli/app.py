@@ -24,6 +24,7 @@ from mien.contract.telemetry import turn_off_telemetry
 VERBS = (
     "predict",
     "watch",
+    "score",
     "serve",
     "demo",
     "train",

@@ -1,0 +1,1 @@
+"""Bulk scoring on Ray Data: millions of images and long videos become Parquet files, on one machine or a cluster."""

@@ -1,0 +1,65 @@
+"""Which shard was being scored when a worker died, so that a file that kills workers is found and left out.
+
+A worker that dies cannot report why. So each shard tells this actor when it begins. A shard that begins a second time
+runs carefully: it names every image before it reads it. The image that it named last when it died again is quarantined:
+the third attempt skips it and writes it to the errors.
+
+The actor lives outside the workers and survives them. It does not survive the driver: after that a poisonous file kills
+two workers again before it is found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How a shard is to be scored.
+
+    Attributes:
+        number: 1 for the first time.
+        skip: names of images that killed a worker.
+    """
+
+    number: int
+    skip: frozenset[str] = frozenset()
+
+    @property
+    def careful(self) -> bool:
+        """Whether each image has to be named before it is read."""
+        return self.number > 1
+
+
+@dataclass
+class Attempts:
+    """State of all shards; runs as a Ray actor."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    reading: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, set[str]] = field(default_factory=dict)
+
+    def begin(self, key: str) -> Attempt:
+        """A worker starts a shard."""
+        self.counts[key] = self.counts.get(key, 0) + 1
+        suspect = self.reading.pop(key, None)
+        if suspect is not None:  # the last attempt died while it read this
+            self.skipped.setdefault(key, set()).add(suspect)
+        return Attempt(self.counts[key], frozenset(self.skipped.get(key, ())))
+
+    def reads(self, key: str, name: str) -> None:
+        """A careful attempt is about to read an image."""
+        self.reading[key] = name
+
+    def finish(self, key: str) -> None:
+        """The shard's part is written."""
+        for table in (self.counts, self.reading, self.skipped):
+            table.pop(key, None)
+
+
+def start_attempts() -> Any:
+    """The ledger as an actor on the driver's node."""
+    import ray
+
+    return ray.remote(num_cpus=0, max_restarts=0)(Attempts).remote()
