@@ -267,6 +267,7 @@ def test_watch_page_opens_the_live_page(monkeypatch: pytest.MonkeyPatch) -> None
         "model": "base",
         "detector": "auto",
         "detector_model": None,
+        "priors": "balanced",
         "no_history": True,
         "camera": "rtsp://door",
         "open_page": True,

@@ -6,17 +6,19 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from tiny_onnx import tiny_probs
+from tiny_onnx import TINY_CARD, tiny_probs, write_tiny_model
 
 import mien
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.errors import DetectorError, ImageError, ModelError
+from mien.contract.naming import Naming
 from mien.contract.pixels import crop_faces
 from mien.contract.results import FrameResult
 from mien.recognition.classifier import Classifier
@@ -172,3 +174,38 @@ def test_recognizing_does_not_load_what_only_drawing_or_training_needs(tiny_mode
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
+
+
+def test_priors_change_the_name_and_not_the_scores(tmp_path: Path) -> None:
+    often = Naming(dict.fromkeys(FER2013_EMOTIONS, 0.02) | {"fear": 0.88}, power=0.5)
+    path = write_tiny_model(tmp_path / "named.onnx", replace(TINY_CARD, naming=often))
+    found = {
+        str(priors): Recognizer(path, "none", priors=priors).recognize(plain(round(0.27 * 255))).faces[0]
+        for priors in ("field", "balanced", "uniform", {"happy": 0.5, "neutral": 0.5})
+    }
+    # fear (at a brightness of 2/6) is the most probable and, being frequent, the first to be doubted
+    assert [face.emotion for face in found.values()] == ["fear", "disgust", "disgust", "happy"]
+    scores = [face.scores for face in found.values()]
+    assert scores[1:] == scores[:-1]
+    assert all(face.confidence == face.scores[face.emotion] for face in found.values())
+    # whether an emotion can be read does not depend on its name
+    largest = max(scores[0].values())
+    strict = Recognizer(path, "none", priors="uniform", accept_threshold=largest).recognize(plain(round(0.27 * 255)))
+    assert strict.faces[0].accepted and strict.faces[0].confidence < largest
+
+
+def test_priors_that_do_not_fit_the_model(tiny_model: Path) -> None:
+    with pytest.raises(ModelError, match="card does not say how frequent"):
+        Recognizer(tiny_model, "none", priors="uniform")
+    assert mien.recognize(plain(51), model=tiny_model, detector="none", priors="field").faces[0].emotion == "disgust"
+    with pytest.raises(ModelError, match="no priors 'fair'"):
+        mien.recognize(plain(51), model=tiny_model, detector="none", priors="fair")  # type: ignore[arg-type]
+
+
+def test_a_classifier_names_its_probabilities(tmp_path: Path) -> None:
+    rare = Naming(dict.fromkeys(FER2013_EMOTIONS, 0.1) | {"fear": 0.4}, power=1.0)
+    model = Classifier(write_tiny_model(tmp_path / "named.onnx", replace(TINY_CARD, naming=rare)))
+    probs_NC = np.eye(7)[[2, 6]] * 0.5 + 0.07
+    assert model.name(probs_NC) == ["fear", "neutral"]
+    assert model.name(np.full((1, 7), 1 / 7), "field") == ["angry"]
+    assert model.name(np.array([[0.1, 0.1, 0.3, 0.1, 0.1, 0.1, 0.2]])) == ["neutral"]

@@ -32,6 +32,9 @@ def predict(
     model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
     detector: Annotated[str, typer.Option(help="auto, yunet, haar, or none where each image is one face.")] = "auto",
     detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
+    priors: Annotated[
+        str, typer.Option(help="What is named: balanced, field, uniform, or frequencies: happy=0.5,neutral=0.5.")
+    ] = "balanced",
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
     out: Annotated[
         Path | None, typer.Option(help="A row for each face: .jsonl, .csv or .parquet.", rich_help_panel=FILES)
@@ -88,6 +91,7 @@ def predict(
 ) -> None:
     """Recognise the emotions of the faces in photos and videos."""
     from mien.contract.errors import ImageError, MienError
+    from mien.contract.naming import parse_priors
     from mien.recognition.recognizer import Recognizer
     from mien.video.pipeline import USUAL_GAP_S, StreamOptions, recognize_frames
     from mien.video.sources import TimeRange, find_sources, read_sources
@@ -100,7 +104,7 @@ def predict(
         raise MienError(str(error)) from None
     if resume and out is None:
         raise MienError("--resume goes on with the file that --out names; name it")
-    recognizer = Recognizer(model, detector, detector_model)
+    recognizer = Recognizer(model, detector, detector_model, priors=parse_priors(priors))
     failed = 0
     sources: list[str] = []
     for path in paths:
@@ -154,6 +158,7 @@ def _rows(out: Path, recognizer: Recognizer, window: Any, options: StreamOptions
         "detect_every": options.detect_every,
         "smooth": options.half_life_s,
         "max_gap": options.max_gap_s,
+        "priors": recognizer.priors if isinstance(recognizer.priors, str) else dict(recognizer.priors),
         **asdict(window),
     }
     return RowFile(out, card.labels, settings, resume)

@@ -16,6 +16,9 @@ def serve(
     model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
     detector: Annotated[str, typer.Option(help="auto, yunet, haar, or none where each image is one face.")] = "auto",
     detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
+    priors: Annotated[
+        str, typer.Option(help="What is named: balanced, field, uniform, or frequencies: happy=0.5,neutral=0.5.")
+    ] = "balanced",
     db: Annotated[Path | None, typer.Option(help="History of per-second figures; a default place if left out.")] = None,
     no_history: Annotated[bool, typer.Option("--no-history", help="Keep nothing at all.")] = False,
     retention_days: Annotated[float, typer.Option(help="Delete figures older than this; 0 keeps them.")] = 90.0,
@@ -30,6 +33,7 @@ def serve(
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Serve the live page and the API. Only this machine can reach it, unless --host says otherwise."""
+    from mien.contract.naming import parse_priors
     from mien.mood.store import default_path
 
     with needs("serve"):
@@ -48,6 +52,7 @@ def serve(
         model=model,
         detector=detector,
         detector_model=detector_model,
+        priors=parse_priors(priors),
         db=None if no_history else db or default_path(),
         retention_days=retention_days or None,
         token=token,

@@ -38,6 +38,9 @@ def watch(
     model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
     detector: Annotated[str, typer.Option(help="auto, yunet, haar, or none where each frame is one face.")] = "auto",
     detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
+    priors: Annotated[
+        str, typer.Option(help="What is named: balanced, field, uniform, or frequencies: happy=0.5,neutral=0.5.")
+    ] = "balanced",
     log: Annotated[Path | None, typer.Option(help="New .jsonl file for a row of each face.", dir_okay=False)] = None,
     smooth: Annotated[
         float, typer.Option(parser=seconds, metavar="TIME", help="Half-life of each person's scores; 0 for none.")
@@ -63,6 +66,7 @@ def watch(
             model=model,
             detector=detector,
             detector_model=detector_model,
+            priors=priors,
             no_history=True,
             camera=camera,
             open_page=True,
@@ -70,13 +74,14 @@ def watch(
         return
     from rich.live import Live
 
+    from mien.contract.naming import parse_priors
     from mien.recognition.recognizer import Recognizer
     from mien.video.camera import open_camera
     from mien.video.pipeline import RecognizedFrame, StreamOptions, recognize_frames
     from mien.video.row_file import RowLog
     from mien.video.sources import Note, SourceEnd
 
-    recognizer = Recognizer(model, detector, detector_model)
+    recognizer = Recognizer(model, detector, detector_model, priors=parse_priors(priors))
     lost = False
     with ExitStack() as cleanup:
         source = cleanup.enter_context(open_camera(camera, patience))

@@ -17,10 +17,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mien.contract.errors import ModelError
+from mien.contract.naming import Naming
 from mien.contract.pixels import Margin
 
-CARD_FORMAT = 2
-"""Raised when a reader of this version could misread a newer card. 2 added what follows ``vector``."""
+CARD_FORMAT = 3
+"""Raised when a reader of this version could misread a newer card. 2 added what follows ``vector``, 3 ``naming``."""
 
 CARD_KEY = "mien_card"
 """Name of the card among an ONNX file's metadata properties."""
@@ -55,7 +56,7 @@ class ModelCard:
         image: the crops it wants.
         temperature: what the logits are divided by, inside the graph, so that confidence is calibrated; 1 where
             ``vector`` or ``curve`` does that instead.
-        accept_threshold: below this confidence the model abstains (``Face.accepted`` is False).
+        accept_threshold: where no emotion is at least this probable the model abstains (``Face.accepted`` is False).
         metrics: figures by split, such as {"validation": {"n": 3589, "accuracy": 0.69}}.
         recipe: the resolved training recipe.
         data: data set name, fingerprint and class counts per split.
@@ -70,6 +71,8 @@ class ModelCard:
         graph_sha256: ``graph_digest`` of the .onnx file that carries this card; None in other formats.
         parents: the models that this one was made from, {"name", "graph_sha256", "weight"} each: one where it was
             quantised or pruned, several where it is an ensemble.
+        naming: how often each emotion occurs in the photos that the probabilities are calibrated for, and how strongly
+            the default corrects for it when it names one; None names the most probable emotion.
     """
 
     name: str
@@ -87,6 +90,7 @@ class ModelCard:
     precision: str = "fp32"
     graph_sha256: str | None = None
     parents: tuple[Mapping[str, Any], ...] = ()
+    naming: Naming | None = None
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
@@ -97,6 +101,8 @@ class ModelCard:
             raise ModelError(f"model card: expected temperature > 0, got {self.temperature}")
         if not 0 <= self.accept_threshold <= 1:
             raise ModelError(f"model card: expected accept_threshold in 0..1, got {self.accept_threshold}")
+        if self.naming is not None and set(self.naming.frequencies) != set(self.labels):
+            raise ModelError(f"model card: expected the frequency of each label, got {dict(self.naming.frequencies)}")
 
     @property
     def calibrated_by(self) -> str:
@@ -146,8 +152,14 @@ class ModelCard:
             spec = ImageSpec(int(image["side"]), int(image["channels"]), margins)  # type: ignore[arg-type]
             rejected = tuple(map(str, fields.pop("rejected", ())))
             parents = tuple(dict(parent) for parent in fields.pop("parents", ()))
+            naming = fields.pop("naming", None)
             return cls(
-                labels=tuple(map(str, fields.pop("labels"))), image=spec, rejected=rejected, parents=parents, **fields
+                labels=tuple(map(str, fields.pop("labels"))),
+                image=spec,
+                rejected=rejected,
+                parents=parents,
+                naming=None if naming is None else Naming(**naming),
+                **fields,
             )
         except ModelError:
             raise

@@ -22,9 +22,11 @@ class Face:
     Attributes:
         box_xyxy: the detector's box in pixels of the upright image: left, top, right, bottom.
         detector_score: the detector's own certainty, 0..1; None where it gives none (Haar) or no detector ran.
-        emotion: the most probable emotion.
-        confidence: its calibrated probability, 0..1.
-        accepted: False when the model abstains, because ``confidence`` is below the threshold in its card.
+        emotion: the emotion that is named: the one with the largest score, unless the model's card or the user corrects
+            for how frequent emotions are (mien.contract.naming).
+        confidence: its calibrated probability, 0..1; not always the largest of ``scores``.
+        accepted: False when the model abstains, because no score reaches the threshold in its card: the crop shows no
+            face, or one that the model cannot read.
         scores: probability of every emotion by name, in the model's index order; they sum to 1, or to less where the
             model also says "none of these" (``ModelCard.rejected``).
         track_id: the same person over frames of a video; None for single images.

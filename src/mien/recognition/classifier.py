@@ -19,12 +19,14 @@ from __future__ import annotations
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.card import ModelCard, stored_card
 from mien.contract.errors import ModelError
+from mien.contract.naming import Priors, naming_weights
 from mien.contract.system import usable_cpus
 from mien.recognition.providers import CHUNK_FACES, PROVIDERS, open_session
 
@@ -119,6 +121,19 @@ class Classifier:
             ValueError: another shape or type.
         """
         return self._run(["probabilities"], crops_NSS)[0]
+
+    def name(self, probs_NC: NDArray[np.floating[Any]], priors: Priors = "balanced") -> list[str]:
+        """Which emotion each row of probabilities is called, by the model's default or by other priors.
+
+        Args:
+            probs_NC: as a call returns them.
+            priors: see ``mien.contract.naming.Priors``.
+
+        Raises:
+            ModelError: the priors do not fit the model.
+        """
+        weights_C = naming_weights(self.card.labels, self.card.naming, priors)
+        return [self.card.labels[index] for index in (probs_NC * weights_C).argmax(axis=1)]
 
     def maps(self, crops_NSS: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Classify faces, and say how much each place of them spoke for each emotion.

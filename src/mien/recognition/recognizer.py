@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from mien.contract.card import ModelCard
 from mien.contract.errors import ImageError
 from mien.contract.images import as_frame, read_image
+from mien.contract.naming import Priors, naming_weights
 from mien.contract.pixels import crop_faces
 from mien.contract.results import Face, FrameResult
 from mien.recognition.alignment import crop_aligned
@@ -67,11 +68,14 @@ class Recognizer:
         detector: a name that ``make_detector`` knows, or any object with ``name`` and ``detect``.
         detector_model: YuNet's file, where it is not in the cache folder.
         threads: of the classifier; None for the CPUs that this process may use.
-        accept_threshold: replaces the card's: faces below it are marked as not accepted, 0..1.
+        accept_threshold: replaces the card's, 0..1: a face on which no emotion is that probable is not accepted.
         align: cut tilted faces with their eyes level, where the detector gives landmarks (alignment.py).
+        priors: which emotion is named: "balanced" as the model's card says, "field" the most probable one, "uniform"
+            as if all were equally frequent, or the frequencies that you expect (mien.contract.naming). The scores
+            stay what they are.
 
     Raises:
-        ModelError, DetectorError: a model or detector cannot be used.
+        ModelError, DetectorError: a model or detector cannot be used, or not with these priors.
         ValueError: ``accept_threshold`` is out of range.
     """
 
@@ -83,6 +87,7 @@ class Recognizer:
         threads: int | None = None,
         accept_threshold: float | None = None,
         align: bool = True,
+        priors: Priors = "balanced",
     ) -> None:
         if accept_threshold is not None and not 0 <= accept_threshold <= 1:
             raise ValueError(f"expected accept_threshold in 0..1, got {accept_threshold}")
@@ -91,7 +96,8 @@ class Recognizer:
             self.detector = make_detector(detector, detector_model) if isinstance(detector, str) else detector
             self.classifier = opening.result()
         self.accept_threshold = self.card.accept_threshold if accept_threshold is None else accept_threshold
-        self.align = align
+        self.align, self.priors = align, priors
+        self._weights_C = naming_weights(self.card.labels, self.card.naming, priors)
         # The card knows best how its model was framed; a detector that nobody measured is taken as it is.
         self.margin = {**MARGINS, **self.card.image.margins}.get(self.detector.name, MARGINS["none"])
 
@@ -208,14 +214,14 @@ class Recognizer:
         exact_C = probs_C.astype(np.float64)
         total = 1.0 if self.card.rejected else exact_C.sum()
         rounded = np.round(exact_C / total, SCORE_DECIMALS).tolist()
-        best = int(exact_C.argmax())
+        named = int((exact_C * self._weights_C).argmax())
         x1, y1, x2, y2 = np.round(box_4, BOX_DECIMALS).tolist()
         return Face(
             box_xyxy=(x1, y1, x2, y2),
             detector_score=None if detector_score is None else round(detector_score, SCORE_DECIMALS),
-            emotion=self.card.labels[best],
-            confidence=rounded[best],
-            accepted=rounded[best] >= self.accept_threshold,
+            emotion=self.card.labels[named],
+            confidence=rounded[named],
+            accepted=max(rounded) >= self.accept_threshold,
             scores=dict(zip(self.card.labels, rounded, strict=True)),
             track_id=track_id,
         )
@@ -242,7 +248,11 @@ def largest_first(found: Detections) -> Detections:
 
 
 def recognize(
-    image: str | Path | NDArray[np.uint8], *, model: str | Path = "base", detector: str = "auto"
+    image: str | Path | NDArray[np.uint8],
+    *,
+    model: str | Path = "base",
+    detector: str = "auto",
+    priors: Priors = "balanced",
 ) -> FrameResult:
     """Find the faces in one image and say what they show.
 
@@ -250,6 +260,7 @@ def recognize(
         image: path of an image file, or a uint8 array of shape (H, W, 3) RGB or (H, W) grey, upright.
         model: name of a shipped model, or path of an .onnx file that mien exported.
         detector: "auto" (YuNet where its file is, else Haar), "yunet", "haar", or "none" for an image that is a face.
+        priors: which emotion is named, as in ``Recognizer``; the scores stay what they are.
 
     Returns:
         The faces, largest first; none is a result too. The model stays loaded for the next call.
@@ -259,9 +270,11 @@ def recognize(
         ModelError: no such model, or a file that is not one.
         DetectorError: no such detector, or its file is missing.
     """
-    return _recognizer(model, detector).recognize(image)
+    hashable = priors if isinstance(priors, str) else tuple(priors.items())
+    return _recognizer(model, detector, hashable).recognize(image)
 
 
 @lru_cache(maxsize=4)
-def _recognizer(model: str | Path, detector: str) -> Recognizer:
-    return Recognizer(model, detector)
+def _recognizer(model: str | Path, detector: str, priors: str | tuple[tuple[str, float], ...]) -> Recognizer:
+    wanted: Any = priors if isinstance(priors, str) else dict(priors)
+    return Recognizer(model, detector, priors=wanted)

@@ -109,7 +109,7 @@ async def _remembering(app: FastAPI) -> AsyncIterator[None]:
 def _open(settings: ServerSettings, recognizer: Recognizer | None) -> tuple[Recognizer, Callable[[], Detector]]:
     if recognizer is not None:
         return recognizer, lambda: recognizer.detector
-    opened = Recognizer(settings.model, settings.detector, settings.detector_model)
+    opened = Recognizer(settings.model, settings.detector, settings.detector_model, priors=settings.priors)
     return opened, lambda: make_detector(opened.detector.name, settings.detector_model)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mien.contract.errors import MienError
+from mien.contract.naming import Priors
 
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
 """What may be sent: what browsers and cameras make. Each further decoder is one more that strangers can reach."""
@@ -72,6 +73,7 @@ class ServerSettings:
         model: a shipped model's name or an .onnx file that mien exported.
         detector: as ``make_detector`` knows them.
         detector_model: YuNet's file, where it is not in the cache folder.
+        priors: which emotion is named, as in ``Recognizer``.
         db: file of per-second figures; None to keep nothing.
         retention_days: sessions that ended longer ago are deleted at the start and once an hour; None to keep all.
         token: what clients must show; None only on loopback.
@@ -88,6 +90,7 @@ class ServerSettings:
     model: str | Path = "base"
     detector: str = "auto"
     detector_model: Path | None = None
+    priors: Priors = "balanced"
     db: Path | None = None
     retention_days: float | None = None
     token: str | None = None
