@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from mien.data import duplicates
 from mien.data.duplicates import exact_ids, find_duplicates, join, near_groups, near_pairs
 from mien.data.faceset import FaceSet
 
@@ -67,3 +68,21 @@ def test_chains_join() -> None:
     pairs = np.array([[0, 4], [4, 2], [5, 6]])
     assert join(7, pairs).tolist() == [0, 1, 0, 2, 0, 3, 3]
     assert join(4, np.empty((0, 2), np.int64), np.array([7, 8, 7, 9])).tolist() == [0, 1, 0, 2]
+
+
+def test_the_index_finds_the_pairs_that_comparing_all_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("faiss", reason="faiss-cpu is not installed")
+    draw = np.random.default_rng(5)
+    rough = draw.integers(0, 256, (300, 6, 6), dtype=np.uint8)
+    photos = [np.asarray(Image.fromarray(each).resize((48, 48), Image.Resampling.BICUBIC)) for each in rough]
+    copies = [np.clip(photo + draw.normal(0, 5, photo.shape), 0, 255) for photo in photos[:40]]
+    copies += [photo[:, ::-1] for photo in photos[40:60]]
+    faces = as_set(*photos, *copies, np.full((48, 48), 7))
+    pairs_M2, alike_M = near_pairs(faces)
+    monkeypatch.setattr(duplicates, "ALL_PAIRS_LIMIT", 10)
+    found_M2, value_M = near_pairs(faces)
+    by_pair = {tuple(pair): value for pair, value in zip(found_M2.tolist(), value_M.tolist(), strict=True)}
+    assert by_pair == pytest.approx(
+        {tuple(pair): value for pair, value in zip(pairs_M2.tolist(), alike_M.tolist(), strict=True)}, abs=2e-3
+    )
+    assert len(by_pair) >= 60

@@ -21,8 +21,8 @@ from mien.data.duplicates import NEAR_CORRELATION, Duplicates, exact_ids, find_d
 from mien.data.faceset import FaceSet
 from mien.data.votes import VOTES, majority
 
-NEAR_LIMIT = 150_000
-"""Faces up to which near duplicates are looked for: every pair is compared, two minutes' work for so many."""
+NEAR_LIMIT = 5_000_000
+"""Largest set in which near duplicates are looked for; their thumbnails take a kilobyte a face."""
 
 BINS = 32
 """Of the distributions of grey level (over 0..256) and contrast (over 0..128)."""

@@ -7,7 +7,8 @@ Near: the 16 x 16 averages of two faces, each less its mean, correlate above 0.9
 4,508 such pairs; of 75 looked at, one showed two different people. Below 0.94 (mirrored: 0.95) that becomes common.
 Drawn faces are far more alike than photographs: cartoons match wholesale.
 
-All pairs are compared: some 5 s for 32,000 faces on one core, a hundred times as long for ten times as many.
+Up to ``ALL_PAIRS_LIMIT`` faces every pair is compared: some 5 s for 32,000 faces on one core, a hundred times as long
+for ten times as many. Larger sets go through an index (near_index.py, the extra ``large``).
 
 Shape legend: N faces, T = 256 values of a thumbnail, M pairs.
 """
@@ -21,10 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.faceset import FaceSet
+from mien.data.near_index import similar_pairs
 
 THUMBNAIL_SIDE = 16
 NEAR_CORRELATION = 0.95
 BLOCK = 1024
+
+ALL_PAIRS_LIMIT = 100_000
+"""Largest set in which all pairs are compared: about a minute on one core."""
 
 
 def exact_ids(faces: FaceSet) -> NDArray[np.int64]:
@@ -44,6 +49,11 @@ def near_pairs(faces: FaceSet, threshold: float = NEAR_CORRELATION) -> tuple[NDA
     mirrored_NT = thumbs_NT.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE)[:, :, ::-1].reshape(thumbs_NT.shape)
     pairs: list[NDArray[np.int64]] = [np.empty((0, 2), dtype=np.int64)]
     values: list[NDArray[np.float32]] = [np.empty(0, dtype=np.float32)]
+    if len(thumbs_NT) > ALL_PAIRS_LIMIT:
+        for low_M, high_M, alike_M in similar_pairs(thumbs_NT, np.ascontiguousarray(mirrored_NT), threshold):
+            pairs.append(np.stack([low_M, high_M], axis=1))
+            values.append(alike_M)
+        return _largest_of_each(np.concatenate(pairs), np.concatenate(values))
     for first in range(0, len(thumbs_NT), BLOCK):
         for second in range(first, len(thumbs_NT), 8 * BLOCK):  # blocks bound the memory: 2 x 32 MB
             block = thumbs_NT[first : first + BLOCK]
@@ -54,6 +64,15 @@ def near_pairs(faces: FaceSet, threshold: float = NEAR_CORRELATION) -> tuple[NDA
             pairs.append(np.stack([row[later] + first, column[later] + second], axis=1))
             values.append(alike[row[later], column[later]])
     return np.concatenate(pairs), np.concatenate(values)
+
+
+def _largest_of_each(
+    pairs_M2: NDArray[np.int64], alike_M: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Each pair once, with the larger correlation."""
+    order_M = np.argsort(-alike_M, kind="stable")
+    unique_M2, first_M = np.unique(pairs_M2[order_M], axis=0, return_index=True)
+    return unique_M2, alike_M[order_M][first_M]
 
 
 @dataclass(frozen=True, eq=False)
