@@ -111,6 +111,9 @@ def test_kill_9_loses_at_most_the_second_it_was_in(start: Start, tmp_path: Path)
     with contextlib.closing(sqlite3.connect(tmp_path / "mood.db")) as connection:
         last = connection.execute("SELECT max(second) + 1 FROM seconds").fetchone()[0]
     assert answered[-1] - last <= 1.0 + 0.3  # the second that was not over, and a frame's way
+    again = start("--db", tmp_path / "mood.db")
+    (session,) = get(again, "/v1/sessions")
+    assert session["ended"] == session["recorded_until"] is not None  # and not "running" for ever
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +282,7 @@ def test_beyond_loopback_a_token_is_made_and_printed_and_never_logged(start: Sta
     connection.request("GET", "/metrics")
     assert connection.getresponse().status == 401
     connection.close()
-    assert "mien_faces_total" in get(server, f"/metrics?token={token}")
+    assert get(server, f"/v1/access?token={token}")["role"] == "visitor"
 
     async def talk() -> None:
         async with live(server, f"?token={token}") as socket_:
@@ -287,5 +290,8 @@ def test_beyond_loopback_a_token_is_made_and_printed_and_never_logged(start: Sta
 
     asyncio.run(talk())
     server.stop()
-    assert not [line for line in server.said[1:] if token in line]
+    assert "127.0.0.1" not in server.said[0]  # other machines can use the first address
+    (owner,) = (line for line in server.said if line.startswith("only for you"))
+    assert owner.split()[-1].startswith("http://127.0.0.1:") and owner.partition("#token=")[2] != token
+    assert len([line for line in server.said if token in line]) == 2  # each address once, and no log
     assert any("--certificate" in line for line in server.said[1:])

@@ -38,9 +38,9 @@ def test_token(serve: Serve) -> None:
         answer = client.get("/v1/sessions")
         assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
         for wrong in (f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer", f"Bearer {TOKEN[:-1]}", "Bearer ä".encode()):
-            assert client.get("/metrics", headers={"authorization": wrong}).status_code == 401
-        assert client.get("/metrics", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
-        assert client.get(f"/metrics?token={TOKEN}").status_code == 200
+            assert client.get("/openapi.json", headers={"authorization": wrong}).status_code == 401
+        assert client.get("/openapi.json", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
+        assert client.get(f"/openapi.json?token={TOKEN}").status_code == 200
         for free in ("/", "/page/main.js", "/healthz", "/readyz"):  # nothing secret there
             assert client.get(free).status_code == 200
         assert client.get("/page/../v1/sessions").status_code == 401
@@ -58,7 +58,7 @@ def test_token_of_the_live_stream(serve: Serve) -> None:
 
 def test_other_websites_are_refused(serve: Serve) -> None:
     with serve(origins=("https://friend.example",)) as client:
-        for origin in ("https://evil.example", "null", "http://127.0.0.1:9999"):
+        for origin in ("https://evil.example", "null", "http://127.0.0.1:9999", "http://[", "http://]:1", "//[::1"):
             assert client.delete("/v1/sessions", headers={"origin": origin}).status_code == 403
             with pytest.raises(WebSocketDisconnect), client.websocket_connect(LIVE, headers={"origin": origin}):
                 pass

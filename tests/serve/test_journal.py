@@ -46,8 +46,8 @@ def test_a_locked_database_is_told_and_nothing_is_lost(
     db = tmp_path / "mood.db"
     with serve(db=db) as client:
         with client.websocket_connect(f"{LIVE}?keep=true") as live:
-            number = live.receive_json()["session"]
-            answered(live)
+            live.receive_json()
+            number = until(live, lambda answer: answer["session"])["session"]
             other = sqlite3.connect(db, isolation_level=None)
             other.execute("BEGIN EXCLUSIVE")
             told = until(live, lambda answer: answer["store_problem"])
@@ -72,18 +72,93 @@ def test_a_deleted_database_is_made_anew(serve: Serve, tmp_path: Path) -> None:
             client.websocket_connect(f"{LIVE}?keep=true") as live,
             client.websocket_connect(f"{LIVE}?keep=true") as more,
         ):
-            assert (live.receive_json()["session"], more.receive_json()["session"]) == (1, 2)
-            answered(live), answered(more)
+            live.receive_json(), more.receive_json()
+            assert until(live, lambda answer: answer["session"])["session"] == 1
+            assert until(more, lambda answer: answer["session"])["session"] == 2
             for file in tmp_path.glob("mood.db*"):
                 file.unlink()
             until(live, lambda answer: db.exists())
-            last = until(live, lambda answer: answer["store_problem"] is None)
-            other = until(more, lambda answer: answer["store_problem"] is None)
+            last = until(live, lambda answer: answer["store_problem"] is None and answer["session"])
+            other = until(more, lambda answer: answer["store_problem"] is None and answer["session"])
             assert {last["session"], other["session"]} == {1, 2}
             time.sleep(1.1)
             answered(live), answered(more)
         found = client.get("/v1/sessions").json()
         assert len(found) == 2 and all(session["person_s"] >= 1 and session["ended"] for session in found)
+
+
+def test_a_session_that_cannot_be_ended_is_ended_later(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "RETRY_S", 0.1)
+    monkeypatch.setattr(journal, "MoodStore", Impatient)
+    db = tmp_path / "mood.db"
+    with serve(db=db) as client:
+        with client.websocket_connect(f"{LIVE}?keep=true") as live:
+            live.receive_json()
+            until(live, lambda answer: answer["session"])
+            other = sqlite3.connect(db, isolation_level=None)
+            other.execute("BEGIN EXCLUSIVE")
+        time.sleep(0.5)
+        other.execute("ROLLBACK")
+        other.close()
+        end = time.monotonic() + 10
+        while client.get("/v1/sessions").json()[0]["ended"] is None:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+
+def test_nobody_in_front_of_the_camera_leaves_nothing(serve: Serve, tmp_path: Path) -> None:
+    with serve(db=tmp_path / "mood.db", detector="haar") as client:
+        for _ in range(3):
+            with client.websocket_connect(f"{LIVE}?keep=true") as live:
+                assert live.receive_json()["keeping"] is True
+                answered(live)
+            with client.websocket_connect(f"{LIVE}?keep=true") as live:
+                live.receive_json()
+        assert client.get("/v1/sessions").json() == []
+
+
+def test_deleting_through_another_server(serve: Serve, tmp_path: Path) -> None:
+    """The server that runs the session learns of it, keeps it no longer and reports no problem."""
+    db = tmp_path / "mood.db"
+    with serve(db=db) as one, serve(db=db) as two, one.websocket_connect(f"{LIVE}?keep=true") as live:
+        live.receive_json()
+        number = until(live, lambda answer: answer["session"])["session"]
+        assert two.delete(f"/v1/sessions/{number}").status_code == 200
+        until(live, lambda answer: answer["session"] is None)
+        assert answered(live)["store_problem"] is None
+        assert one.get("/v1/sessions").json() == [] and one.get("/readyz").json()["store_works"] is True
+
+
+def test_a_second_server_leaves_running_sessions_alone_and_ends_dead_ones(serve: Serve, tmp_path: Path) -> None:
+    db = tmp_path / "mood.db"
+    with serve(db=db) as one, one.websocket_connect(f"{LIVE}?keep=true") as live:
+        live.receive_json()
+        number = until(live, lambda answer: answer["session"])["session"]
+        with MoodStore(db) as store:
+            store._db.execute("INSERT INTO sessions (source, started, writer) VALUES ('dead', 1000.0, 'feed')")
+            store._db.execute("INSERT INTO sessions (source, started) VALUES ('older version', 2000.0)")
+        with serve(db=db) as two:
+            ended = {each["id"]: each["ended"] for each in two.get("/v1/sessions").json()}
+        assert ended[number] is None and ended[number + 1] == "1970-01-01T00:16:40+00:00"
+        assert ended[number + 2] is not None
+        time.sleep(1.1)
+        assert answered(live)["store_problem"] is None
+    assert not list(tmp_path.glob("*.writer-*"))
+
+
+def test_the_database_of_another_program_is_left_alone(serve: Serve, tmp_path: Path) -> None:
+    from mien.contract.errors import StoreError
+
+    other = sqlite3.connect(tmp_path / "recipes.db")
+    other.execute("CREATE TABLE recipes (name TEXT)")
+    other.commit()
+    with pytest.raises(StoreError, match=r"belongs to another program \(its tables: recipes\)"):
+        MoodStore(tmp_path / "recipes.db")
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("recipes",)]
+    other.close()
 
 
 def test_a_full_disk_is_told(serve: Serve, tmp_path: Path) -> None:
@@ -118,9 +193,9 @@ def test_a_session_that_cannot_be_opened_is_told_and_the_stream_runs(serve: Serv
     with serve(db=tmp_path / "mood.db") as client:
         fill(client)
         with client.websocket_connect(f"{LIVE}?keep=true") as live:
-            hello = live.receive_json()
-            assert hello["session"] is None and "the disk is full" in hello["store_problem"]
-            assert answered(live)["faces"]
+            assert live.receive_json()["session"] is None
+            told = until(live, lambda answer: answer["store_problem"])
+            assert "the disk is full" in told["store_problem"] and told["session"] is None and told["faces"]
 
 
 def test_not_a_store(serve: Serve, tmp_path: Path) -> None:
@@ -135,7 +210,8 @@ def test_two_servers_on_one_database(serve: Serve, tmp_path: Path) -> None:
     db = tmp_path / "mood.db"
     with serve(db=db) as one, serve(db=db) as two:
         with one.websocket_connect(f"{LIVE}?keep=true") as first, two.websocket_connect(f"{LIVE}?keep=true") as second:
-            numbers = {first.receive_json()["session"], second.receive_json()["session"]}
+            first.receive_json(), second.receive_json()
+            numbers = {until(live, lambda answer: answer["session"])["session"] for live in (first, second)}
             for _ in range(5):
                 assert answered(first)["store_problem"] is None and answered(second)["store_problem"] is None
                 time.sleep(0.05)
@@ -157,9 +233,9 @@ def test_a_clock_that_goes_backwards(serve: Serve, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(journal, "datetime", Clock)
     with serve(db=tmp_path / "mood.db") as client:
         with client.websocket_connect(f"{LIVE}?keep=true") as live:
-            number = live.receive_json()["session"]
+            live.receive_json()
             before = datetime.now(UTC).timestamp()
-            answered(live)
+            number = until(live, lambda answer: answer["session"])["session"]
             Clock.back = True
             time.sleep(1.1)
             last = answered(live)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +26,11 @@ def serve(
     retention_days: Annotated[float, typer.Option(help="Delete figures older than this; 0 keeps them.")] = 90.0,
     camera: Annotated[str | None, typer.Option(help="Camera of this machine: a number, a URL, or a file.")] = None,
     token: Annotated[
-        str | None, typer.Option(envvar="MIEN_TOKEN", help="What clients must show; made and printed where needed.")
+        str | None, typer.Option(envvar="MIEN_TOKEN", help="What visitors must show; made and printed where needed.")
+    ] = None,
+    owner_token: Annotated[
+        str | None,
+        typer.Option(envvar="MIEN_OWNER_TOKEN", help="What the owner must show, who sees everybody; made likewise."),
     ] = None,
     origin: Annotated[list[str] | None, typer.Option(help="Another website that may use this server.")] = None,
     max_clients: Annotated[int, typer.Option(min=1, help="Live clients at once; more are asked to come later.")] = 32,
@@ -40,9 +46,9 @@ def serve(
         from mien.serve.asgi import run
         from mien.serve.settings import Limits, ServerSettings, is_loopback
     if token is None and not is_loopback(host):
-        import secrets
-
         token = secrets.token_urlsafe(24)
+    if token is not None and owner_token is None:
+        owner_token = secrets.token_urlsafe(24)
     for file in (certificate, key):
         if file is not None and not file.is_file():
             raise typer.BadParameter(f"{file}: no such file")
@@ -56,21 +62,30 @@ def serve(
         db=None if no_history else db or default_path(),
         retention_days=retention_days or None,
         token=token,
+        owner_token=owner_token,
         camera=camera,
         origins=tuple(origin or ()),
         limits=Limits(live_clients=max_clients),
     )
 
-    def ready(url: str) -> None:
-        page = url if token is None else f"{url}#token={token}"  # the part after # never leaves the browser
-        say(f"mien serves {page}")
+    def ready(*urls: str) -> None:
+        pages = urls if token is None else [f"{url}#token={token}" for url in urls]  # browsers keep what is after #
+        say(f"mien serves {pages[0]}")
+        for page in pages[1:]:
+            say(f"        and {page}")
+        if owner_token is not None:
+            say(f"only for you, who see everybody's sessions: {urls[-1]}#token={owner_token}")
         if settings.db is not None:
             say(f"history, never images: {settings.db}" + (f", for {retention_days:g} days" if retention_days else ""))
         if not is_loopback(host) and certificate is None:
             problem("without --certificate browsers on other machines give this page no camera (photos work)")
+        if not is_loopback(host) and sys.stderr.isatty():
+            import segno
+
+            segno.make(pages[0], error="l").terminal(out=sys.stderr, compact=True)
         if open_page:
             import webbrowser
 
-            webbrowser.open(page)
+            webbrowser.open(f"{urls[-1]}#token={owner_token}" if owner_token else pages[0])
 
     run(settings, certificate, key, ready)

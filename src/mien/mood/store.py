@@ -17,9 +17,6 @@ that could not be written are kept for a while and written with the next second.
 from __future__ import annotations
 
 import math
-import os
-import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -33,8 +30,9 @@ from mien.mood.mood_tracker import Mood
 from mien.mood.rows import COLUMNS, SESSIONS, Session, day_of, second_of, session_of, values_of
 from mien.mood.seconds import Second, aggregate, by_step
 from mien.mood.series import SteadyClock
-from mien.mood.store_schema import NewerSchemaError, migrate
+from mien.mood.store_file import StoreFile
 from mien.mood.summary import Day, Summary, summarise
+from mien.mood.writer_lock import WriterLock, is_alive
 
 MOST_UNWRITTEN = 600
 """Most rows that are kept while the file cannot be written; the oldest are dropped first."""
@@ -66,7 +64,7 @@ def default_path() -> Path:
     return user_data_path("mien") / "mood.db"
 
 
-class MoodStore:
+class MoodStore(StoreFile):
     """An open store.
 
     Args:
@@ -81,24 +79,12 @@ class MoodStore:
     def __init__(self, path: str | Path, retention_days: float | None = None, *, busy_timeout_s: float = 2.0) -> None:
         if retention_days is not None and not 0 < retention_days < math.inf:
             raise StoreError(f"retention_days: expected more than 0 days, got {retention_days}")
-        self.path, self.retention_days, self._busy_timeout_s = Path(path), retention_days, busy_timeout_s
-        self._lock = threading.RLock()
+        super().__init__(path, busy_timeout_s)
+        self.retention_days = retention_days
         self._writing: dict[int, _Writing] = {}
+        self._writer: WriterLock | None = None
         self._pruned_at = self._failed_at = -math.inf
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # O_EXCL: closing a second handle of an existing file would drop SQLite's locks on it (POSIX).
-            with suppress(FileExistsError):
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-            status = os.stat(self.path)
-        except OSError as error:
-            raise StoreError(f"{self.path}: cannot open the store ({error.strerror})") from None
-        self._file = (status.st_dev, status.st_ino)
-        with self._clear_errors():
-            self._db = sqlite3.connect(self.path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
-        try:
-            with self._clear_errors():
-                self._set_up(time.monotonic() + busy_timeout_s)
             self.prune()
         except StoreError:
             self._db.close()
@@ -112,11 +98,18 @@ class MoodStore:
 
     # writing
 
-    def open_session(self, source: str, started: datetime | None = None) -> int:
-        """Start a session now or at ``started`` (local time if it has no zone) and return its number."""
+    def open_session(self, source: str, started: datetime | None = None, visitor: str | None = None) -> int:
+        """Start a session now or at ``started`` (local time if it has no zone) and return its number.
+
+        Args:
+            source: what is watched.
+            started: None for now.
+            visitor: digest of the secret of the visitor whom the session belongs to; None for the store's owner.
+        """
         began = time.time() if started is None else started.timestamp()
+        query = "INSERT INTO sessions (source, started, visitor, writer) VALUES (?, ?, ?, ?)"
         with self._transaction():
-            cursor = self._db.execute("INSERT INTO sessions (source, started) VALUES (?, ?)", (source, began))
+            cursor = self._db.execute(query, (source, began, visitor, self._mark()))
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
@@ -167,13 +160,43 @@ class MoodStore:
                 self._db.execute("UPDATE sessions SET ended = coalesce(ended, ?) WHERE id = ?", (at_s, session_id))
             self._writing.pop(session_id, None)
 
+    def end_orphans(self) -> int:
+        """End sessions whose process died, at their last second; return how many. Running ones are left alone."""
+        query = """
+            UPDATE sessions SET ended = coalesce((SELECT max(second) + 1 FROM seconds WHERE session_id = id), started)
+            WHERE ended IS NULL AND writer IS ?
+        """
+        with self._transaction():
+            writers = self._db.execute("SELECT DISTINCT writer FROM sessions WHERE ended IS NULL").fetchall()
+            dead = [(writer,) for (writer,) in writers if not is_alive(self.path, writer)]
+            return sum(self._db.execute(query, writer).rowcount for writer in dead)
+
     # reading
 
-    def sessions(self) -> list[Session]:
-        """All sessions, newest first."""
+    def sessions(self, visitor: str | None = None, limit: int = -1, offset: int = 0) -> list[Session]:
+        """Sessions, newest first.
+
+        Args:
+            visitor: only those of this visitor; None for all.
+            limit: how many at most; -1 for all.
+            offset: how many of the newest to leave out.
+        """
+        query = f"{SESSIONS} {_of(visitor)} GROUP BY s.id ORDER BY s.started DESC, s.id DESC LIMIT ? OFFSET ?"
         with self._reading():
-            rows = self._db.execute(f"{SESSIONS} GROUP BY s.id ORDER BY s.started DESC, s.id DESC").fetchall()
+            rows = self._db.execute(query, (*_value(visitor), limit, offset)).fetchall()
         return [session_of(row) for row in rows]
+
+    def count(self, visitor: str | None = None) -> int:
+        """How many sessions there are, or how many of one visitor."""
+        with self._reading(flush=False):
+            query = f"SELECT count(*) FROM sessions s {_of(visitor)}"
+            return int(self._db.execute(query, _value(visitor)).fetchone()[0])
+
+    def belongs_to(self, session_id: int, visitor: str) -> bool:
+        """Whether there is such a session and it is this visitor's."""
+        with self._reading(flush=False):
+            found = self._db.execute("SELECT visitor FROM sessions WHERE id = ?", (session_id,)).fetchone()
+        return found is not None and found[0] == visitor
 
     def session(self, session_id: int) -> Session:
         """One session; StoreError if there is none with that number."""
@@ -205,17 +228,18 @@ class MoodStore:
         """Summary of a session: all people together, and each person with their episodes."""
         return summarise(self.rows(session_id))
 
-    def days(self, first: date | None = None, last: date | None = None) -> list[Day]:
+    def days(self, first: date | None = None, last: date | None = None, visitor: str | None = None) -> list[Day]:
         """Days with recorded rows, oldest first, in this machine's time zone; ``last`` is included."""
-        query = """
+        own = "" if visitor is None else "AND session_id IN (SELECT id FROM sessions WHERE visitor = ?)"
+        query = f"""
             SELECT date(second, 'unixepoch', 'localtime') AS day, label, count(*), sum(valence), sum(arousal),
                    sum(stress_index), count(stress_index), group_concat(DISTINCT session_id)
-            FROM seconds WHERE second >= ? AND second < ? GROUP BY day, label ORDER BY day, count(*) DESC
+            FROM seconds WHERE second >= ? AND second < ? {own} GROUP BY day, label ORDER BY day, count(*) DESC
         """
         start = -(1 << 62) if first is None else math.floor(_midnight(first))
         end = 1 << 62 if last is None else math.floor(_midnight(last + timedelta(days=1)))
         with self._reading():
-            rows = self._db.execute(query, (start, end)).fetchall()
+            rows = self._db.execute(query, (start, end, *_value(visitor))).fetchall()
         by_day: dict[str, list[Any]] = {}
         for row in rows:
             by_day.setdefault(row[0], []).append(row)
@@ -247,12 +271,15 @@ class MoodStore:
                 self._db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
             self._give_back()
 
-    def delete_all(self) -> int:
-        """Delete everything and return the number of sessions that were deleted."""
+    def delete_all(self, visitor: str | None = None) -> int:
+        """Delete all sessions, or all of one visitor, and return how many there were."""
         with self._lock:
-            self._writing.clear()
             with self._transaction():
-                count = self._db.execute("DELETE FROM sessions").rowcount
+                found = self._db.execute(f"SELECT s.id FROM sessions s {_of(visitor)}", _value(visitor)).fetchall()
+                self._db.executemany("DELETE FROM sessions WHERE id = ?", found)
+            for (session_id,) in found:
+                self._writing.pop(session_id, None)
+            count = len(found)
             self._give_back()
         return count
 
@@ -283,25 +310,20 @@ class MoodStore:
             finally:
                 self._writing.clear()
                 self._db.close()
+                if self._writer is not None:
+                    self._writer.release()
+                    self._writer = None
 
     # within
 
-    def _set_up(self, until: float) -> None:
-        """Set the file's mode and migrate its tables; retry until the monotonic time ``until``."""
-        while True:
+    def _mark(self) -> str:
+        """The mark of this process, by which others see that its sessions are running."""
+        if self._writer is None:
             try:
-                if self._db.execute("PRAGMA page_count").fetchone() == (0,):  # only an empty file accepts it
-                    self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-                self._db.execute("PRAGMA journal_mode = WAL")
-                break
-            except sqlite3.OperationalError as error:  # SQLite's own timeout does not cover this
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    raise
-                time.sleep(0.01)
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.execute("PRAGMA secure_delete = ON")
-        migrate(self._db)
+                self._writer = WriterLock(self.path)
+            except OSError as error:
+                raise StoreError(f"{self.path}: cannot write beside the store ({error.strerror})") from None
+        return self._writer.name
 
     def _resume(self, session_id: int) -> _Writing:
         """Continue an existing session after its last stored second."""
@@ -337,12 +359,6 @@ class MoodStore:
     def _absent(self, session_id: int) -> StoreError:
         return StoreError(f"{self.path}: there is no session {session_id}; it was deleted or never existed")
 
-    def _give_back(self) -> None:
-        """Return freed pages to the disk and empty the log; skip this if another process is busy."""
-        with suppress(sqlite3.OperationalError):
-            self._db.executescript("PRAGMA incremental_vacuum")  # execute() would free one page and stop
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
     @contextmanager
     def _reading(self, flush: bool = True) -> Iterator[None]:
         with self._lock, self._clear_errors():
@@ -351,48 +367,13 @@ class MoodStore:
                     self.flush()  # include what this process has not written yet
             yield
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock, self._clear_errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # SQLite ends the transaction itself when the disk is full
-                    self._db.execute("ROLLBACK")
-                raise
 
-    @contextmanager
-    def _clear_errors(self) -> Iterator[None]:
-        """Turn SQLite's errors into one clear line, and detect a file that was deleted while it was open."""
-        try:
-            status = os.stat(self.path)
-            still_there = (status.st_dev, status.st_ino) == self._file
-        except OSError:
-            still_there = False
-        if not still_there:  # SQLite would keep writing to a deleted file
-            raise StoreError(f"{self.path}: the store was deleted or replaced while it was in use; open it again")
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {self._reason(error)}") from None
+def _of(visitor: str | None) -> str:
+    return "" if visitor is None else "WHERE s.visitor = ?"
 
-    def _reason(self, error: sqlite3.Error) -> str:
-        if isinstance(error, NewerSchemaError):
-            return f"the store was written by a newer version of mien ({error}); upgrade mien"
-        if isinstance(error, sqlite3.ProgrammingError):
-            return f"the store is closed ({error})"
-        match getattr(error, "sqlite_errorcode", 0) & 0xFF:
-            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-                return f"the store is locked: another process has been writing for {self._busy_timeout_s:g} s"
-            case sqlite3.SQLITE_FULL:
-                return "the store cannot grow: the disk is full"
-            case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
-                return "this is not a store of mien, or it is damaged"
-            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-                return "the store cannot be written here"
-        return f"the store failed ({error})"
+
+def _value(visitor: str | None) -> tuple[str, ...]:
+    return () if visitor is None else (visitor,)
 
 
 def _midnight(day: date) -> float:

@@ -43,11 +43,34 @@ MIGRATIONS: tuple[Script, ...] = (
         ) WITHOUT ROWID""",
         "CREATE INDEX seconds_by_time ON seconds (second)",
     ),
+    (
+        # visitor: who may see the session besides the store's owner, the digest of a secret; NULL: the owner alone.
+        # writer: the mark of the process that writes it (writer_lock.py)
+        "ALTER TABLE sessions ADD COLUMN visitor TEXT",
+        "ALTER TABLE sessions ADD COLUMN writer TEXT",
+        "CREATE INDEX sessions_by_visitor ON sessions (visitor)",
+    ),
 )
 
 
 class NewerSchemaError(sqlite3.DatabaseError):
     """A newer version of mien has changed the file's tables."""
+
+
+class ForeignFileError(sqlite3.DatabaseError):
+    """The file has tables that mien did not make."""
+
+
+def check_ours(connection: sqlite3.Connection) -> None:
+    """Refuse the SQLite file of another program before anything in it is changed.
+
+    Raises:
+        ForeignFileError: it has tables, and they are not those of a store.
+    """
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    ours = {"sessions", "seconds"} <= tables and _version(connection) > 0
+    if tables - {"sqlite_sequence"} and not ours:
+        raise ForeignFileError(f"its tables: {', '.join(sorted(tables)[:3])}")
 
 
 def migrate(connection: sqlite3.Connection, scripts: Sequence[Script] = MIGRATIONS) -> None:

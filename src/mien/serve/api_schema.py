@@ -151,6 +151,18 @@ class DeletedOut(BaseModel):
     deleted: int = Field(ge=0, examples=[1])
 
 
+class AccessOut(BaseModel):
+    """What the asker may see, and what the server recognises with."""
+
+    role: str = Field(description="owner or visitor.", examples=["visitor"])
+    shared: bool = Field(description="Whether others use this server too, with tokens.")
+    history: bool = Field(description="Whether the server can keep per-second figures.")
+    retention_days: float | None = Field(description="Figures are deleted after so many days; null: never.")
+    model: str = Field(examples=["base"])
+    labels: list[str] = Field(description="The model's emotions in its own order.", examples=[list(SCORES)])
+    detector: str = Field(examples=["yunet"])
+
+
 class AnalyticsOut(BaseModel):
     """The published analytics document, with our index beside it."""
 
@@ -172,7 +184,7 @@ class ProblemOut(BaseModel):
 MEANINGS = {
     400: "Not an image, damaged, or too many pixels",
     401: "The token is missing or wrong",
-    403: "Another website asks",
+    403: "Another website asks, or only the owner may",
     404: "There is no such thing here",
     413: "The body is too large",
     415: "Another content type is expected",

@@ -27,6 +27,7 @@ from mien.contract.errors import MienError, StoreError
 from mien.recognition.detectors import Detector, make_detector
 from mien.recognition.recognizer import Recognizer
 from mien.serve import routes_camera, routes_live, routes_ops, routes_recognize, routes_sessions
+from mien.serve.addresses import page_urls
 from mien.serve.api_schema import problems
 from mien.serve.engine import Engine
 from mien.serve.guard import Guard
@@ -124,7 +125,7 @@ async def _store_failed(_: Request, error: Exception) -> Response:
 class Server(uvicorn.Server):
     """uvicorn, which tells the application that it stops before it waits for the connections to end."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, ready: Callable[[str], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, ready: Callable[..., None]) -> None:
         super().__init__(config)
         self._app, self._ready = app, ready
 
@@ -137,8 +138,7 @@ class Server(uvicorn.Server):
             log.disabled = False
         if not self.should_exit:
             port = self.servers[0].sockets[0].getsockname()[1]
-            host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
-            self._ready(f"{'https' if self.config.is_ssl else 'http'}://{host}:{port}/")
+            self._ready(*page_urls(self.config.host, port, "https" if self.config.is_ssl else "http"))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if (state := getattr(self._app.state, "mien", None)) is not None:
@@ -150,14 +150,14 @@ def run(
     settings: ServerSettings,
     certificate: Path | None = None,
     key: Path | None = None,
-    ready: Callable[[str], None] = lambda url: None,
+    ready: Callable[..., None] = lambda *urls: None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; then clients are told, what is running ends, and sessions are saved.
 
     Args:
         settings: how it is started.
         certificate, key: PEM files for HTTPS, which browsers ask for before they give a camera to another machine.
-        ready: called with the URL once it answers.
+        ready: called with the page's URLs, the most useful first, once the server answers.
 
     Raises:
         MienError: the address is taken, a model cannot be loaded, or the like.

@@ -2,24 +2,25 @@
 
     app = Guard(app, settings, metrics)
 
-A web page elsewhere must not use a server on the visitor's own machine: its Origin is refused, and so is a name that
-was pointed at 127.0.0.1 (DNS rebinding). Beyond loopback every request needs the token, as ``Authorization: Bearer``
-or, where a browser cannot set headers (WebSocket, <img>), as ``?token=``; the page itself holds no secret and is free.
+A web page elsewhere must not use a server on the visitor's own machine. The guard refuses its Origin, and it refuses a
+host name that was pointed at 127.0.0.1 (DNS rebinding). Beyond loopback every request needs a token, as
+``Authorization: Bearer`` or, where a browser cannot set headers (WebSocket, <img>), as ``?token=``. The page itself
+holds no secret and needs none. access.py says what a token allows.
 
-Not here: TLS, which is uvicorn's (``mien serve --certificate``).
+Not here: TLS, which uvicorn does (``mien serve --certificate``).
 """
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from mien.serve.access import OWNER_PATHS, identify
 from mien.serve.limits import Buckets, bounded
 from mien.serve.prometheus import Metrics
 from mien.serve.settings import ServerSettings, is_loopback
@@ -87,30 +88,34 @@ class Guard:
         if is_loopback(self._settings.host) and not is_loopback(_name(host)):
             return _Refusal(421, "host", "this server answers to localhost only")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host and origin not in self._settings.origins:
+        if origin is not None and _place(origin) != host and origin not in self._settings.origins:
             return _Refusal(403, "origin", "another website may not use this server")
         if not free and not self._buckets.take(scope["client"][0] if scope.get("client") else ""):
             return _Refusal(429, "rate", "too many requests; slow down")
-        if not free and not self._knows(scope, headers):
-            return _Refusal(401, "token", "this server needs its token: Authorization: Bearer TOKEN")
+        if not free:
+            access = identify(self._settings, headers, scope["query_string"])
+            if access is None:
+                return _Refusal(401, "token", "this server needs its token: Authorization: Bearer TOKEN")
+            if not access.owner and scope["path"] in OWNER_PATHS:
+                return _Refusal(403, "role", "only the owner's token opens this")
+            scope["mien.access"] = access
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self._settings.limits.body_bytes:
             return _Refusal(413, "size", f"the body is larger than {self._settings.limits.body_bytes:,} bytes")
         return None
 
-    def _knows(self, scope: Scope, headers: Headers) -> bool:
-        expected = self._settings.token
-        if expected is None:
-            return True
-        scheme, _, shown = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            shown = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        return hmac.compare_digest(shown.strip().encode(), expected.encode())
-
 
 def _answer(refusal: _Refusal) -> JSONResponse:
     extra = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}, 413: {"Connection": "close"}}
     return JSONResponse({"detail": refusal.detail}, refusal.status, extra.get(refusal.status))
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an origin; None where it is not one, such as ``http://[``."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _name(host: str) -> str:

@@ -25,8 +25,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from mien.contract.errors import ImageError, StoreError
+from mien.contract.errors import ImageError
 from mien.mood import NOTE
+from mien.serve.access import access_of, digest, new_secret
 from mien.serve.live import LiveSession, Newest
 from mien.serve.state import ServerState, state_of
 
@@ -72,14 +73,16 @@ async def live(
         return await socket.close(1013, "the server is full; try again later")
     session = LiveSession(source, baseline_s=baseline_s)
     with state.hub.hosting(session):  # before the first await, so that two arrivals cannot take the last place
-        problem = None
+        secret = None
         if keep and state.journal is not None:
-            try:
-                session.entry = await state.journal.begin(source)
-            except StoreError as error:
-                problem = str(error)
+            access = access_of(socket)
+            visitor = access.visitor
+            if visitor is None and not access.owner:
+                secret = new_secret()
+                visitor = digest(secret)
+            session.entry = state.journal.begin(source, visitor)
         try:
-            await _tell(socket, _hello(state, session, problem), state.settings.limits.send_s)
+            await _tell(socket, _hello(state, session, secret), state.settings.limits.send_s)
             await _Conversation(socket, state, session).run()
         except (WebSocketDisconnect, TimeoutError):
             pass
@@ -221,12 +224,15 @@ async def _stopped(state: ServerState) -> None:
     await state.hub.stopping.wait()
 
 
-def _hello(state: ServerState, session: LiveSession, problem: str | None) -> dict[str, Any]:
+def _hello(state: ServerState, session: LiveSession, secret: str | None) -> dict[str, Any]:
+    """The first message; ``visitor`` is a new visitor's secret, which is told this once."""
     card, limits = state.engine.recognizer.card, state.settings.limits
     return {
         "type": "hello",
         "session": session.session_id,
-        "store_problem": problem,
+        "keeping": session.entry is not None,
+        "visitor": secret,
+        "store_problem": state.journal.problem if session.entry and state.journal else None,
         "model": card.name,
         "labels": list(card.labels),
         "detector": state.engine.recognizer.detector.name,

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 import mien
-from mien.serve.api_schema import ProblemOut
+from mien.serve.access import access_of
+from mien.serve.api_schema import AccessOut, ProblemOut
 from mien.serve.state import state_of
 
 router = APIRouter(tags=["operations"])
@@ -47,3 +48,19 @@ async def metrics(request: Request) -> Response:
     state = state_of(request)
     state.metrics.waiting.set(state.engine.waiting)
     return Response(state.metrics.text(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+@router.get("/v1/access", summary="Who am I here?", response_model=AccessOut)
+async def access(request: Request) -> Any:
+    """What the asker may see, and what is kept: the page tells it before a camera starts."""
+    state, asker = state_of(request), access_of(request)
+    recognizer = state.engine.recognizer
+    return {
+        "role": "owner" if asker.owner else "visitor",
+        "shared": state.settings.token is not None,
+        "history": state.journal is not None,
+        "retention_days": state.settings.retention_days,
+        "model": recognizer.card.name,
+        "labels": list(recognizer.card.labels),
+        "detector": recognizer.detector.name,
+    }

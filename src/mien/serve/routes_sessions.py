@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
 from mien.contract.errors import MissingExtraError
-from mien.mood.store import MoodStore
 from mien.mood.summary import by_week, trend
+from mien.serve.access import access_of
 from mien.serve.api_schema import DaysOut, DeletedOut, SecondOut, SessionOut, SummaryOut, problems
 from mien.serve.journal import Journal
 from mien.serve.state import journal_of
@@ -32,11 +32,18 @@ Track = Annotated[int | None, Query(ge=1, le=MOST_ID, description="One person; a
 
 
 @router.get(
-    "/sessions", summary="All sessions, newest first", response_model=list[SessionOut], responses=problems(404, 503)
+    "/sessions", summary="Sessions, newest first", response_model=list[SessionOut], responses=problems(404, 503)
 )
-async def sessions(request: Request) -> Any:
-    """Empty until somebody agreed that per-second figures are kept."""
-    found = await journal_of(request).ask(MoodStore.sessions)
+async def sessions(
+    request: Request,
+    response: Response,
+    limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 50,
+    offset: Annotated[int, Query(ge=0, le=MOST_ID, description="How many of the newest to leave out.")] = 0,
+) -> Any:
+    """All for the owner, their own for a visitor. The header ``Mien-Total`` says how many there are."""
+    journal, own = journal_of(request), access_of(request).sessions_of
+    found = await journal.ask(lambda store: store.sessions(own, limit, offset))
+    response.headers["Mien-Total"] = str(await journal.ask(lambda store: store.count(own)))
     return [session.to_dict() for session in found]
 
 
@@ -105,8 +112,8 @@ async def delete(request: Request, session_id: SessionId) -> Any:
 
 @router.delete("/sessions", summary="Delete everything", response_model=DeletedOut, responses=problems(404, 503))
 async def delete_all(request: Request) -> Any:
-    """All sessions with all their rows, overwritten in the file."""
-    return {"deleted": await journal_of(request).delete(None)}
+    """All sessions with all their rows, overwritten in the file; of a visitor, only their own."""
+    return {"deleted": await journal_of(request).delete(None, access_of(request).sessions_of)}
 
 
 @router.get("/days", summary="Days with something recorded", response_model=DaysOut, responses=problems(404, 422, 503))
@@ -115,11 +122,12 @@ async def days(
     first: Annotated[date | None, Query(description="2026-11-01; all if left out.")] = None,
     last: Annotated[date | None, Query(description="Included.")] = None,
 ) -> Any:
-    """Everybody together, by the server's time zone; weeks after ISO 8601; trends over these days."""
+    """Everybody's, or a visitor's own, by the server's time zone; weeks as in ISO 8601; trends over these days."""
     for day in (first, last):
         if day is not None and not 1971 <= day.year <= 9998:
             raise HTTPException(422, "expected days between 1971 and 9998")
-    found = await journal_of(request).ask(lambda store: store.days(first, last))
+    own = access_of(request).sessions_of
+    found = await journal_of(request).ask(lambda store: store.days(first, last, own))
     trends = {name: trend(found, name) for name in ("valence", "arousal", "stress_index")}
     return {
         "days": [day.to_dict() for day in found],
@@ -129,8 +137,8 @@ async def days(
 
 
 async def _holding(request: Request, session_id: int) -> Journal:
-    """The store, if it holds the session; else 404. Other failures of the store are 503, for the whole server."""
-    journal = journal_of(request)
-    if not await journal.ask(lambda store: session_id in store):
-        raise HTTPException(404, f"there is no session {session_id}; it was deleted or never was")
+    """The store, if it holds the session and the asker may see it; else 404, the same for both."""
+    journal, own = journal_of(request), access_of(request).sessions_of
+    if not await journal.ask(lambda s: session_id in s if own is None else s.belongs_to(session_id, own)):
+        raise HTTPException(404, f"there is no session {session_id}; it was deleted or never existed")
     return journal

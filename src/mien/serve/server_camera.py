@@ -60,7 +60,7 @@ class CameraFeed:
         loop = asyncio.get_running_loop()
         self._source = await asyncio.to_thread(open_camera, self.camera, math.inf)
         if self._state.journal is not None:
-            self.live.entry = await self._state.journal.begin("camera")
+            self.live.entry = self._state.journal.begin("camera")
         threading.Thread(target=self._read, args=(loop,), name="mien-camera-frames", daemon=True).start()
         self._task = asyncio.create_task(self._work())
         return self

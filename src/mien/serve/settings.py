@@ -76,7 +76,8 @@ class ServerSettings:
         priors: which emotion is named, as in ``Recognizer``.
         db: file of per-second figures; None to keep nothing.
         retention_days: sessions that ended longer ago are deleted at the start and once an hour; None to keep all.
-        token: what clients must show; None only on loopback.
+        token: what visitors must show; None only on loopback, where everybody is the owner then.
+        owner_token: what the owner must show; None where nobody may see other people's sessions.
         camera: of the server's machine: a device number, a stream's URL or a video file; None for none.
         origins: web origins besides the server's own that may use it, such as "https://example.org".
         limits: how much is taken from anyone.
@@ -94,6 +95,7 @@ class ServerSettings:
     db: Path | None = None
     retention_days: float | None = None
     token: str | None = None
+    owner_token: str | None = None
     camera: str | None = None
     origins: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
@@ -103,8 +105,13 @@ class ServerSettings:
             raise MienError(f"expected a port in 0..65535, got {self.port}")
         if self.token is None and not is_loopback(self.host):
             raise MienError(f"{self.host} can be reached from other machines, so the server needs a token")
-        if self.token is not None and len(self.token) < 16:
-            raise MienError("expected a token of at least 16 characters; leave it out to have one made")
+        for token in (self.token, self.owner_token):
+            if token is not None and len(token) < 16:
+                raise MienError("expected a token of at least 16 characters; leave it out to have one made")
+        if self.owner_token is not None and self.owner_token == self.token:
+            raise MienError("the owner's token and the visitors' token must differ")
+        if self.owner_token is not None and self.token is None:
+            raise MienError("an owner's token needs a visitors' token beside it: without one everybody is the owner")
 
 
 def is_loopback(host: str) -> bool:

@@ -9,9 +9,23 @@ if (given) {
 }
 const token = sessionStorage.getItem("mien-token");
 
+// A visitor's secret: the server makes it with the first session that it keeps; this browser alone can show it later.
+let visitor = localStorage.getItem("mien-visitor");
+
+/** Remember the secret that the server has just made for this visitor. */
+export function remember(secret) {
+  if (!secret) return;
+  visitor = secret;
+  localStorage.setItem("mien-visitor", secret);
+}
+
 /** Ask the server; returns the Response, or throws an Error with one line for the visitor. */
 export async function ask(path, options = {}) {
-  const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  const headers = {
+    ...options.headers,
+    ...(token ? { Authorization: `Bearer ${token}` } : {}),
+    ...(visitor ? { "Mien-Visitor": visitor } : {}),
+  };
   let response;
   try {
     response = await fetch(path, { ...options, headers });
@@ -46,6 +60,7 @@ export function liveUrl({ keep, baseline }) {
   url.searchParams.set("keep", keep);
   url.searchParams.set("baseline_s", baseline ? 60 : 0);
   if (token) url.searchParams.set("token", token);
+  if (visitor) url.searchParams.set("visitor", visitor);
   url.hash = "";
   return url;
 }

@@ -1,6 +1,6 @@
 // The page: which view is shown, the controls of the live view, and where results go.
 import { S, fill } from "./strings.js";
-import { ask, download } from "./api.js";
+import { ask, askJson, download, remember } from "./api.js";
 import { closeCamera, grab, openCamera } from "./camera.js";
 import { showBars } from "./bars.js";
 import { Circumplex } from "./circumplex.js";
@@ -59,6 +59,7 @@ const live = new Live(() => grab(video), {
   state: showState,
   hello(message) {
     timeline.newClock();
+    remember(message.visitor);
     keptAs(message.session);
     banner(message.store_problem && S.error_store(message.store_problem));
   },
@@ -277,6 +278,18 @@ function tick(time) {
   }
 }
 
+/** Say before the camera starts who will be able to see the history. */
+async function tellAccess() {
+  try {
+    const { role, shared, history: kept } = await askJson("/v1/access");
+    byId("who").textContent = !kept ? S.who_off : !shared ? S.who_alone : role === "owner" ? S.who_owner : S.who_visitor;
+    byId("keep").disabled = !kept;
+  } catch (error) {
+    banner(error.message);
+  }
+}
+
+tellAccess();
 past.setUp();
 photos.setUp(showView);
 showStress(byId("stress"), null, null);
