@@ -88,7 +88,8 @@ def peer(python: str, data: Path) -> Member:
     if tuple(facts["labels"]) != faces.labels:
         sys.exit(f"{data}: has the labels {faces.labels}, {facts['name']} knows {facts['labels']}")
     probs_NC = np.array(facts["probs"])
-    figures = evaluate(probs_NC, faces.labels_N, faces.labels) | intervals_95(probs_NC, faces.labels_N, faces.labels)
+    figures = evaluate(probs_NC, faces.labels_N, faces.labels).to_dict()
+    figures |= intervals_95(probs_NC, faces.labels_N, faces.labels).to_dict()
 
     def turn(batch_size: int, seconds: float) -> list[float]:
         print(batch_size, seconds, file=told, flush=True)

@@ -241,7 +241,7 @@ def measure(found: list[Way], faces: FaceSet, real: bool, repeats: int, seconds:
     for way in found:
         if real and set(way.labels) == set(faces.labels):
             probs_NC = predict_all(in_data_order(way.predict, way.labels, faces.labels), faces.faces_NHW)
-            way.accuracy = evaluate(probs_NC, faces.labels_N, faces.labels)["accuracy"]
+            way.accuracy = evaluate(probs_NC, faces.labels_N, faces.labels).accuracy
     products = take_turns(matrix_peak(), repeats=repeats, seconds=seconds)
     turns = take_turns(
         {(index, count): call(way, count) for count in (1, BATCH) for index, way in enumerate(found)},

@@ -54,12 +54,12 @@ def test_accuracy_on_real_faces_is_what_the_card_says(name: str, megabytes: floa
     faces = load_faces(fer2013_root)
     assert faces.fingerprint == model.card.data["fingerprint"]
     metrics = score(model, faces.split("validation"), model.card.labels)
-    assert metrics["accuracy"] > 0.653  # the peer `fer` on the same files
+    assert metrics.accuracy > 0.653  # the peer `fer` on the same files
     # integers round otherwise on another processor
-    assert metrics["accuracy"] == pytest.approx(
+    assert metrics.accuracy == pytest.approx(
         model.card.metrics["validation"]["accuracy"], abs=1e-3 if model.card.precision == "fp32" else 5e-3
     )
-    assert metrics["ece"] == pytest.approx(model.card.metrics["validation"]["ece"], abs=5e-3)
+    assert metrics.ece == pytest.approx(model.card.metrics["validation"]["ece"], abs=5e-3)
     assert model.path.stat().st_size <= megabytes * 1e6
 
 
@@ -77,5 +77,5 @@ def test_eight_emotions_are_judged_by_votes_and_noise_is_rejected(fer2013_root: 
     faces = by_votes(load_faces(fer2013_root, votes=ferplus_votes)).split("validation")
     assert len(faces) == card.metrics["validation"]["n"]
     metrics = score(ferplus, faces, card.labels)
-    assert metrics["accuracy"] > 0.84
-    assert metrics["accuracy"] == pytest.approx(card.metrics["validation"]["accuracy"], abs=1e-3)
+    assert metrics.accuracy > 0.84
+    assert metrics.accuracy == pytest.approx(card.metrics["validation"]["accuracy"], abs=1e-3)

@@ -63,7 +63,7 @@ def test_one_model(tiny: Path, toy_root: Path) -> None:
     faces = load_faces(toy_root).split("train")
     expected = figures(Classifier(tiny)(faces.faces_NHW), faces.labels_N, faces.labels)
     for key in ("n", "accuracy", "confusion", "kappa", "top2"):
-        assert found[key] == expected[key]
+        assert found[key] == expected.to_dict()[key]
     assert (found["model"], found["split"]) == (str(tiny), "train")
     assert found["abstention"]["accepted"]["threshold"] == TINY_CARD.accept_threshold
     assert found["votes"] is None and "robustness" not in found
@@ -87,7 +87,7 @@ def test_an_ensemble_is_cross_fitted_on_validation(tiny: Path, other: Path, toy_
     probs_MNC = [Classifier(tiny)(validation.faces_NHW), Classifier(other)(validation.faces_NHW)[:, order]]
     expected = figures(cross_fit_average(probs_MNC, validation.labels_N), validation.labels_N, faces.labels)
     found = run_json("evaluate", tiny, other, "--data", toy_root, "--report", tmp_path)
-    assert found["nll"] == pytest.approx(expected["nll"], abs=1e-6)
+    assert found["nll"] == pytest.approx(expected.nll, abs=1e-6)
     written = json.loads((tmp_path / "metrics.json").read_text())
     weights = [member["weight"] for member in written["subject"]["members"]]
     assert weights == pytest.approx(fit_weights(probs_MNC, validation.labels_N).tolist(), abs=1e-6)

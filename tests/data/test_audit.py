@@ -54,11 +54,11 @@ def test_wrong_labels_come_first(spoilt: tuple[FaceSet, NDArray[np.float64], NDA
 def test_the_verdict_of_the_votes(spoilt: tuple[FaceSet, NDArray[np.float64], NDArray[np.bool_]]) -> None:
     faces, probs_NC, wrong_N = spoilt
     verdict = judge(find_label_errors(probs_NC, faces.labels_N), faces)
-    assert verdict["judged"] == N - 200
-    assert verdict["base_rate"] == pytest.approx(wrong_N[200:].mean())
-    assert verdict["precision"]["100"] > 0.95 and verdict["precision"]["2000"] is None
-    assert verdict["precision"]["500"] == pytest.approx(wrong_N[200:].sum() / 500, abs=0.01)  # all of them are found
-    assert verdict["random"]["500"] == pytest.approx(verdict["base_rate"], abs=0.05)
+    assert verdict.judged == N - 200
+    assert verdict.base_rate == pytest.approx(wrong_N[200:].mean())
+    assert verdict.precision[100] > 0.95 and verdict.precision[2000] is None
+    assert verdict.precision[500] == pytest.approx(wrong_N[200:].sum() / 500, abs=0.01)  # all of them are found
+    assert verdict.random[500] == pytest.approx(verdict.base_rate, abs=0.05)
 
 
 def test_what_is_written(spoilt: tuple[FaceSet, NDArray[np.float64], NDArray[np.bool_]], tmp_path: Path) -> None:

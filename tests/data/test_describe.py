@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mien.contract.emotions import FER2013_EMOTIONS
+from mien.data.dataset_report import Repeats, SharedPictures
 from mien.data.describe import compare_votes, describe
 from mien.data.faceset import FaceSet
 from mien.data.loading import load_faces
@@ -42,31 +43,33 @@ def by_hand() -> FaceSet:
 def test_by_hand() -> None:
     faces = by_hand()
     facts = describe(faces)
-    train, validation = facts["splits"]["train"], facts["splits"]["validation"]
-    assert (facts["n"], facts["side"], facts["labels"]) == (9, 2, ["angry", "happy", "sad"])
-    assert facts["fingerprint"] == faces.fingerprint
-    assert train["counts"] == {"angry": 4, "happy": 2, "sad": 0}
-    assert train["shares"] == pytest.approx({"angry": 4 / 6, "happy": 2 / 6, "sad": 0})
-    assert train["imbalance"] is None  # no one is sad
-    assert (train["blank"], validation["blank"]) == (2, 1)
-    assert train["duplicates"] == {"images": 2, "faces": 5, "conflicts": 1}
-    assert validation["duplicates"] == {"images": 0, "faces": 0, "conflicts": 0}
-    assert facts["duplicates_across_splits"] == {"images": 2, "faces": 5, "conflicts": 1}
+    train, validation = facts.splits["train"], facts.splits["validation"]
+    assert (facts.n, facts.side, facts.labels) == (9, 2, ("angry", "happy", "sad"))
+    assert facts.fingerprint == faces.fingerprint
+    assert train.counts == {"angry": 4, "happy": 2, "sad": 0}
+    assert train.shares == pytest.approx({"angry": 4 / 6, "happy": 2 / 6, "sad": 0})
+    assert train.imbalance is None  # no one is sad
+    assert (train.blank, validation.blank) == (2, 1)
+    assert train.duplicates == Repeats(images=2, faces=5, conflicts=1)
+    assert validation.duplicates == Repeats(images=0, faces=0, conflicts=0)
+    assert facts.duplicates_across_splits == Repeats(images=2, faces=5, conflicts=1)
     pixels = faces.split("validation").faces_NHW
-    assert validation["intensity"]["mean"] == pytest.approx(pixels.mean())
-    assert validation["intensity"]["std"] == pytest.approx(pixels.std())
-    assert sum(validation["intensity"]["histogram"]) == pixels.size
-    assert validation["contrast"]["mean"] == pytest.approx(np.mean([face.std() for face in pixels]))
-    assert validation["sizes"] is None and facts["votes"] is None  # nobody said
-    assert facts["class_weights"]["balanced"] == pytest.approx({"angry": 6 / 12, "happy": 6 / 6, "sad": 0})
-    assert any("No faces of sad in train" in line for line in facts["findings"])
+    assert validation.intensity.mean == pytest.approx(pixels.mean())
+    assert validation.intensity.std == pytest.approx(pixels.std())
+    assert sum(validation.intensity.histogram) == pixels.size
+    assert validation.contrast.mean == pytest.approx(np.mean([face.std() for face in pixels]))
+    assert validation.sizes is None and facts.votes is None  # nobody said
+    assert facts.class_weights.balanced == pytest.approx({"angry": 6 / 12, "happy": 6 / 6, "sad": 0})
+    assert any("No faces of sad in train" in line for line in facts.findings)
 
 
 def test_imbalance_and_json(toy: FaceSet) -> None:
     some = toy.take(np.flatnonzero((toy.labels_N != 1) | (np.arange(len(toy)) % 5 == 0)))
     facts = describe(some)
-    assert facts["splits"]["train"]["imbalance"] == 8 / 2
-    assert json.loads(json.dumps(facts)) == facts
+    assert facts.splits["train"].imbalance == 8 / 2
+    plain = facts.to_dict()
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["near_duplicates"]["across"]["train, validation"]["pairs"] == 0
 
 
 def noise_set(rng: np.random.Generator, splits: list[str], labels: list[int]) -> FaceSet:
@@ -82,10 +85,10 @@ def test_twins_across_splits_and_their_labels() -> None:
     pixels = faces.faces_NHW
     pixels[4] = np.clip(pixels[0] * 0.9 + 10, 0, 255)  # darker, label 0 as its twin
     pixels[5] = pixels[1][:, ::-1]  # mirrored, label 5 where its twin has 1
-    near = describe(faces)["near_duplicates"]
-    assert near["across"] == {"train, validation": {"pairs": 2, "faces": 2, "conflicts": 1}}
-    assert (near["pairs"], near["groups"], near["faces"], near["largest"], near["conflicts"]) == (2, 2, 4, 2, 1)
-    (leak, *_) = describe(faces)["findings"]
+    near = describe(faces).near_duplicates
+    assert near.across == {("train", "validation"): SharedPictures(pairs=2, faces=2, conflicts=1)}
+    assert (near.pairs, near.groups, near.faces, near.largest, near.conflicts) == (2, 2, 4, 2, 1)
+    (leak, *_) = describe(faces).findings
     assert leak.startswith(
         "2 of 3 validation faces (66.7%) show a picture that is also in train, 1 of them under another"
     )
@@ -100,8 +103,8 @@ def test_votes_beside_labels() -> None:
     votes_NC[2, [0, 3]] = 5  # a tie
     votes_NC[3, 9] = 9  # not a face
     votes = compare_votes(replace(faces, votes_NC=votes_NC))
-    assert (votes["faces"], votes["judged"], votes["agree"]) == (4, 3, pytest.approx(1 / 3))
-    table = {label: {vote: n for vote, n in row.items() if n} for label, row in votes["table"].items()}
+    assert (votes.faces, votes.judged, votes.agree) == (4, 3, pytest.approx(1 / 3))
+    table = {label: {vote: n for vote, n in row.items() if n} for label, row in votes.table.items()}
     assert table == {
         "angry": {"not a face": 1},
         "disgust": {},
@@ -116,11 +119,11 @@ def test_votes_beside_labels() -> None:
 def test_fer2013_as_it_is(fer2013_root: Path) -> None:
     """What anyone who trains on it should know, from the files themselves."""
     facts = describe(load_faces(fer2013_root))
-    assert facts["fingerprint"] == "5469fe73bbc5843d84dc645a5fff7ac9d116a5b216fb936b1a0cc8d3a7734080"
-    assert facts["splits"]["train"]["imbalance"] == pytest.approx(7215 / 436)
-    assert (facts["splits"]["train"]["blank"], facts["splits"]["validation"]["blank"]) == (11, 1)
-    assert facts["splits"]["train"]["sizes"] == {"48 x 48": 28709}
-    assert facts["duplicates_across_splits"] == {"images": 270, "faces": 631, "conflicts": 13}
-    leak = facts["near_duplicates"]["across"]["train, validation"]
+    assert facts.fingerprint == "5469fe73bbc5843d84dc645a5fff7ac9d116a5b216fb936b1a0cc8d3a7734080"
+    assert facts.splits["train"].imbalance == pytest.approx(7215 / 436)
+    assert (facts.splits["train"].blank, facts.splits["validation"].blank) == (11, 1)
+    assert facts.splits["train"].sizes == {"48 x 48": 28709}
+    assert facts.duplicates_across_splits == Repeats(images=270, faces=631, conflicts=13)
+    leak = facts.near_duplicates.across["train", "validation"]
     # a correlation on the threshold may fall either way with another BLAS
-    assert leak["faces"] == pytest.approx(500, abs=3) and leak["conflicts"] == pytest.approx(30, abs=2)
+    assert leak.faces == pytest.approx(500, abs=3) and leak.conflicts == pytest.approx(30, abs=2)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import DataError, ModelError
 from mien.evaluate.calibration import accept_threshold, apply_temperature, cross_fit_ece, fit_temperature
-from mien.evaluate.metrics import expected_calibration_error
+from mien.evaluate.calibration_error import expected_calibration_error
 
 
 def calibrated(n: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -46,9 +46,9 @@ def test_a_class_without_faces_stays_finite() -> None:
 def test_where_classes_are_off_by_different_amounts_vector_beats_temperature() -> None:
     logits_NC, labels_N = drawn(6000)
     found = calibration(logits_NC + np.array([2, 0, 0, -2]), labels_N)
-    assert found["vector"]["ece_cross_fitted"] < 0.025 < found["ece_before"]
-    assert found["vector"]["ece_cross_fitted"] < found["temperature"]["ece_cross_fitted"]
-    assert found["vector"]["accuracy_cross_fitted"] > 0.5
+    assert found.vector.ece_cross_fitted < 0.025 < found.ece_before
+    assert found.vector.ece_cross_fitted < found.temperature.ece_cross_fitted
+    assert found.vector.accuracy_cross_fitted > 0.5
 
 
 def test_the_curve_is_undone_and_no_answer_changes() -> None:
@@ -64,7 +64,7 @@ def test_the_curve_is_undone_and_no_answer_changes() -> None:
     by_hand = apply_temperature(logits_NC[:1] * np.exp(0.4 - 1.2 * u + 1.5 * u**2), 1)
     np.testing.assert_allclose(wanted_NC[:1], by_hand, atol=1e-12)
     better = calibration(logits_NC, drawn_N)
-    assert better["curve"]["ece_cross_fitted"] < 0.7 * better["temperature"]["ece_cross_fitted"]
+    assert better.curve.ece_cross_fitted < 0.7 * better.temperature.ece_cross_fitted
 
 
 def test_a_set_without_errors_does_not_sharpen_without_end() -> None:

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 from mien.contract.errors import DataError, ModelError
-from mien.evaluate.metrics import evaluate, expected_calibration_error, wilson_interval
+from mien.evaluate.calibration_error import expected_calibration_error
+from mien.evaluate.metrics import ClassMetrics, evaluate
 
 LABELS = ("angry", "happy", "sad", "neutral")
 
@@ -34,29 +33,30 @@ def test_equal_to_scikit_learn(seed: int) -> None:
     predicted_N = probs_NC.argmax(axis=1)
     found = evaluate(probs_NC, labels_N, LABELS)
     close: dict[str, Any] = {"rel": 0, "abs": 1e-9}
-    assert found["n"] == 500
-    assert found["accuracy"] == pytest.approx(sk.accuracy_score(labels_N, predicted_N), **close)
-    assert found["balanced_accuracy"] == pytest.approx(sk.balanced_accuracy_score(labels_N, predicted_N), **close)
-    assert found["macro_f1"] == pytest.approx(sk.f1_score(labels_N, predicted_N, average="macro"), **close)
-    assert found["nll"] == pytest.approx(sk.log_loss(labels_N, probs_NC), **close)
-    assert found["confusion"] == sk.confusion_matrix(labels_N, predicted_N).tolist()
-    assert found["top2"] == pytest.approx(sk.top_k_accuracy_score(labels_N, probs_NC, k=2), **close)
-    assert found["kappa"] == pytest.approx(sk.cohen_kappa_score(labels_N, predicted_N), **close)
-    assert found["brier"] == pytest.approx(sk.brier_score_loss(labels_N, probs_NC, scale_by_half=False), **close)
-    assert found["roc_auc"] == pytest.approx(sk.roc_auc_score(labels_N, probs_NC, multi_class="ovr"), **close)
-    assert found["average_precision"] == pytest.approx(sk.average_precision_score(labels_N, probs_NC), **close)
+    assert found.n == 500
+    assert found.accuracy == pytest.approx(sk.accuracy_score(labels_N, predicted_N), **close)
+    assert found.balanced_accuracy == pytest.approx(sk.balanced_accuracy_score(labels_N, predicted_N), **close)
+    assert found.macro_f1 == pytest.approx(sk.f1_score(labels_N, predicted_N, average="macro"), **close)
+    assert found.nll == pytest.approx(sk.log_loss(labels_N, probs_NC), **close)
+    assert np.array_equal(found.confusion, sk.confusion_matrix(labels_N, predicted_N))
+    assert found.top2 == pytest.approx(sk.top_k_accuracy_score(labels_N, probs_NC, k=2), **close)
+    assert found.kappa == pytest.approx(sk.cohen_kappa_score(labels_N, predicted_N), **close)
+    assert found.brier == pytest.approx(sk.brier_score_loss(labels_N, probs_NC, scale_by_half=False), **close)
+    assert found.roc_auc == pytest.approx(sk.roc_auc_score(labels_N, probs_NC, multi_class="ovr"), **close)
+    assert found.average_precision == pytest.approx(sk.average_precision_score(labels_N, probs_NC), **close)
     for index, name in enumerate(LABELS):
-        own = found["per_class"][name]
-        assert own["roc_auc"] == pytest.approx(sk.roc_auc_score(labels_N == index, probs_NC[:, index]), **close)
-        assert own["average_precision"] == pytest.approx(
+        own = found.per_class[name]
+        assert own.roc_auc == pytest.approx(sk.roc_auc_score(labels_N == index, probs_NC[:, index]), **close)
+        assert own.average_precision == pytest.approx(
             sk.average_precision_score(labels_N == index, probs_NC[:, index]), **close
         )
     report = sk.classification_report(labels_N, predicted_N, target_names=LABELS, output_dict=True)
     for name in LABELS:
-        assert found["per_class"][name]["support"] == report[name]["support"]
+        assert found.per_class[name].support == report[name]["support"]
         for ours, theirs in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score")):
-            assert found["per_class"][name][ours] == pytest.approx(report[name][theirs], **close)
-    assert json.loads(json.dumps(found)) == found
+            assert getattr(found.per_class[name], ours) == pytest.approx(report[name][theirs], **close)
+    plain = found.to_dict()
+    assert json.loads(json.dumps(plain)) == plain and plain["per_class"]["sad"]["f1"] == found.per_class["sad"].f1
 
 
 def test_by_hand_with_a_class_that_is_not_there_and_one_that_is_never_predicted() -> None:
@@ -69,33 +69,26 @@ def test_by_hand_with_a_class_that_is_not_there_and_one_that_is_never_predicted(
         ]
     )
     found = evaluate(probs_NC, [0, 0, 1, 2], LABELS)
-    assert found["accuracy"] == 0.5
-    assert found["balanced_accuracy"] == pytest.approx((1 / 2 + 1 + 0) / 3)
-    assert found["macro_f1"] == pytest.approx((1 / 2 + 2 / 3 + 0) / 3)
-    assert found["nll"] == pytest.approx(-(math.log(0.7) + math.log(0.1) + math.log(1.0) + math.log(0.2)) / 4)
-    happy = found["per_class"]["happy"]
-    assert happy == {
-        "precision": 0.5,
-        "recall": 1.0,
-        "f1": pytest.approx(2 / 3),
-        "roc_auc": 1.0,
-        "average_precision": 1.0,
-        "support": 1,
-    }
-    sad = found["per_class"]["sad"]
-    assert (sad["precision"], sad["recall"], sad["f1"], sad["support"]) == (0.0, 0.0, 0.0, 1)
-    assert sad["roc_auc"] == pytest.approx((1 + 1 / 2 + 1) / 3)  # above .1 and 0, beside the other .2
-    assert set(found["per_class"]["neutral"].values()) == {None, 0}
-    assert found["top2"] == 0.5  # the two that are wrong have the truth third
-    assert found["confusion"] == [[1, 1, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert found.accuracy == 0.5
+    assert found.balanced_accuracy == pytest.approx((1 / 2 + 1 + 0) / 3)
+    assert found.macro_f1 == pytest.approx((1 / 2 + 2 / 3 + 0) / 3)
+    assert found.nll == pytest.approx(-(math.log(0.7) + math.log(0.1) + math.log(1.0) + math.log(0.2)) / 4)
+    happy = ClassMetrics(precision=0.5, recall=1.0, f1=2 / 3, roc_auc=1.0, average_precision=1.0, support=1)
+    assert found.per_class["happy"] == happy
+    sad = found.per_class["sad"]
+    assert (sad.precision, sad.recall, sad.f1, sad.support) == (0.0, 0.0, 0.0, 1)
+    assert sad.roc_auc == pytest.approx((1 + 1 / 2 + 1) / 3)  # above .1 and 0, beside the other .2
+    assert found.per_class["neutral"] == ClassMetrics(None, None, None, None, None, 0)
+    assert found.top2 == 0.5  # the two that are wrong have the truth third
+    assert found.confusion == ((1, 1, 0, 0), (0, 1, 0, 0), (1, 0, 0, 0), (0, 0, 0, 0))
 
 
 def test_a_split_of_one_class_has_no_ranking_and_no_kappa() -> None:
     found = evaluate([[0.7, 0.1, 0.1, 0.1], [0.6, 0.4, 0, 0]], [0, 0], LABELS)
-    assert (found["accuracy"], found["balanced_accuracy"]) == (1.0, 1.0)
-    assert (found["kappa"], found["roc_auc"]) == (None, None)
-    assert found["per_class"]["angry"]["average_precision"] == 1.0
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert (found.accuracy, found.balanced_accuracy) == (1.0, 1.0)
+    assert (found.kappa, found.roc_auc) == (None, None)
+    assert found.per_class["angry"].average_precision == 1.0
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False)) == found.to_dict()
 
 
 def test_ece_by_hand() -> None:
@@ -130,30 +123,10 @@ def test_ece_does_not_depend_on_the_order_of_equal_confidences() -> None:
     assert expected_calibration_error(probs_NC[shuffled_N], labels_N[shuffled_N]) == pytest.approx(0.06)
 
 
-@pytest.mark.parametrize(
-    ("correct", "n", "interval"),
-    [
-        (0, 10, (0.0, 0.2775)),  # Wilson 1927, as tabulated by Newcombe 1998
-        (10, 10, (0.7225, 1.0)),
-        (81, 263, (0.2553, 0.3662)),  # Newcombe 1998, table I
-        (15, 148, (0.0624, 0.1605)),  # likewise
-    ],
-)
-def test_wilson_interval(correct: int, n: int, interval: tuple[float, float]) -> None:
-    assert wilson_interval(correct, n) == pytest.approx(interval, abs=5e-5)
-
-
-@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_interval_holds_the_share(case: tuple[int, int]) -> None:
-    correct, n = case
-    low, high = wilson_interval(correct, n)
-    assert 0 <= low <= correct / n + 1e-12 and correct / n - 1e-12 <= high <= 1
-
-
 def test_float32_rows_are_normalised() -> None:
     probs_NC, labels_N = predictions(200)
     rough = (probs_NC * 1.0005).astype(np.float32)
-    assert evaluate(rough, labels_N, LABELS)["nll"] == pytest.approx(evaluate(probs_NC, labels_N, LABELS)["nll"], 1e-6)
+    assert evaluate(rough, labels_N, LABELS).nll == pytest.approx(evaluate(probs_NC, labels_N, LABELS).nll, 1e-6)
 
 
 GOOD = [[0.25, 0.25, 0.25, 0.25], [0.7, 0.1, 0.1, 0.1]]
@@ -185,5 +158,5 @@ def test_what_a_row_lacks_to_one_is_a_class_of_its_own() -> None:
     whole = evaluate(np.c_[probs_NC, [0.3, 0.5]], truth_N, ("a", "b", "rest"))
     lacking = evaluate(probs_NC, truth_N, ("a", "b"))
     for figure in ("nll", "brier"):
-        assert lacking[figure] == pytest.approx(whole[figure])
-    assert lacking["accuracy"] == 1 and whole["accuracy"] == 0.5  # rest is no answer that could be given
+        assert getattr(lacking, figure) == pytest.approx(getattr(whole, figure))
+    assert lacking.accuracy == 1 and whole.accuracy == 0.5  # rest is no answer that could be given

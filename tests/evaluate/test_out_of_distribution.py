@@ -39,9 +39,9 @@ def test_rejection_counts_what_is_below_the_threshold() -> None:
     crops = {"a": np.full((4, 8, 8), 60, np.uint8), "b": np.full((1, 8, 8), 80, np.uint8)}
     crops["a"][0] = 70
     found = rejection(predictor, crops, threshold=0.7)
-    assert (found["a"]["rejected"], found["b"]["rejected"], found["all"]["rejected"]) == (0.75, 0.0, 0.6)
-    assert found["a"]["mean_confidence"] == pytest.approx((0.7 + 3 * 0.6) / 4)
-    assert found["all"]["n"] == 5
+    assert (found["a"].rejected, found["b"].rejected, found["all"].rejected) == (0.75, 0.0, 0.6)
+    assert found["a"].mean_confidence == pytest.approx((0.7 + 3 * 0.6) / 4)
+    assert found["all"].n == 5
 
 
 def test_sample_pictures_are_photographs_of_no_one() -> None:

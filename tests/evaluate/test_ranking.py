@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from mien.evaluate.ranking import curves, ranking
+from mien.evaluate.ranking import ranking, ranking_curve
 
 
 @given(st.integers(0, 2**32), st.integers(2, 80))
@@ -43,10 +43,10 @@ def test_curves_lie_on_scikit_learns_and_enclose_its_area() -> None:
     rng = np.random.default_rng(1)
     positive_N = rng.uniform(size=3000) < 0.02  # a rare class, whose corners thinning must keep
     scores_N = rng.normal(size=3000) + 1.5 * positive_N
-    points = curves(scores_N, positive_N)
-    assert len(points["fpr"]) < 250
+    points = ranking_curve(scores_N, positive_N)
+    assert len(points.fpr) < 250
     fpr, tpr, _ = sk.roc_curve(positive_N, scores_N, drop_intermediate=False)
-    assert set(zip(points["fpr"], points["tpr"], strict=True)) <= set(zip(fpr.tolist(), tpr.tolist(), strict=True))
-    assert (points["fpr"][0], points["tpr"][0], points["fpr"][-1], points["tpr"][-1]) == (0, 0, 1, 1)
-    area = np.trapezoid(points["tpr"], points["fpr"])
+    assert set(zip(points.fpr, points.tpr, strict=True)) <= set(zip(fpr.tolist(), tpr.tolist(), strict=True))
+    assert (points.fpr[0], points.tpr[0], points.fpr[-1], points.tpr[-1]) == (0, 0, 1, 1)
+    area = np.trapezoid(points.tpr, points.fpr)
     assert area == pytest.approx(sk.roc_auc_score(positive_N, scores_N), abs=0.01)

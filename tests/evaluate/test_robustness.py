@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mien.data.faceset import FaceSet
 from mien.evaluate.corruptions import CORRUPTIONS, SETTINGS, STRENGTHS, shifted
-from mien.evaluate.robustness import robustness
+from mien.evaluate.robustness import Stability, robustness
 
 
 def corrupted(name: str, faces_NHW: NDArray[np.uint8], strength: int) -> NDArray[np.uint8]:
@@ -71,15 +71,15 @@ def test_the_sweep_measures_each_pass_on_the_same_faces() -> None:
     labels_N = np.repeat([0, 1], 30)
     done: list[tuple[int, int]] = []
     found = robustness(brightness, faces_NHW, labels_N, lambda *at: done.append(at), faces_at_most=40)
-    assert (found["n"], found["of"], found["clean_accuracy"]) == (40, 60, 1.0)
+    assert (found.n, found.of, found.clean_accuracy) == (40, 60, 1.0)
     assert done == [(each, 56) for each in range(1, 57)]
-    accuracies = {name: row["accuracy"] for name, row in found["corruptions"].items()}
-    assert accuracies["blur"] == accuracies["shift"] == accuracies["Gaussian noise"] == [1.0] * 5
+    accuracies = {name: row.accuracy for name, row in found.corruptions.items()}
+    assert accuracies["blur"] == accuracies["shift"] == accuracies["Gaussian noise"] == (1.0,) * 5
     share_dark = accuracies["low light"][4]  # all are taken for the dark class
-    assert 0 < share_dark < 1 and accuracies["low light"] == [share_dark] * 5
-    assert found["mean_corruption_accuracy"] == pytest.approx(0.9 + 0.1 * share_dark)
-    assert found["retained"] == found["mean_corruption_accuracy"]
-    assert found["stability"]["mirrored"] == {"same_answer": 1.0, "moved_probability": 0.0}
+    assert 0 < share_dark < 1 and accuracies["low light"] == (share_dark,) * 5
+    assert found.mean_corruption_accuracy == pytest.approx(0.9 + 0.1 * share_dark)
+    assert found.retained == found.mean_corruption_accuracy
+    assert found.stability["mirrored"] == Stability(same_answer=1.0, moved_probability=0.0)
     assert found == robustness(brightness, faces_NHW, labels_N, faces_at_most=40)
 
 
@@ -92,6 +92,6 @@ def test_stability_by_hand() -> None:
 
     face = np.zeros((1, 48, 48), np.uint8)
     face[:, :, 0] = 255
-    found = robustness(left_column, face, np.array([1]))["stability"]
-    assert found["shifted by one pixel"] == {"same_answer": 0.75, "moved_probability": 0.25}  # only to the left
-    assert found["mirrored"] == {"same_answer": 0.0, "moved_probability": 1.0}
+    found = robustness(left_column, face, np.array([1])).stability
+    assert found["shifted by one pixel"] == Stability(same_answer=0.75, moved_probability=0.25)  # only to the left
+    assert found["mirrored"] == Stability(same_answer=0.0, moved_probability=1.0)

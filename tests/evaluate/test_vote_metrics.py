@@ -32,13 +32,13 @@ def test_by_hand() -> None:
     given = votes({"happy": 8, "neutral": 2}, {"sad": 10}, {"fear": 5, "surprise": 5}, {})
     found = against_votes(certain("happy", "angry", "fear", "angry") * 0.3 + 0.1, given, FER2013_EMOTIONS)
     assert found is not None
-    assert (found["faces_with_votes"], found["n"], found["accuracy"], found["kl_faces"]) == (3, 2, 0.5, 3)
+    assert (found.faces_with_votes, found.n, found.accuracy, found.kl_faces) == (3, 2, 0.5, 3)
     first = 0.8 * math.log(0.8 / 0.4) + 0.2 * math.log(0.2 / 0.1)
     third = 0.5 * math.log(0.5 / 0.4) + 0.5 * math.log(0.5 / 0.1)
-    assert found["kl"] == pytest.approx((first + math.log(1 / 0.1) + third) / 3)
+    assert found.kl == pytest.approx((first + math.log(1 / 0.1) + third) / 3)
     # 8 taggers of face 1 are with the other nine, 2 are not; all 10 of face 2 are; on face 3 the other nine always
     # stand 5 to 4 for the answer that the one did not give
-    assert found["tagger_accuracy"] == pytest.approx((8 + 10 + 0) / (10 + 10 + 10))
+    assert found.tagger_accuracy == pytest.approx((8 + 10 + 0) / (10 + 10 + 10))
 
 
 def test_no_votes_at_all_is_no_figure() -> None:

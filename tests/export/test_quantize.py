@@ -44,8 +44,8 @@ def test_static_int8(exported: Path, crowd: FaceSet, tmp_path: Path, ranges: Any
     assert (card.precision, card.name) == ("int8", "tiny-int8")
     assert card.parents == ({"name": "tiny", "graph_sha256": before.card.graph_sha256, "weight": 1.0},)
     assert card.metrics["validation"]["accuracy"] == loss.accuracy
-    accepted = risk_coverage(probs_NC, validation.labels_N, card.accept_threshold)["accepted"]
-    assert accepted["threshold"] == card.accept_threshold
+    accepted = risk_coverage(probs_NC, validation.labels_N, card.accept_threshold).accepted
+    assert accepted is not None and accepted.threshold == card.accept_threshold
     facts = card.provenance["quantized"]
     assert facts["calibration"] == {"data": crowd.split("train").fingerprint, "faces": 112, "ranges": ranges}
     assert len(int8_weights(path)) == len(int8_layers(read_model(exported)[0])) == 13

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mien.mood.stress import Baseline, stress_index, stress_level, stress_probability, wilson
+from mien.mood.stress import Baseline, stress_index, stress_level, stress_probability
 
 NONE = Baseline.start(0)
 SHARES = st.floats(0, 1)
@@ -39,14 +39,6 @@ def test_index(mean: float, baseline: Baseline, index: float) -> None:
 def test_there_is_no_index_before_the_baseline_is_known_or_without_a_face() -> None:
     assert stress_index(0.5, 30.0, Baseline.start(60)) is None
     assert stress_index(0.0, 0.0, NONE) is None
-
-
-@pytest.mark.parametrize(  # statsmodels.stats.proportion.proportion_confint(count, nobs, method="wilson")
-    ("share", "trials", "low", "high"),
-    [(0.3, 30, 0.1666, 0.4788), (0.0, 30, 0.0, 0.1135), (0.5, 10, 0.2366, 0.7634), (1.0, 5, 0.5655, 1.0)],
-)
-def test_wilson(share: float, trials: float, low: float, high: float) -> None:
-    assert wilson(share, trials) == pytest.approx((low, high), abs=2e-4)
 
 
 @pytest.mark.parametrize(("seen_s", "width"), [(60, 31), (6, 72), (600, 10)])

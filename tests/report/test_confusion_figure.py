@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from mien.contract.errors import MissingExtraError
-from mien.evaluate.metrics import evaluate
+from mien.evaluate.metrics import Metrics, evaluate
 from mien.report.confusion_figure import confusion_png
 
 
-def metrics_of(confusion: list[list[int]]) -> dict[str, Any]:
+def metrics_of(confusion: list[list[int]]) -> Metrics:
     labels_N, predicted_N = (np.repeat(index.ravel(), np.ravel(confusion)) for index in np.indices(np.shape(confusion)))
     return evaluate(np.eye(len(confusion))[predicted_N], labels_N, ("angry", "happy", "sad")[: len(confusion)])
 
@@ -38,8 +38,8 @@ def test_colours_follow_the_shares(tmp_path: Path) -> None:
 def test_title_states_split_size_and_accuracy(tmp_path: Path) -> None:
     metrics = metrics_of([[8, 2], [0, 0]])
     confusion_png(metrics, tmp_path / "plain.png")
-    confusion_png({"split": "validation"} | metrics, tmp_path / "split.png")
-    confusion_png({"split": "validation"} | metrics, tmp_path / "again.png")
+    confusion_png(metrics, tmp_path / "split.png", "validation")
+    confusion_png(metrics, tmp_path / "again.png", "validation")
     plain, split = pixels(tmp_path / "plain.png"), pixels(tmp_path / "split.png")
     assert np.array_equal(split, pixels(tmp_path / "again.png"))
     assert (plain[:40] < 128).sum() < (split[:40] < 128).sum()  # more ink in the title, the same below

@@ -26,21 +26,21 @@ def test_the_page_stands_alone(toy: FaceSet, tmp_path: Path) -> None:
     votes_NC[:, 1] = 10  # everyone is happy, say all taggers
     faces = replace(toy, votes_NC=votes_NC, labels=("angry", "<script>", *toy.labels[2:]))
     found = find_duplicates(faces)
-    facts = describe(faces, found) | {"problems": ["a&b.png: not a readable image"]}
+    facts = replace(describe(faces, found), problems=("a&b.png: not a readable image",))
     page = write_report(faces, facts, found, tmp_path / "deep" / "report", title="toy & more")
     html = page.read_text(encoding="utf-8")
-    assert json.loads((page.parent / "facts.json").read_text()) == facts
+    assert json.loads((page.parent / "facts.json").read_text()) == facts.to_dict()
     assert "<script>" not in html and "&lt;script&gt;" in html and "a&amp;b.png" in html
     assert not re.findall(r'(?:src|href)="(?!data:)', html)  # nothing is fetched
     for section in ("What stands out", "Classes", "Faces", "Light", "Duplicates", "FER+ against the labels", "Files"):
         assert f"<h2>{section}</h2>" in html
     for image in re.findall(r"data:image/png;base64,([^\"]+)", html):
         Image.open(io.BytesIO(base64.b64decode(image))).verify()
-    assert facts["fingerprint"] in html
+    assert facts.fingerprint in html
 
 
 def test_without_votes_duplicates_or_sizes(toy: FaceSet, tmp_path: Path) -> None:
-    facts = describe(toy) | {"near_duplicates": None}
+    facts = replace(describe(toy), near_duplicates=None)
     html = write_report(toy, facts, None, tmp_path, title="toy").read_text(encoding="utf-8")
     assert "FER+ against" not in html and "Too many faces to compare" in html and "Every file was read" in html
 

@@ -16,9 +16,11 @@ from mien.contract.card import ImageSpec, ModelCard
 from mien.contract.errors import DataError, ModelError, RunError
 from mien.data.faceset import FaceSet
 from mien.data.votes import VOTES
-from mien.evaluate.assessment import assess, card_mismatches, reliability
+from mien.evaluate.assessment import assess, card_mismatches
 from mien.evaluate.calibration import apply_temperature
-from mien.evaluate.metrics import evaluate, expected_calibration_error
+from mien.evaluate.calibration_error import expected_calibration_error, reliability
+from mien.evaluate.metrics import evaluate
+from mien.evaluate.out_of_distribution import Rejection
 from mien.evaluate.robustness import robustness
 from mien.evaluate.training_history import read_run_log
 from mien.report.evaluation_page import Member, Subject, render, write_report
@@ -47,23 +49,23 @@ def answers(faces: FaceSet, seed: int = 0) -> np.ndarray:
 def test_an_assessment_holds_the_same_figures_and_is_json(faces: FaceSet) -> None:
     probs_NC = answers(faces)
     found = assess(probs_NC, faces, temperature=2.0, threshold=0.5, repeats=50)
-    assert {key: found[key] for key in evaluate(probs_NC, faces.labels_N, faces.labels)} == evaluate(
-        probs_NC, faces.labels_N, faces.labels
-    )
-    assert found["split"] == "train" and found["counts"] == {"train": dict.fromkeys(faces.labels, 8)}
+    assert found.metrics == evaluate(probs_NC, faces.labels_N, faces.labels)
+    assert found.split == "train" and found.counts == {"train": dict.fromkeys(faces.labels, 8)}
     undone_NC = apply_temperature(np.log(probs_NC), 0.5)
-    before = found["calibration"]["ece_before"]
+    before = found.calibration.ece_before
     assert before == pytest.approx(expected_calibration_error(undone_NC, faces.labels_N), abs=1e-6)
-    assert found["abstention"]["accepted"]["threshold"] == 0.5
-    assert found["votes"]["n"] == len(faces)
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found.selective.accepted.threshold == 0.5
+    assert found.votes.n == len(faces)
+    plain = found.to_dict()
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert (plain["accuracy"], plain["abstention"]["accepted"]["threshold"]) == (found.metrics.accuracy, 0.5)
 
 
 def test_reliability_bins_make_the_ece(faces: FaceSet) -> None:
     probs_NC = answers(faces)
     bins = reliability(probs_NC, faces.labels_N)
-    assert sum(each["n"] for each in bins) == len(faces)
-    gaps = sum(each["n"] * abs(each["confidence"] - each["accuracy"]) for each in bins) / len(faces)
+    assert sum(each.n for each in bins) == len(faces)
+    gaps = sum(each.n * abs(each.confidence - each.accuracy) for each in bins) / len(faces)
     assert gaps == pytest.approx(expected_calibration_error(probs_NC, faces.labels_N))
 
 
@@ -82,10 +84,10 @@ def card_of(metrics: dict[str, Any]) -> ModelCard:
 
 def test_a_card_edited_by_hand_is_doubted(faces: FaceSet) -> None:
     found = assess(answers(faces), faces, repeats=20)
-    honest = {key: found[key] for key in ("n", "accuracy", "nll", "ece")}
+    honest = {key: getattr(found.metrics, key) for key in ("n", "accuracy", "nll", "ece")}
     assert card_mismatches(card_of({"train": honest}), found, "abc") == []
     (line,) = card_mismatches(card_of({"train": honest | {"accuracy": 0.999}}), found, "abc")
-    assert "the card claims accuracy 0.999" in line and f"measured was {found['accuracy']:.6g}" in line
+    assert "the card claims accuracy 0.999" in line and f"but {found.metrics.accuracy:.6g} was measured" in line
     assert len(card_mismatches(card_of({"train": honest | {"n": None, "ece": "low"}}), found, "abc")) == 2
     assert card_mismatches(card_of({"train": {"accuracy": 0.999}}), found, "other data") == []
     assert card_mismatches(card_of({"train": "good", "validation": honest}), found, "abc") == []
@@ -118,8 +120,8 @@ def run_folder(tmp_path: Path) -> Path:
 
 def test_run_log(run_folder: Path) -> None:
     log = read_run_log(run_folder)
-    assert [row["train_loss"] for row in log["epochs"]] == [2, 1.5]
-    assert "validation_accuracy" not in log["epochs"][1]
+    assert [row["train_loss"] for row in log.epochs] == [2, 1.5]
+    assert "validation_accuracy" not in log.epochs[1]
     (run_folder / "metrics.csv").write_text("epoch\nsoon\n")
     with pytest.raises(RunError, match="the training log cannot be read"):
         read_run_log(run_folder)
@@ -152,8 +154,8 @@ def test_the_page_is_whole_and_needs_nothing(faces: FaceSet, run_folder: Path, t
     card = card_of({})
     found = assess(probs_NC, faces, temperature=card.temperature, threshold=card.accept_threshold, repeats=50)
     uniform = np.full(7, 1 / 7)
-    found["robustness"] = robustness(lambda crops: np.tile(uniform, (len(crops), 1)), faces.faces_NHW, faces.labels_N)
-    found["non_faces"] = {"walls": {"n": 9, "rejected": 1.0, "rejected_95": [0.7, 1.0], "mean_confidence": 0.2}}
+    swept = robustness(lambda crops: np.tile(uniform, (len(crops), 1)), faces.faces_NHW, faces.labels_N)
+    found = replace(found, robustness=swept, non_faces={"walls": Rejection(9, 1.0, (0.7, 1.0), 0.2)})
     subject = Subject(
         "<tiny>",
         (Member("a&b.onnx", "ONNX file", 2_000_000),),
@@ -167,11 +169,11 @@ def test_the_page_is_whole_and_needs_nothing(faces: FaceSet, run_folder: Path, t
     assert page.open == [] and all(link.startswith("data:image/") for link in page.links)
     assert len(page.links) == 8 + len(mistakes)
     text = " ".join(" ".join(page.words).split())
-    low, high = found["accuracy_95"]
+    low, high = found.metrics.accuracy_95
     for expected in (
         "<tiny> on train",
         "split: train · 56 faces",
-        f"{found['accuracy']:.1%}".replace("%", " %"),
+        f"{found.metrics.accuracy:.1%}".replace("%", " %"),
         f"95 %: {100 * low:.1f} – {100 * high:.1f}",
         "mind the <gap>",
         "a&b.onnx (ONNX file, 2.0 MB)",
@@ -183,7 +185,7 @@ def test_the_page_is_whole_and_needs_nothing(faces: FaceSet, run_folder: Path, t
     ):
         assert expected in text
     written = json.loads((path.parent / "metrics.json").read_text(encoding="utf-8"))
-    assert written["accuracy"] == found["accuracy"]
+    assert written["accuracy"] == found.metrics.accuracy
     assert written["mistakes"][0]["said"] == "surprise"
     assert written["subject"]["members"][0]["bytes"] == 2_000_000
 

@@ -13,7 +13,7 @@ BARE = ModelCard("bare", LABELS, ImageSpec(48, 1, {}), 1.25, 0.6)
 
 
 def test_figures_counts_and_headings() -> None:
-    found = evaluate(np.eye(3)[[0, 0, 1, 1]], [0, 1, 1, 1], LABELS) | {"ece_cross_fitted": 0.0123}
+    found = evaluate(np.eye(3)[[0, 0, 1, 1]], [0, 1, 1, 1], LABELS).to_dict() | {"ece_cross_fitted": 0.0123}
     card = ModelCard(
         "full",
         LABELS,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mien.cli.output import Format, console, needs, print_json, problem, progress, say
 
 if TYPE_CHECKING:
+    from mien.data.audit import Verdict
+    from mien.data.dataset_report import DatasetReport, Repeats, SplitReport
     from mien.data.faceset import FaceSet
 
 app = typer.Typer(no_args_is_help=True, help="Draw, cut, describe and audit data sets.")
@@ -105,6 +107,8 @@ def describe(
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """Count splits and classes, balance, grey levels and repeated pictures; compare labels with FER+'s votes."""
+    from dataclasses import replace
+
     from mien.data.describe import NEAR_LIMIT
     from mien.data.describe import describe as describe_faces
     from mien.data.duplicates import find_duplicates
@@ -115,14 +119,14 @@ def describe(
     log = Log()
     faces = _open(root, side, layout, classes, votes, cache, strict, log)
     duplicates = find_duplicates(faces) if len(faces) <= NEAR_LIMIT else None
-    facts = describe_faces(faces, duplicates) | {"problems": log.lines}
+    facts = replace(describe_faces(faces, duplicates), problems=tuple(log.lines))
     if report is not None:
         from mien.report.data_page import write_report
 
         page = write_report(faces, facts, duplicates, report, title=root.expanduser().resolve().name)
         say(f"report: {page}")
     if format is Format.json:
-        print_json(facts)
+        print_json(facts.to_dict())
     else:
         _print(facts)
 
@@ -168,7 +172,8 @@ def audit(
     say(f"gallery: {page}")
     if format is Format.json:
         issues = int(found.issue_N.sum())
-        print_json({"model": model, "split": split, "n": len(faces), "issues": issues, "ferplus": verdict})
+        ferplus = None if verdict is None else verdict.to_dict()
+        print_json({"model": model, "split": split, "n": len(faces), "issues": issues, "ferplus": ferplus})
         return
     console().print(f"{found.issue_N.sum():,} of {len(faces):,} {split} labels look wrong")
     if verdict is None:
@@ -219,63 +224,63 @@ def _names(classes: str | None) -> list[str] | None:
     return [name.strip() for name in classes.split(",") if name.strip()] if classes else None
 
 
-def _print(facts: dict[str, Any]) -> None:
+def _print(facts: DatasetReport) -> None:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=f"{facts['n']:,} faces of {facts['side']} px", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=f"{facts.n:,} faces of {facts.side} px", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("", style="bold")
-    for name in facts["splits"]:
+    for name in facts.splits:
         table.add_column(name, justify="right")
     table.add_column("weight", justify="right", style="dim")
-    splits = list(facts["splits"].values())
-    for label in facts["labels"]:
-        cells = (f"{split['counts'][label]:,}  {split['shares'][label]:5.1%}" for split in splits)
-        table.add_row(label, *cells, f"{facts['class_weights']['balanced'][label]:.2f}")
+    splits = list(facts.splits.values())
+    for label in facts.labels:
+        cells = (f"{split.counts[label]:,}  {split.shares[label]:5.1%}" for split in splits)
+        table.add_row(label, *cells, f"{facts.class_weights.balanced[label]:.2f}")
     table.add_section()
 
-    def row(title: str, cell: Callable[[dict[str, Any]], str]) -> None:
+    def row(title: str, cell: Callable[[SplitReport], str]) -> None:
         table.add_row(title, *map(cell, splits), "")
 
-    row("faces", lambda split: f"{split['n']:,}")
-    row("largest / smallest class", lambda split: f"{split['imbalance']:.1f}" if split["imbalance"] else "–")
-    row("grey level", lambda split: f"{split['intensity']['mean']:.0f} ± {split['intensity']['std']:.0f}")
-    row("contrast", lambda split: f"{split['contrast']['mean']:.0f} ± {split['contrast']['std']:.0f}")
-    row("size on disk (px)", lambda split: _sizes(split["sizes"]))
-    row("blank", lambda split: f"{split['blank']:,}")
-    row("repeated images", lambda split: _repeats(split["duplicates"]))
+    row("faces", lambda split: f"{split.n:,}")
+    row("largest / smallest class", lambda split: f"{split.imbalance:.1f}" if split.imbalance else "–")
+    row("grey level", lambda split: f"{split.intensity.mean:.0f} ± {split.intensity.std:.0f}")
+    row("contrast", lambda split: f"{split.contrast.mean:.0f} ± {split.contrast.std:.0f}")
+    row("size on disk (px)", lambda split: _sizes(split.sizes))
+    row("blank", lambda split: f"{split.blank:,}")
+    row("repeated images", lambda split: _repeats(split.duplicates))
     console().print(table)
     if len(splits) > 1:
-        console().print(f"  in more than one split: {_repeats(facts['duplicates_across_splits'])}")
-    near = facts["near_duplicates"]
+        console().print(f"  in more than one split: {_repeats(facts.duplicates_across_splits)}")
+    near = facts.near_duplicates
     if near:
-        console().print(f"  near duplicates: {near['groups']:,} pictures on {near['faces']:,} faces")
-    for line in facts["findings"]:
+        console().print(f"  near duplicates: {near.groups:,} pictures on {near.faces:,} faces")
+    for line in facts.findings:
         console().print(f"• {line}", highlight=False)
-    console().print(f"  fingerprint {facts['fingerprint']}", highlight=False)
+    console().print(f"  fingerprint {facts.fingerprint}", highlight=False)
 
 
-def _sizes(sizes: dict[str, int] | None) -> str:
+def _sizes(sizes: Mapping[str, int] | None) -> str:
     if not sizes:
         return "–"
     first = next(iter(sizes))
     return first if len(sizes) == 1 else f"{first} and {len(sizes) - 1:,} more"
 
 
-def _repeats(duplicates: dict[str, int]) -> str:
-    conflicts = f", {duplicates['conflicts']:,} with labels that disagree" if duplicates["conflicts"] else ""
-    return f"{duplicates['images']:,}{conflicts}"
+def _repeats(duplicates: Repeats) -> str:
+    conflicts = f", {duplicates.conflicts:,} with labels that disagree" if duplicates.conflicts else ""
+    return f"{duplicates.images:,}{conflicts}"
 
 
-def _print_verdict(verdict: dict[str, Any]) -> None:
+def _print_verdict(verdict: Verdict) -> None:
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("FER+ disagrees with the label", "this ranking", "shuffled"):
         table.add_column(column, justify="right")
-    for k, precision in verdict["precision"].items():
+    for k, precision in verdict.precision.items():
         if precision is not None:
-            table.add_row(f"of the first {int(k):,}", f"{precision:.1%}", f"{verdict['random'][k]:.1%}")
-    table.add_row(f"of all {verdict['judged']:,}", f"{verdict['base_rate']:.1%}", "")
+            table.add_row(f"of the first {k:,}", f"{precision:.1%}", f"{verdict.random[k]:.1%}")
+    table.add_row(f"of all {verdict.judged:,}", f"{verdict.base_rate:.1%}", "")
     console().print(table)

@@ -1,23 +1,25 @@
-"""``mien evaluate``: one model or several averaged, and a split, become figures and a report."""
+"""``mien evaluate``: score one model, or several averaged, on a split; print the figures and write a report."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.cli.opened_models import MODEL_HELP, OpenedModel, open_model
 from mien.cli.output import Format, console, needs, print_json, problem, progress, say
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mien.contract.card import ModelCard
     from mien.data.faceset import FaceSet
+    from mien.evaluate.assessment import Assessment
     from mien.evaluate.scoring import Predictor
 
 
@@ -29,7 +31,6 @@ class Truth(StrEnum):
 
 
 DATA_HELP = "Folder tree or fer2013.csv."
-MODEL_HELP = "A shipped model's name, an .onnx file, a TorchScript .pt file with a card, or a run folder."
 
 
 def evaluate(
@@ -37,9 +38,11 @@ def evaluate(
     data: Annotated[Path, typer.Option(help=DATA_HELP)],
     split: Annotated[str, typer.Option(help="Which split of it.")] = "validation",
     report: Annotated[Path | None, typer.Option(help="Write index.html and metrics.json to this folder.")] = None,
-    tta: Annotated[str, typer.Option(help="Views averaged: none, flip or tencrop.")] = "none",
-    robustness: Annotated[bool, typer.Option("--robustness", help="Also sweep corruptions (minutes).")] = False,
-    votes: Annotated[Path | None, typer.Option(help="FER+ votes; found by themselves beside the data.")] = None,
+    tta: Annotated[str, typer.Option(help="Views to average: none, flip or tencrop.")] = "none",
+    robustness: Annotated[bool, typer.Option("--robustness", help="Also measure corruptions (minutes).")] = False,
+    votes: Annotated[
+        Path | None, typer.Option(help="FER+ votes; a file beside the data is found without this.")
+    ] = None,
     truth: Annotated[
         Truth, typer.Option(help="labels, or votes: FER+'s eight emotions where more than half of the taggers agree.")
     ] = Truth.labels,
@@ -49,94 +52,156 @@ def evaluate(
 ) -> None:
     """Score a model, or several averaged, on labelled faces."""
     with needs("evaluate"):
-        import sklearn  # noqa: F401  said before any work is done
-
-        from mien.evaluate.assessment import assess, card_mismatches
-        from mien.evaluate.scoring import in_data_order
-        from mien.evaluate.test_time_augmentation import Views, with_tta
-    from mien.contract.errors import DataError, ModelError
-    from mien.data.loading import load_faces
-    from mien.data.votes import by_votes
-
-    if tta not in list(Views):
-        raise DataError(f"no test-time augmentation {tta!r}; there are: {', '.join(Views)}")
-    opened = [open_model(model) for model in models]
-    sides = sorted({each.side for each in opened})
-    if len(sides) > 1:
-        raise ModelError(f"models that are averaged must want crops of one size, these want {sides} px")
-    everything = load_faces(data, side=sides[0], votes=votes or "auto", on_problem=problem)
-    whole_fingerprint = everything.fingerprint
-    if truth is Truth.votes:
-        everything = by_votes(everything)
-    faces = everything.split(split)
-    predictors = [with_tta(in_data_order(each.predictor, each.labels, faces.labels), Views(tta)) for each in opened]
-    answered = _predict(predictors, faces, batch_size, "evaluating")
-    predictor, probs_NC, weights = predictors[0], answered.probs_MNC[0], [1.0]
-    note = ""
-    if len(opened) > 1:
-        predictor, probs_NC, weights, note = _average(predictors, answered.probs_MNC, everything, faces, batch_size)
-    card = opened[0].card if len(opened) == 1 else None
-    found = {"model": " + ".join(models)} | assess(
-        probs_NC,
-        faces,
-        temperature=card.temperature if card and not (card.vector or card.curve) else None,
-        threshold=card.accept_threshold if card else None,
-    )
-    fingerprint = everything.fingerprint if truth is Truth.votes else whole_fingerprint
-    mismatches = card_mismatches(card, found, whole_fingerprint) if card and tta == "none" else []
-    for line in mismatches:
+        import sklearn  # noqa: F401  a missing extra should be named before any work begins
+    setting = _Setting(tuple(models), data, split, tta, votes, truth, batch_size)
+    scored = setting.score()
+    found = scored.found
+    for line in scored.mismatches:
         problem(f"{models[0]}: {line}")
     if robustness:
-        from mien.evaluate.robustness import robustness as sweep
+        from mien.evaluate.robustness import robustness as measure
 
         with progress("corrupting") as on_progress:
-            found["robustness"] = sweep(predictor, faces.faces_NHW, faces.labels_N, on_progress)
+            swept = measure(scored.predictor, scored.faces.faces_NHW, scored.faces.labels_N, on_progress)
+        found = replace(found, robustness=swept)
     if report is not None:
-        from mien import __version__
-        from mien.evaluate.out_of_distribution import non_faces, rejection, sample_pictures
-        from mien.evaluate.training_history import read_run_log
-        from mien.report.evaluation_page import Member, Subject, write_report
-        from mien.report.mistakes import worst_mistakes
-
-        if card is not None:
-            found["non_faces"] = rejection(predictor, non_faces(sides[0], sample_pictures()), card.accept_threshold)
-        named = zip(models, opened, weights, strict=True)
-        subject = Subject(
-            name=card.name if card else found["model"],
-            members=tuple(Member(model, each.kind, each.size_bytes, weight) for model, each, weight in named),
-            cards=tuple(each.card for each in opened if each.card is not None),
-            tta=tta,
-            faces_per_s=answered.faces_per_s,
-            data=str(data),
-            fingerprint=fingerprint,
-            card_mismatches=tuple(mismatches),
-            weights_note=note,
-            made_with=f"Made with mien {__version__} on {time.strftime('%Y-%m-%d')}",
-        )
-        logs = [read_run_log(each.run) for each in opened if each.run is not None]
-        say(f"report: {write_report(report, subject, found, worst_mistakes(probs_NC, faces), logs)}")
+        found = _with_non_faces(found, scored)
+        say(f"report: {_write_report(report, setting, scored, found)}")
     if confusion is not None:
         from mien.report.confusion_figure import confusion_png
 
-        confusion_png(found, confusion)
+        confusion_png(found.metrics, confusion, found.split)
         say(f"confusion matrix: {confusion}")
     if format is Format.json:
-        print_json({key: value for key, value in found.items() if key != "curves"})
+        figures = {"model": " + ".join(models)} | found.to_dict()
+        print_json({key: value for key, value in figures.items() if key != "curves"})
     else:
-        from mien.report.terminal_tables import metrics_tables
+        from mien.report.terminal_tables import assessment_tables
 
-        console().print(*metrics_tables(found), sep="\n")
+        console().print(*assessment_tables(found), sep="\n")
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Each model's probabilities, columns in the data's order, and the faces a second of all together."""
+class _Scored:
+    """The answers on one split, and what they amount to."""
+
+    opened: tuple[OpenedModel, ...]
+    faces: FaceSet
+    predictor: Predictor
+    probs_NC: NDArray[np.floating[Any]]
+    weights: tuple[float, ...]
+    weights_note: str
+    faces_per_s: float
+    fingerprint: str
+    found: Assessment
+    mismatches: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """The options of the verb that decide what is measured."""
+
+    models: tuple[str, ...]
+    data: Path
+    split: str
+    tta: str
+    votes: Path | None
+    truth: Truth
+    batch_size: int
+
+    def score(self) -> _Scored:
+        """Open models and data, and assess the answers."""
+        from mien.contract.errors import DataError, ModelError
+        from mien.data.loading import load_faces
+        from mien.data.votes import by_votes
+        from mien.evaluate.assessment import assess, card_mismatches
+        from mien.evaluate.scoring import in_data_order
+        from mien.evaluate.test_time_augmentation import Views, with_tta
+
+        if self.tta not in list(Views):
+            raise DataError(f"no test-time augmentation {self.tta!r}; there are: {', '.join(Views)}")
+        opened = tuple(open_model(model) for model in self.models)
+        sides = sorted({each.side for each in opened})
+        if len(sides) > 1:
+            raise ModelError(f"models that are averaged must take crops of one size; these take {sides} px")
+        everything = load_faces(self.data, side=sides[0], votes=self.votes or "auto", on_problem=problem)
+        whole_fingerprint = everything.fingerprint
+        if self.truth is Truth.votes:
+            everything = by_votes(everything)
+        faces = everything.split(self.split)
+        matched = (in_data_order(each.predictor, each.labels, faces.labels) for each in opened)
+        predictors = [with_tta(each, Views(self.tta)) for each in matched]
+        answered = _predict(predictors, faces, self.batch_size, "evaluating")
+        mixed = _Mixture(predictors[0], answered.probs_MNC[0])
+        if len(opened) > 1:
+            mixed = _average(predictors, answered.probs_MNC, everything, faces, self.batch_size)
+        card = opened[0].card if len(opened) == 1 else None
+        found = assess(
+            mixed.probs_NC,
+            faces,
+            temperature=card.temperature if card and not (card.vector or card.curve) else None,
+            threshold=card.accept_threshold if card else None,
+        )
+        mismatches = card_mismatches(card, found, whole_fingerprint) if card and self.tta == "none" else []
+        return _Scored(
+            opened,
+            faces,
+            mixed.predictor,
+            mixed.probs_NC,
+            mixed.weights,
+            mixed.note,
+            answered.faces_per_s,
+            everything.fingerprint if self.truth is Truth.votes else whole_fingerprint,
+            found,
+            tuple(mismatches),
+        )
+
+
+def _with_non_faces(found: Assessment, scored: _Scored) -> Assessment:
+    """Add the rejection of crops without a face, for one model with a threshold."""
+    from mien.evaluate.out_of_distribution import non_faces, rejection, sample_pictures
+
+    card = scored.opened[0].card if len(scored.opened) == 1 else None
+    if card is None:
+        return found
+    crops = non_faces(card.image.side, sample_pictures())
+    return replace(found, non_faces=rejection(scored.predictor, crops, card.accept_threshold))
+
+
+def _write_report(folder: Path, setting: _Setting, scored: _Scored, found: Assessment) -> Path:
+    from mien import __version__
+    from mien.evaluate.training_history import read_run_log
+    from mien.report.evaluation_page import Member, Subject, write_report
+    from mien.report.mistakes import worst_mistakes
+
+    opened = scored.opened
+    cards = tuple(each.card for each in opened if each.card is not None)
+    named = zip(setting.models, opened, scored.weights, strict=True)
+    subject = Subject(
+        name=cards[0].name if len(opened) == 1 and cards else " + ".join(setting.models),
+        members=tuple(Member(model, each.kind, each.size_bytes, weight) for model, each, weight in named),
+        cards=cards,
+        tta=setting.tta,
+        faces_per_s=scored.faces_per_s,
+        data=str(setting.data),
+        fingerprint=scored.fingerprint,
+        card_mismatches=scored.mismatches,
+        weights_note=scored.weights_note,
+        made_with=f"Made with mien {__version__} on {time.strftime('%Y-%m-%d')}",
+    )
+    logs = [read_run_log(each.run) for each in opened if each.run is not None]
+    return write_report(folder, subject, found, worst_mistakes(scored.probs_NC, scored.faces), logs)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Each model's probabilities, columns in the data's order, and the faces a second of all models together."""
 
     probs_MNC: list[NDArray[np.floating[Any]]]
     faces_per_s: float
 
 
-def _predict(predictors: list[Predictor], faces: FaceSet, batch_size: int, what: str) -> Answers:
+def _predict(predictors: Sequence[Predictor], faces: FaceSet, batch_size: int, what: str) -> _Answers:
     from mien.evaluate.scoring import predict_all
 
     started_s = time.perf_counter()
@@ -144,7 +209,17 @@ def _predict(predictors: list[Predictor], faces: FaceSet, batch_size: int, what:
     for predictor in predictors:
         with progress(what) as on_progress:
             probs_MNC.append(predict_all(predictor, faces.faces_NHW, batch_size, on_progress))
-    return Answers(probs_MNC, len(faces) / (time.perf_counter() - started_s))
+    return _Answers(probs_MNC, len(faces) / (time.perf_counter() - started_s))
+
+
+@dataclass(frozen=True)
+class _Mixture:
+    """One predictor made of several, its probabilities on the split, the weights and how they were found."""
+
+    predictor: Predictor
+    probs_NC: NDArray[np.floating[Any]]
+    weights: tuple[float, ...] = (1.0,)
+    note: str = ""
 
 
 def _average(
@@ -153,8 +228,7 @@ def _average(
     everything: FaceSet,
     faces: FaceSet,
     batch_size: int,
-) -> tuple[Predictor, NDArray[np.floating[Any]], list[float], str]:
-    """The weighted ensemble, its probabilities on ``faces``, the weights, and how they were found."""
+) -> _Mixture:
     from mien.evaluate.ensemble_weights import average, averaged_predictor, cross_fit_average, fit_weights
 
     if faces.split_names == ("validation",):
@@ -167,41 +241,4 @@ def _average(
         weights_M = fit_weights(fitted_on, validation.labels_N)
         probs_NC = average(probs_MNC, weights_M)
         note = "fitted on validation"
-    return averaged_predictor(predictors, weights_M), probs_NC, weights_M.tolist(), note
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A model as a callable, and what is known of it."""
-
-    predictor: Predictor
-    labels: tuple[str, ...]
-    side: int
-    kind: str
-    card: ModelCard | None = None
-    size_bytes: int | None = None
-    run: Path | None = None
-
-
-def open_model(model: str) -> Opened:
-    """Open whatever the user named; errors say what was expected."""
-    path = Path(model)
-    if path.is_dir() or path.name == "best.pth":
-        with needs("train"):
-            from mien.export.serving import torch_predictor
-            from mien.train.run import Run
-        run = Run.read(path if path.is_dir() else path.parent)
-        size = (run.folder / "best.pth").stat().st_size if (run.folder / "best.pth").is_file() else None
-        predictor = torch_predictor(run)
-        return Opened(predictor, run.labels, run.recipe.data.side, "run folder", None, size, run.folder)
-    if path.suffix == ".pt" and path.is_file():
-        with needs("train"):
-            from mien.export.torchfiles import open_torchscript
-        traced, card = open_torchscript(path)
-        return Opened(traced, card.labels, card.image.side, "TorchScript file", card, path.stat().st_size)
-    from mien.recognition.classifier import Classifier, resolve_model
-
-    file = resolve_model(model)
-    classifier = Classifier(file)
-    card = classifier.card
-    return Opened(classifier, card.labels, card.image.side, "ONNX file", card, file.stat().st_size)
+    return _Mixture(averaged_predictor(predictors, weights_M), probs_NC, tuple(weights_M.tolist()), note)

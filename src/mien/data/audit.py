@@ -1,11 +1,11 @@
-"""Which labels are likely wrong? A ranking by cleanlab from a model's opinion, judged by FER+ where there are votes.
+"""Which labels are likely wrong? cleanlab ranks them by a model's probabilities; FER+'s votes judge the ranking.
 
     audit = find_label_errors(probs_NC, faces.labels_N)       # probs of a model that has not trained on these faces
-    judge(audit, faces)                                       # precision of the first 100, 500, 2,000
+    judge(audit, faces).precision[100]                        # share of true errors among the first 100
 
 cleanlab (Northcutt, Jiang & Chuang 2021, "Confident Learning") scores each label by how well the model's probabilities
-support it, and says which labels it takes to be errors. The probabilities must be held out: a model that has seen a
-label has begun to believe it. Not here: the model. Comes with ``mien[audit]``.
+support it, and decides which labels are errors. The probabilities must come from a model that has not trained on these
+faces: training makes a model agree with its labels. Not here: the model. Needs ``mien[audit]``.
 
 Shape legend: N faces, C classes.
 """
@@ -13,7 +13,7 @@ Shape legend: N faces, C classes.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,21 +21,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.errors import DataError, MissingExtraError
+from mien.contract.plain_types import plain
 from mien.data.faceset import FaceSet
 from mien.data.votes import VOTES, majority
 
 AT = (100, 500, 2000)
-"""How many of the first are judged."""
+"""The votes judge the first so many faces of the ranking."""
 
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """What a model makes of a set's labels.
+    """A model's opinion of a set's labels.
 
     Attributes:
         probs_NC: the model's probabilities, columns in the order of the set's labels.
         quality_N: cleanlab's score of each label, 0 (surely wrong) to 1.
-        issue_N: the labels that cleanlab takes to be errors.
+        issue_N: True where cleanlab decides that the label is wrong.
         order_N: positions, most suspect first.
     """
 
@@ -43,6 +44,29 @@ class Audit:
     quality_N: NDArray[np.float64]
     issue_N: NDArray[np.bool_]
     order_N: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What FER+'s votes say about a ranking.
+
+    Attributes:
+        judged: faces with a majority.
+        threshold: share of the votes that a majority must exceed.
+        base_rate: share of the judged faces on which the majority is not the label.
+        precision: that share among the first k faces of the ranking, by k; None beyond the number judged.
+        random: likewise, of a shuffled ranking.
+    """
+
+    judged: int
+    threshold: float
+    base_rate: float
+    precision: Mapping[int, float | None]
+    random: Mapping[int, float | None]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict as JSON's types."""
+        return dict(plain(self))
 
 
 def find_label_errors(probs_NC: NDArray[np.floating[Any]], labels_N: NDArray[np.int64]) -> Audit:
@@ -53,7 +77,7 @@ def find_label_errors(probs_NC: NDArray[np.floating[Any]], labels_N: NDArray[np.
         labels_N: the labels under suspicion, each class at least once or not at all.
 
     Raises:
-        DataError: probabilities that are none, or of another number of faces.
+        DataError: the values are not probabilities, or there are not as many as faces.
         MissingExtraError: cleanlab is not installed.
     """
     try:
@@ -67,7 +91,7 @@ def find_label_errors(probs_NC: NDArray[np.floating[Any]], labels_N: NDArray[np.
     if not np.isfinite(probs).all() or probs.min() < 0 or np.abs(probs.sum(axis=1) - 1).max() > 1e-3:
         raise DataError("expected probabilities: rows of numbers 0..1 that sum to 1")
     probs = probs / probs.sum(axis=1, keepdims=True)
-    # cleanlab counts classes 0.. without gaps; a class that no face has cannot be anyone's wrong label
+    # cleanlab expects classes 0.. without gaps, so classes without a face are left out
     present_C, dense_N = np.unique(labels_N, return_inverse=True)
     if len(present_C) < 2:
         raise DataError("all labels are the same; there is nothing to tell a wrong one from")
@@ -75,24 +99,17 @@ def find_label_errors(probs_NC: NDArray[np.floating[Any]], labels_N: NDArray[np.
     kept_NC /= kept_NC.sum(axis=1, keepdims=True)
     quality_N = get_label_quality_scores(dense_N, kept_NC, method="self_confidence")
     with warnings.catch_warnings():
-        # classes of a few faces: their errors are ranked all the same, only the verdict "is one" is held back
+        # cleanlab ranks the errors of tiny classes too; it only cannot decide which of them are errors
         warnings.filterwarnings("ignore", "May not flag all label issues")
         issue_N = find_label_issues(dense_N, kept_NC, filter_by="prune_by_noise_rate", n_jobs=1)
     return Audit(probs, quality_N, np.asarray(issue_N, dtype=bool), np.argsort(quality_N, kind="stable"))
 
 
-def judge(
-    audit: Audit, faces: FaceSet, at: Sequence[int] = AT, threshold: float = 0.5, seed: int = 0
-) -> dict[str, Any]:
-    """Ask FER+ about the ranking: of the first so many faces, on how many is its majority not the label?
+def judge(audit: Audit, faces: FaceSet, at: Sequence[int] = AT, threshold: float = 0.5, seed: int = 0) -> Verdict:
+    """Let FER+'s votes judge the ranking: on how many of the first k faces is the majority not the label?
 
-    Faces without a majority above ``threshold`` are passed over, in the ranking and in the base rate. A majority for
+    Faces without a majority above ``threshold`` are left out of the ranking and of the base rate. A majority for
     contempt, unknown or not-a-face counts as disagreement.
-
-    Returns:
-        ``judged`` (faces with a majority), ``base_rate`` (share of them on which FER+ disagrees), ``threshold``, and
-        ``precision``, ``random``: for each of ``at`` the share among the first so many of this ranking and of a
-        shuffled one; None beyond the number judged.
 
     Raises:
         DataError: the set has no votes, or no majority among them.
@@ -106,13 +123,8 @@ def judge(
         raise DataError(f"no face has a FER+ majority above {threshold:.0%} to judge by")
     shuffled = np.random.default_rng(seed).permutation(ranked)
 
-    def first(order: NDArray[np.int64]) -> dict[str, float | None]:
-        return {str(k): float(disagree_N[order[:k]].mean()) if k <= len(order) else None for k in at}
+    def first(order: NDArray[np.int64]) -> dict[int, float | None]:
+        return {k: float(disagree_N[order[:k]].mean()) if k <= len(order) else None for k in at}
 
-    return {
-        "judged": len(ranked),
-        "threshold": threshold,
-        "base_rate": float(disagree_N[ranked].mean()),
-        "precision": first(ranked),
-        "random": first(shuffled),
-    }
+    base_rate = float(disagree_N[ranked].mean())
+    return Verdict(len(ranked), threshold, base_rate, precision=first(ranked), random=first(shuffled))

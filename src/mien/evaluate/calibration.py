@@ -1,10 +1,10 @@
-"""Make confidence mean what it says: temperature, its honest error, and the threshold for abstaining.
+"""Make confidence mean what it says: the temperature, its honest error, and the threshold for abstaining.
 
     temperature = fit_temperature(logits_NC, labels_N)          # goes into the model file
     cross_fit_ece(logits_NC, labels_N)                          # what to publish beside it
     threshold = accept_threshold(probs_NC, labels_N, error_rate=0.1)
 
-Log-probabilities do as well as logits everywhere here: they differ by a constant per face.
+Log-probabilities can stand in for logits everywhere here: the two differ by a constant for each face.
 
 Shape legend: N faces, C classes.
 """
@@ -17,22 +17,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mien.contract.errors import DataError, MissingExtraError
-from mien.evaluate.metrics import check_predictions, expected_calibration_error
+from mien.contract.statistics import fold_numbers, softmax
+from mien.evaluate.calibration_error import expected_calibration_error
+from mien.evaluate.predictions import check_predictions
 
 TEMPERATURES = (0.05, 20.0)
-"""Range that is searched. A set without a single error would drive the temperature to zero."""
-
+"""The range that is searched. A set without a single error would drive the temperature to zero."""
 
 Logits = NDArray[np.float64]
 
 Calibrate = Callable[[Logits, NDArray[np.int64], Logits], NDArray[np.float64]]
-"""Fits on (logits, labels), applies to the third argument, returns probabilities."""
+"""(logits to fit on, their labels, held-out logits) -> probabilities of the held-out faces."""
 
 
 def fit_temperature(logits_NC: ArrayLike, labels_N: ArrayLike) -> float:
-    """Find the temperature that the logits must be divided by for the least negative log-likelihood.
+    """Find the temperature that minimises the negative log-likelihood of logits / temperature.
 
-    One number for all classes changes no prediction (Guo et al. 2017, arXiv:1706.04599, section 4.2).
+    One number for all classes does not change which class wins (Guo et al. 2017, arXiv:1706.04599, section 4.2).
 
     Args:
         logits_NC: logits or log-probabilities, shape (N, C), finite.
@@ -65,16 +66,13 @@ def fit_temperature(logits_NC: ArrayLike, labels_N: ArrayLike) -> float:
 
 def apply_temperature(logits_NC: ArrayLike, temperature: float) -> NDArray[np.float64]:
     """Softmax of logits / temperature, shape (N, C)."""
-    scaled_NC = np.asarray(logits_NC, dtype=np.float64) / temperature
-    exp_NC = np.exp(scaled_NC - scaled_NC.max(axis=1, keepdims=True))
-    probs_NC: NDArray[np.float64] = exp_NC / exp_NC.sum(axis=1, keepdims=True)
-    return probs_NC
+    return softmax(np.asarray(logits_NC, dtype=np.float64) / temperature)
 
 
 def cross_fit_ece(logits_NC: ArrayLike, labels_N: ArrayLike, folds: int = 5, seed: int = 0) -> float:
-    """Expected calibration error after temperature scaling, each face scaled by a temperature fitted without it.
+    """Expected calibration error after temperature scaling; each face is scaled by a temperature fitted without it.
 
-    The error on the very faces that the temperature was fitted on is too small; this one may be published.
+    The error on the faces that the temperature was fitted on is too small. This one may be published.
 
     Args:
         logits_NC: logits or log-probabilities, shape (N, C), finite.
@@ -95,11 +93,9 @@ def cross_fit_ece(logits_NC: ArrayLike, labels_N: ArrayLike, folds: int = 5, see
 def cross_fit(
     logits_NC: ArrayLike, labels_N: ArrayLike, calibrate: Calibrate, folds: int = 5, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Calibrate each face by what was fitted without it; probabilities (N, C). Raises as ``cross_fit_ece`` does."""
+    """Calibrate each face by a fit that has not seen it; probabilities (N, C). Raises as ``cross_fit_ece`` does."""
     logits, labels = check_logits(logits_NC, labels_N)
-    if len(labels) < folds:
-        raise DataError(f"expected at least {folds} faces for {folds} folds, got {len(labels)}")
-    fold_N = np.random.default_rng(seed).permutation(np.arange(len(labels)) % folds)
+    fold_N = fold_numbers(len(labels), folds, seed)
     probs_NC = np.empty_like(logits)
     for fold in range(folds):
         held_N = fold_N == fold
@@ -108,11 +104,11 @@ def cross_fit(
 
 
 def accept_threshold(probs_NC: ArrayLike, labels_N: ArrayLike, error_rate: float) -> float:
-    """Find the confidence from which on answers may be accepted: wrong in at most ``error_rate`` of the accepted.
+    """Find the lowest threshold at which at most ``error_rate`` of the accepted answers are wrong.
 
-    Of the confidences that occur, the smallest t for which the faces with confidence >= t hold that share of errors at
-    most, so as many as possible are accepted (selective prediction, Geifman & El-Yaniv 2017, arXiv:1705.08500, without
-    their bound: on new faces the rate holds on average only).
+    A face is accepted where its confidence is at least the threshold. Candidates are the confidences that occur, and
+    the smallest that holds the rate accepts the most faces (selective prediction, Geifman & El-Yaniv 2017,
+    arXiv:1705.08500, without their bound: on new faces the rate holds on average only).
 
     Args:
         probs_NC: calibrated probabilities, shape (N, C).
@@ -120,17 +116,17 @@ def accept_threshold(probs_NC: ArrayLike, labels_N: ArrayLike, error_rate: float
         error_rate: 0..1.
 
     Returns:
-        Within 0..1; 1.0 if no threshold gets there.
+        Within 0..1; 1.0 if no threshold holds the rate.
 
     Raises:
         DataError: labels of the wrong shape or range, or an impossible ``error_rate``.
-        ModelError: the probabilities are none.
+        ModelError: the values are not probabilities.
     """
     if not 0 <= error_rate <= 1:
         raise DataError(f"expected error_rate in 0..1, got {error_rate}")
     given = np.asarray(probs_NC)
     _, labels = check_predictions(given, labels_N, given.shape[-1])
-    confidence_N = given.max(axis=1)  # as the model gives them: normalised ones could fall short of the threshold
+    confidence_N = given.max(axis=1)  # not normalised: that could move a confidence below the threshold
     order_N = np.argsort(-confidence_N, kind="stable")
     falling_N = confidence_N[order_N]
     errors_N = np.cumsum((given.argmax(axis=1) != labels)[order_N])

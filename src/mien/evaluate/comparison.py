@@ -1,27 +1,78 @@
-"""Is B better than A? Both on the same faces, so most of chance cancels; what is left is tested.
+"""Is model B better than model A? A paired test on the same faces, which takes most of the chance out.
 
     found = compare_models(probs_a_NC, probs_b_NC, labels_N, labels)
-    found["verdict"]                 # "no difference shown", or which is better
+    found.verdict                    # "no difference shown", or which is better
 
-Differences are B minus A. Not here: chance between training seeds. Two models of one recipe differ too; to compare
+Differences are B minus A. Not here: the chance of a training seed. Two models of one recipe differ too; to compare
 recipes, compare several seeds of each.
 
-Shape legend: N faces, C classes, R resamplings.
+Shape legend: N faces, M faces of a class, C classes, R resamplings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mien.contract.errors import MissingExtraError
-from mien.evaluate.intervals import resamplings
-from mien.evaluate.metrics import check_predictions, evaluate
+from mien.contract.plain_types import plain
+from mien.contract.statistics import Interval
+from mien.evaluate.intervals import percentile_95, resamplings
+from mien.evaluate.metrics import evaluate
+from mien.evaluate.predictions import check_predictions
 
 REPEATS = 2000
 LEVEL = 0.05
+"""Of significance."""
+
+
+@dataclass(frozen=True)
+class ClassComparison:
+    """Two models on one class: its faces, the recall of A and B, and the difference; None where it has no face."""
+
+    support: int
+    recall: tuple[float | None, float | None]
+    difference: float | None
+    difference_95: Interval | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models, A and B, on the same faces; pairs are (A's, B's), differences B minus A.
+
+    Attributes:
+        n: faces.
+        names: of the two.
+        accuracy: of each, and likewise ``macro_f1`` and ``ece``.
+        only_a_right: faces that A alone gets right, and likewise ``only_b_right``.
+        p_value: McNemar's exact test (McNemar 1947): a binomial test on the faces that one of them alone gets right.
+        difference: of accuracy, and ``nll_difference``, each with ``_95``: the paired bootstrap over faces.
+        per_class: by class name.
+        verdict: "no difference shown" where p >= 0.05, else which is better.
+    """
+
+    n: int
+    names: tuple[str, str]
+    accuracy: tuple[float, float]
+    macro_f1: tuple[float | None, float | None]
+    ece: tuple[float, float]
+    only_a_right: int
+    only_b_right: int
+    p_value: float
+    difference: float
+    difference_95: Interval
+    nll_difference: float
+    nll_difference_95: Interval
+    per_class: Mapping[str, ClassComparison]
+    verdict: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as JSON's types."""
+        return dict(plain(self))
 
 
 def compare_models(
@@ -31,8 +82,8 @@ def compare_models(
     labels: tuple[str, ...],
     names: tuple[str, str] = ("A", "B"),
     seed: int = 0,
-) -> dict[str, Any]:
-    """Paired comparison of two models.
+) -> Comparison:
+    """Compare two models on the same faces.
 
     Args:
         probs_a_NC: shape (N, C), columns in the order of ``labels``.
@@ -41,14 +92,6 @@ def compare_models(
         labels: class names.
         names: of the two, for the verdict.
         seed: of the bootstrap.
-
-    Returns:
-        - ``n``, ``names``, ``accuracy`` and ``macro_f1`` of each
-        - ``only_a_right``, ``only_b_right``, ``p_value``: McNemar's exact test (McNemar 1947; a binomial test on the
-          faces that one alone gets right)
-        - ``difference`` of accuracy and ``nll_difference``, each with ``_95``: paired bootstrap over faces
-        - ``per_class``: by name ``support``, ``recall`` of each, ``difference`` and ``difference_95``; None where empty
-        - ``verdict``: "no difference shown" where p >= 0.05, else who is better
     """
     try:
         from scipy.stats import binomtest
@@ -65,43 +108,38 @@ def compare_models(
     gain_N = right_b_N.astype(np.float64) - right_a_N
     eps, own_N = np.finfo(np.float64).eps, np.arange(n)
     nll_gain_N = np.log(np.maximum(a_NC[own_N, truth_N], eps)) - np.log(np.maximum(b_NC[own_N, truth_N], eps))
-    per_class: dict[str, Any] = {}
-    figures = [evaluate(probs_NC, truth_N, labels) for probs_NC in (a_NC, b_NC)]
+    a, b = (evaluate(probs_NC, truth_N, labels) for probs_NC in (a_NC, b_NC))
+    per_class: dict[str, ClassComparison] = {}
     for index, name in enumerate(labels):
         mine_N = truth_N == index
-        per_class[name] = {
-            "support": int(mine_N.sum()),
-            "recall": [each["per_class"][name]["recall"] for each in figures],
-            "difference": float(gain_N[mine_N].mean()) if mine_N.any() else None,
-            "difference_95": _interval(gain_N, weights_RN, mine_N),
-        }
-    return {
-        "n": n,
-        "names": list(names),
-        "accuracy": [each["accuracy"] for each in figures],
-        "macro_f1": [each["macro_f1"] for each in figures],
-        "ece": [each["ece"] for each in figures],
-        "only_a_right": only_a,
-        "only_b_right": only_b,
-        "p_value": p_value,
-        "difference": float(gain_N.mean()),
-        "difference_95": _interval(gain_N, weights_RN, np.full(n, True)),
-        "nll_difference": float(nll_gain_N.mean()),
-        "nll_difference_95": _interval(nll_gain_N, weights_RN, np.full(n, True)),
-        "per_class": per_class,
-        "verdict": _verdict(p_value, float(gain_N.mean()), names),
-    }
+        per_class[name] = ClassComparison(
+            support=int(mine_N.sum()),
+            recall=(a.per_class[name].recall, b.per_class[name].recall),
+            difference=float(gain_N[mine_N].mean()) if mine_N.any() else None,
+            difference_95=_interval(gain_N[mine_N], weights_RN[:, mine_N]) if mine_N.any() else None,
+        )
+    return Comparison(
+        n=n,
+        names=names,
+        accuracy=(a.accuracy, b.accuracy),
+        macro_f1=(a.macro_f1, b.macro_f1),
+        ece=(a.ece, b.ece),
+        only_a_right=only_a,
+        only_b_right=only_b,
+        p_value=p_value,
+        difference=float(gain_N.mean()),
+        difference_95=_interval(gain_N, weights_RN),
+        nll_difference=float(nll_gain_N.mean()),
+        nll_difference_95=_interval(nll_gain_N, weights_RN),
+        per_class=per_class,
+        verdict=_verdict(p_value, float(gain_N.mean()), names),
+    )
 
 
-def _interval(
-    gain_N: NDArray[np.float64], weights_RN: NDArray[np.float64], mine_N: NDArray[np.bool_]
-) -> list[float] | None:
-    """Percentile bootstrap of the mean gain over some faces; resamplings without any of them are left out."""
-    faces_R = weights_RN @ mine_N
-    if not faces_R.any():
-        return None
-    gains_R = (weights_RN @ (gain_N * mine_N))[faces_R > 0] / faces_R[faces_R > 0]
-    return [float(value) for value in np.percentile(gains_R, [2.5, 97.5])]
+def _interval(gain_M: NDArray[np.float64], weights_RM: NDArray[np.float64]) -> Interval:
+    """Percentile bootstrap of the mean gain over M faces; resamplings without any of them are left out."""
+    faces_R = weights_RM.sum(axis=1)
+    return percentile_95((weights_RM @ gain_M)[faces_R > 0] / faces_R[faces_R > 0])
 
 
 def _verdict(p_value: float, difference: float, names: tuple[str, str]) -> str:

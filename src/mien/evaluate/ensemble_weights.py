@@ -1,4 +1,4 @@
-"""Several models as one: averaged probabilities, weighted so that validation likes it best.
+"""Several models as one: the weighted mean of their probabilities, with weights fitted on validation.
 
     weights_M = fit_weights([first_NC, second_NC], labels_N)
     probs_NC = average([first_NC, second_NC], weights_M)
@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mien.contract.errors import DataError
-from mien.evaluate.metrics import check_predictions
+from mien.contract.statistics import fold_numbers
+from mien.evaluate.predictions import check_predictions
 from mien.evaluate.scoring import Predictor
 
 STEPS = 500
 
 
 def fit_weights(probs_MNC: Sequence[ArrayLike], labels_N: ArrayLike) -> NDArray[np.float64]:
-    """Weights of the models, summing to 1, with the least negative log-likelihood of the weighted mean.
+    """Find the weights, summing to 1, that minimise the negative log-likelihood of the weighted mean.
 
-    Expectation-maximisation of a mixture with fixed parts (convex, so it ends at the best).
+    Expectation-maximisation of a mixture with fixed parts. The problem is convex, so the optimum is global.
 
     Args:
         probs_MNC: each model's probabilities (N, C), columns in one order.
@@ -41,16 +41,16 @@ def fit_weights(probs_MNC: Sequence[ArrayLike], labels_N: ArrayLike) -> NDArray[
 def cross_fit_average(
     probs_MNC: Sequence[ArrayLike], labels_N: ArrayLike, folds: int = 5, seed: int = 0
 ) -> NDArray[np.float64]:
-    """The weighted mean, each face by weights fitted without it: for figures on the split that the weights come from.
+    """The weighted mean, with weights for each face that were fitted without it.
+
+    For honest figures on the split that the weights are fitted on.
 
     Raises:
         DataError: fewer faces than folds.
     """
     labels = np.asarray(labels_N)
-    if len(labels) < folds:
-        raise DataError(f"expected at least {folds} faces for {folds} folds, got {len(labels)}")
     given = [np.asarray(probs_NC, dtype=np.float64) for probs_NC in probs_MNC]
-    fold_N = np.random.default_rng(seed).permutation(np.arange(len(labels)) % folds)
+    fold_N = fold_numbers(len(labels), folds, seed)
     mean_NC = np.empty_like(given[0])
     for fold in range(folds):
         held_N = fold_N == fold

@@ -1,12 +1,12 @@
-"""How far chance alone could move a figure: 95 % intervals of all that ``evaluate`` gives.
+"""How far chance alone could move a figure: 95 % intervals of what ``evaluate`` measures.
 
-    metrics = evaluate(probs_NC, labels_N, labels)
-    metrics |= intervals_95(probs_NC, labels_N, labels)      # {"macro_f1_95": [low, high], …}
+    intervals = intervals_95(probs_NC, labels_N, labels)
+    intervals.macro_f1, intervals.per_class["fear"].recall      # (low, high) each
 
-Shares of independent faces (accuracy, top-2, a class's precision and recall) have Wilson's interval, the others the
-percentile bootstrap over faces (Efron 1979). Both speak of new faces like these, not of other cameras or people, and
-not of another training seed. ECE has no such interval, since resampling adds to its upward bias; it is set beside what
-a perfectly calibrated model would show on as many faces.
+A share of independent faces (accuracy, top-2, a class's precision and recall) gets Wilson's interval. The others get
+the percentile bootstrap over faces (Efron 1979). Both are about new faces like these. They say nothing about other
+cameras, other people or another training seed. ECE gets no such interval, because resampling adds to its upward bias;
+instead ``ece_if_calibrated`` says what a perfectly calibrated model would show on as many faces.
 
 Shape legend: N faces, C classes, R resamplings.
 """
@@ -14,61 +14,103 @@ Shape legend: N faces, C classes, R resamplings.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mien.evaluate.metrics import check_predictions, expected_calibration_error, kappa, nll_and_brier, wilson_interval
+from mien.contract.plain_types import plain
+from mien.contract.statistics import Interval, wilson_interval
+from mien.evaluate.calibration_error import expected_calibration_error
+from mien.evaluate.metrics import kappa, nll_and_brier
+from mien.evaluate.predictions import check_predictions
 from mien.evaluate.ranking import ranking
 
 REPEATS = 1000
 CHUNK = 250
 """Resamplings at a time: 250 x 3,589 weights are 7 MB."""
 
-METHODS = {
-    "wilson": ["accuracy", "top2", "precision", "recall"],
-    "bootstrap": ["balanced_accuracy", "macro_f1", "roc_auc", "average_precision", "kappa", "nll", "brier", "f1"],
-}
+BY_WILSON = ("accuracy", "top2", "precision", "recall")
+BY_BOOTSTRAP = ("balanced_accuracy", "macro_f1", "roc_auc", "average_precision", "kappa", "nll", "brier", "f1")
+
+
+@dataclass(frozen=True)
+class ClassIntervals:
+    """95 % intervals of one class's figures; None where there is nothing to resample."""
+
+    precision: Interval | None
+    recall: Interval | None
+    f1: Interval | None
+    roc_auc: Interval | None
+    average_precision: Interval | None
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """95 % intervals of a model's figures; None where there is nothing to resample.
+
+    Attributes:
+        ece_if_calibrated: the range of ECE that a perfectly calibrated model would show on as many faces.
+        per_class: by class name.
+        repeats: resamplings of the bootstrap.
+        seed: of the bootstrap.
+    """
+
+    balanced_accuracy: Interval | None
+    macro_f1: Interval | None
+    roc_auc: Interval | None
+    average_precision: Interval | None
+    kappa: Interval | None
+    nll: Interval | None
+    brier: Interval | None
+    ece_if_calibrated: Interval
+    per_class: Mapping[str, ClassIntervals]
+    repeats: int
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON's types: each interval under its figure's name with ``_95`` behind it, and how each was found."""
+        given = plain(self)
+        repeats, seed = given.pop("repeats"), given.pop("seed")
+        methods = {"wilson": list(BY_WILSON), "bootstrap": list(BY_BOOTSTRAP), "repeats": repeats, "seed": seed}
+        return {f"{name}_95": value for name, value in given.items()} | {"interval_methods": methods}
 
 
 def intervals_95(
     probs_NC: ArrayLike, labels_N: ArrayLike, labels: tuple[str, ...], repeats: int = REPEATS, seed: int = 0
-) -> dict[str, Any]:
-    """95 % intervals, named after the figure with ``_95`` behind it.
+) -> Intervals:
+    """95 % intervals of the figures that ``evaluate`` measures.
 
     Args:
-        probs_NC: shape (N, C), rows summing to 1.
+        probs_NC: shape (N, C), as for ``evaluate``.
         labels_N: shape (N,).
         labels: the C class names in index order.
         repeats: of the bootstrap.
         seed: of the bootstrap.
-
-    Returns:
-        ``{figure}_95`` as [low, high] or None; ``per_class_95`` by name and figure; ``ece_if_calibrated_95``;
-        ``interval_methods`` says which is which.
     """
     probs, truth_N = check_predictions(probs_NC, labels_N, len(labels))
     draws = {name: np.concatenate(parts) for name, parts in _bootstrap(probs, truth_N, repeats, seed).items()}
-    found: dict[str, Any] = {f"{name}_95": _range(values_R) for name, values_R in draws.items() if values_R.ndim == 1}
+    overall = {name: _range(values_R) for name, values_R in draws.items() if values_R.ndim == 1}
     predicted_N = probs.argmax(axis=1)
-    per_class: dict[str, dict[str, Any]] = {}
+    per_class: dict[str, ClassIntervals] = {}
     for index, name in enumerate(labels):
         hits = int(((truth_N == index) & (predicted_N == index)).sum())
-        support, called = int((truth_N == index).sum()), int((predicted_N == index).sum())
-        per_class[name] = {
-            "precision": list(wilson_interval(hits, called)) if called and support else None,
-            "recall": list(wilson_interval(hits, support)) if support else None,
-        } | {key: _range(draws[f"{key}_C"][:, index]) for key in ("f1", "roc_auc", "average_precision")}
-    methods = METHODS | {"repeats": repeats, "seed": seed}
-    chance = {"ece_if_calibrated_95": ece_if_calibrated_95(probs, seed=seed)}
-    return found | chance | {"per_class_95": per_class, "interval_methods": methods}
+        support, predicted = int((truth_N == index).sum()), int((predicted_N == index).sum())
+        per_class[name] = ClassIntervals(
+            wilson_interval(hits, predicted) if predicted and support else None,
+            wilson_interval(hits, support) if support else None,
+            *(_range(draws[f"{key}_C"][:, index]) for key in ("f1", "roc_auc", "average_precision")),
+        )
+    chance = ece_if_calibrated_95(probs, seed=seed)
+    return Intervals(**overall, ece_if_calibrated=chance, per_class=per_class, repeats=repeats, seed=seed)
 
 
-def ece_if_calibrated_95(probs_NC: NDArray[np.float64], repeats: int = 200, seed: int = 0) -> list[float]:
-    """The range in which ECE would lie if every confidence were exactly true: the floor that chance sets.
+def ece_if_calibrated_95(probs_NC: NDArray[np.float64], repeats: int = 200, seed: int = 0) -> Interval:
+    """The range in which ECE would lie if every confidence were exactly true: the least that chance allows.
 
-    Truth is drawn from the probabilities themselves (the consistency resampling of Bröcker & Smith 2007).
+    The truth is drawn from the probabilities themselves (the consistency resampling of Bröcker & Smith 2007).
     """
     rng = np.random.default_rng(seed)
     cumulative_NC = probs_NC.cumsum(axis=1)
@@ -77,7 +119,13 @@ def ece_if_calibrated_95(probs_NC: NDArray[np.float64], repeats: int = 200, seed
     for _ in range(repeats):
         truth_N = (rng.uniform(size=(len(probs_NC), 1)) < cumulative_NC).argmax(axis=1)
         eces.append(expected_calibration_error(probs_NC, truth_N))
-    return [float(value) for value in np.percentile(eces, [2.5, 97.5])]
+    return percentile_95(np.array(eces))
+
+
+def percentile_95(values_R: NDArray[np.float64]) -> Interval:
+    """The middle 95 % of resampled values."""
+    low, high = np.percentile(values_R, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def resamplings(n: int, repeats: int, seed: int) -> NDArray[np.float64]:
@@ -131,6 +179,6 @@ def _mean(values_RC: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.nanmean(values_RC, axis=1))
 
 
-def _range(values_R: NDArray[np.float64]) -> list[float] | None:
+def _range(values_R: NDArray[np.float64]) -> Interval | None:
     finite = values_R[np.isfinite(values_R)]
-    return [float(value) for value in np.percentile(finite, [2.5, 97.5])] if len(finite) else None
+    return percentile_95(finite) if len(finite) else None

@@ -1,4 +1,4 @@
-"""What is done to logits so that confidence means what it says, where one temperature for all is too coarse.
+"""Calibration where one temperature for all faces is too coarse: vector scaling, and a curve over the confidence.
 
     scaling = fit_vector(logits_NC, labels_N)    # a factor and an offset for each class
     scaling = fit_curve(logits_NC, labels_N)     # a temperature that follows the confidence
@@ -6,9 +6,9 @@
 
 Vector scaling is Guo et al. 2017 (arXiv:1706.04599, section 4.2). It can change which class wins, and it has 2 C
 parameters to overfit with. The curve is a small form of the parameterised temperature of Tomani et al. 2022
-(arXiv:2102.12182): each face has its own temperature, by how far its best logit leads. It changes no answer, has three
-parameters, and mends what label smoothing does: too sure in the middle, not sure enough at the top. Both are published
-cross-fitted, beside the temperature.
+(arXiv:2102.12182): each face has its own temperature, which depends on how far its best logit leads. It has three
+parameters and does not change which class wins. It corrects what label smoothing does: too much confidence in the
+middle, too little at the top. Figures of both are cross-fitted, like those of the temperature.
 
 Shape legend: N faces, C classes, K = 3 coefficients.
 """
@@ -24,15 +24,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from mien.contract.card import ModelCard
 from mien.contract.errors import MissingExtraError
-from mien.evaluate.calibration import Logits, apply_temperature, check_logits, cross_fit, cross_fit_ece, fit_temperature
-from mien.evaluate.metrics import expected_calibration_error
+from mien.contract.statistics import softmax
+from mien.evaluate.calibration import Logits, check_logits, cross_fit, cross_fit_ece, fit_temperature
+from mien.evaluate.calibration_error import expected_calibration_error
 
 VECTOR_PENALTY = 1e-3
-"""Of the squared distance to doing nothing: without it a class that has no face drifts to minus infinity."""
+"""Penalty on the squared distance from doing nothing. Without it, the offset of a class without faces drifts to minus
+infinity."""
 
 CURVE_PENALTY = 1e-5
 CURVE_BOUND = 3.0
-"""Of each coefficient: a set without a single error would sharpen without end."""
+"""Bound of each coefficient. Without it, a set without a single error would sharpen without end."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Scaling:
         scaled_NC = np.asarray(logits_NC, dtype=np.float64) * np.array(self.factors_C) + np.array(self.offsets_C)
         if self.curve_K:
             scaled_NC = scaled_NC * np.exp(_powers(scaled_NC) @ np.array(self.curve_K))[:, None]
-        return apply_temperature(scaled_NC, 1.0)
+        return softmax(scaled_NC)
 
     @classmethod
     def even(cls, classes: int, temperature: float = 1.0, curve_K: Iterable[float] = ()) -> Scaling:
@@ -147,13 +149,48 @@ def _minimum(loss: Any, start: NDArray[np.float64], **limits: Any) -> NDArray[np
     return found
 
 
-def calibration(logits_NC: ArrayLike, labels_N: ArrayLike) -> dict[str, Any]:
-    """ECE of the logits as they are and after each way to calibrate, every face by what was fitted without it.
+@dataclass(frozen=True)
+class TemperatureFit:
+    """One temperature for all faces, and the ECE that it gives cross-fitted."""
 
-    Returns:
-        ``ece_before``; ``temperature``: ``value``, ``ece_cross_fitted``; ``vector``: ``factors``, ``offsets``,
-        ``ece_cross_fitted``, ``accuracy_cross_fitted``; ``curve``: ``coefficients``, ``ece_cross_fitted``. What was
-        fitted is fitted on all faces.
+    value: float
+    ece_cross_fitted: float
+
+
+@dataclass(frozen=True)
+class VectorFit:
+    """A factor and an offset for each class, and what they give cross-fitted."""
+
+    factors: tuple[float, ...]
+    offsets: tuple[float, ...]
+    ece_cross_fitted: float
+    accuracy_cross_fitted: float
+
+
+@dataclass(frozen=True)
+class CurveFit:
+    """The coefficients of a temperature that follows the confidence, and the ECE that they give cross-fitted."""
+
+    coefficients: tuple[float, ...]
+    ece_cross_fitted: float
+
+
+@dataclass(frozen=True)
+class CalibrationFits:
+    """The ECE of the logits as they are, and three ways to calibrate them, each fitted on all faces."""
+
+    ece_before: float
+    temperature: TemperatureFit
+    vector: VectorFit
+    curve: CurveFit
+
+
+def calibration(logits_NC: ArrayLike, labels_N: ArrayLike) -> CalibrationFits:
+    """Fit every way to calibrate, and measure each on faces that the fit has not seen.
+
+    Args:
+        logits_NC: logits or log-probabilities, shape (N, C), finite.
+        labels_N: index of the true class, shape (N,).
 
     Raises:
         DataError: not finite, shapes that do not fit, or fewer than five faces.
@@ -167,17 +204,17 @@ def calibration(logits_NC: ArrayLike, labels_N: ArrayLike) -> dict[str, Any]:
 
     logits, labels = check_logits(logits_NC, labels_N)
     vector, held_probs_NC = fit_vector(logits, labels), cross_fit(logits, labels, by_vector)
-    return {
-        "ece_before": expected_calibration_error(apply_temperature(logits, 1.0), labels),
-        "temperature": {"value": fit_temperature(logits, labels), "ece_cross_fitted": cross_fit_ece(logits, labels)},
-        "vector": {
-            "factors": list(vector.factors_C),
-            "offsets": list(vector.offsets_C),
-            "ece_cross_fitted": expected_calibration_error(held_probs_NC, labels),
-            "accuracy_cross_fitted": float((held_probs_NC.argmax(axis=1) == labels).mean()),
-        },
-        "curve": {
-            "coefficients": list(fit_curve(logits, labels).curve_K),
-            "ece_cross_fitted": expected_calibration_error(cross_fit(logits, labels, by_curve), labels),
-        },
-    }
+    return CalibrationFits(
+        ece_before=expected_calibration_error(softmax(logits), labels),
+        temperature=TemperatureFit(fit_temperature(logits, labels), cross_fit_ece(logits, labels)),
+        vector=VectorFit(
+            vector.factors_C,
+            vector.offsets_C,
+            expected_calibration_error(held_probs_NC, labels),
+            float((held_probs_NC.argmax(axis=1) == labels).mean()),
+        ),
+        curve=CurveFit(
+            fit_curve(logits, labels).curve_K,
+            expected_calibration_error(cross_fit(logits, labels, by_curve), labels),
+        ),
+    )

@@ -1,59 +1,110 @@
-"""Probabilities and labels -> figures, JSON-ready, each with the support it rests on.
+"""Probabilities and labels -> figures, each with the number of faces that it rests on.
 
     metrics = evaluate(probs_NC, labels_N, ("angry", "disgust", …))
-    metrics["accuracy"], metrics["accuracy_95"], metrics["per_class"]["fear"]["recall"]
+    metrics.accuracy, metrics.accuracy_95, metrics.per_class["fear"].recall
 
-A class without a single face has no recall; it is null here, never zero, and left out of the averages over classes.
-Not here: intervals that take resampling (intervals.py), running a model (scoring.py), calibrating one (calibration.py),
-pages, pictures and tables (mien.report).
+A class without a face has no recall: its figures are None, not zero, and the averages over classes leave it out.
+Not here: intervals that need resampling (intervals.py), calibration error (calibration_error.py), running a model
+(scoring.py), calibrating it (calibration.py), pages and tables (mien.report).
 
-Shape legend: N faces, C classes.
+Shape legend: N faces, C classes, R resamplings.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mien.contract.errors import DataError, MissingExtraError, ModelError
+from mien.contract.errors import MissingExtraError
+from mien.contract.plain_types import plain
+from mien.contract.statistics import Interval, wilson_interval
+from mien.evaluate.calibration_error import expected_calibration_error
+from mien.evaluate.predictions import check_predictions
 from mien.evaluate.ranking import ranking
 
-ECE_BINS = 15
-"""As in Guo et al. 2017 (arXiv:1706.04599)."""
 
-ROW_SUM_TOLERANCE = 1e-3
+@dataclass(frozen=True)
+class ClassMetrics:
+    """Figures of one class; all but ``support`` are None where the class has no face.
+
+    Attributes:
+        precision: share of the answers with this class that are right, 0..1; 0 if the model never gives it, as in
+            scikit-learn.
+        recall: share of the faces of this class that the model finds, 0..1.
+        f1: harmonic mean of the two.
+        roc_auc: area under the ROC curve of this class against the rest; None also where there is no rest.
+        average_precision: of this class against the rest.
+        support: faces of this class.
+    """
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    roc_auc: float | None
+    average_precision: float | None
+    support: int
 
 
-def evaluate(probs_NC: ArrayLike, labels_N: ArrayLike, labels: tuple[str, ...]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Metrics:
+    """What ``evaluate`` measures. Shares lie in 0..1.
+
+    Attributes:
+        n: faces.
+        accuracy: share of the faces that are right, with Wilson's interval as ``accuracy_95``.
+        top2: share of the faces whose true class is among the two likeliest, likewise.
+        balanced_accuracy: mean recall of the classes.
+        macro_f1: mean F1 of the classes.
+        roc_auc: mean of the classes; None where none has the figure.
+        average_precision: mean of the classes.
+        kappa: Cohen's kappa; None where chance alone would always agree.
+        nll: mean negative log-likelihood in nats; a probability of 0 counts as 2e-16.
+        brier: mean squared distance to the one-hot truth, 0..2. A row's missing share to 1 counts as one more class.
+        ece: see ``expected_calibration_error``.
+        per_class: by class name.
+        confusion: counts; rows are the true class, columns the predicted one.
+        labels: class names in index order.
+    """
+
+    n: int
+    accuracy: float
+    accuracy_95: Interval
+    top2: float
+    top2_95: Interval
+    balanced_accuracy: float | None
+    macro_f1: float | None
+    roc_auc: float | None
+    average_precision: float | None
+    kappa: float | None
+    nll: float
+    brier: float
+    ece: float
+    per_class: Mapping[str, ClassMetrics]
+    confusion: tuple[tuple[int, ...], ...]
+    labels: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as JSON's types, under their own names."""
+        return dict(plain(self))
+
+
+def evaluate(probs_NC: ArrayLike, labels_N: ArrayLike, labels: tuple[str, ...]) -> Metrics:
     """Score probabilities against labels.
 
     Args:
-        probs_NC: shape (N, C), N at least 1, rows summing to 1 (within 1e-3 they are normalised before use), or to
-            less from a model that rejects: what is missing it gave to none of the classes.
+        probs_NC: shape (N, C), N at least 1. A row sums to 1 (rows within 1e-3 of it are normalised), or to less where
+            the model rejects the face: it gives the missing share to none of the classes.
         labels_N: shape (N,), index of the true class, 0..C-1.
         labels: the C class names in index order.
 
-    Returns:
-        Plain types, ready for JSON. Shares lie in 0..1, figures that do not exist are None:
-
-        - ``n``, ``labels``, ``accuracy`` and ``top2`` (the true class is among the two likeliest), each with Wilson's
-          interval as ``accuracy_95`` and ``top2_95``
-        - ``balanced_accuracy``, ``macro_f1``, ``roc_auc`` and ``average_precision``: means over the classes that have
-          the figure
-        - ``kappa``: Cohen's; None where chance alone would agree always
-        - ``nll``: mean negative log-likelihood in nats (a probability of 0 counts as 2e-16); ``brier``: mean squared
-          distance to the one-hot truth, 0..2, rejection being one more class; ``ece``: see
-          ``expected_calibration_error``
-        - ``per_class``: by name ``precision`` (0 for a class that is never predicted, as in scikit-learn), ``recall``,
-          ``f1``, ``roc_auc`` (against the rest), ``average_precision`` and ``support`` (faces)
-        - ``confusion``: counts, rows are the true class, columns the predicted one
-
     Raises:
         DataError: labels of the wrong shape or range.
-        ModelError: the probabilities are none.
+        ModelError: the values are not probabilities.
     """
     try:
         from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
@@ -66,80 +117,50 @@ def evaluate(probs_NC: ArrayLike, labels_N: ArrayLike, labels: tuple[str, ...]) 
     nll_N, brier_N = nll_and_brier(probs_NC, labels_N)
     correct, n = int((predicted_N == labels_N).sum()), len(labels_N)
     columns = precision_recall_fscore_support(labels_N, predicted_N, labels=classes, zero_division=0)
-    per_class: dict[str, dict[str, Any]] = {}
+    per_class: dict[str, ClassMetrics] = {}
     for index, (name, precision, recall, f1, support) in enumerate(zip(labels, *columns, strict=True)):
-        scores: dict[str, float | None] = {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
         auc_R, ap_R = ranking(probs_NC[:, index], labels_N == index)
-        scores |= {"roc_auc": _or_none(auc_R[0]), "average_precision": _or_none(ap_R[0])}
-        per_class[name] = (scores if support else dict.fromkeys(scores)) | {"support": int(support)}
+        if support:
+            auc, ap = _or_none(auc_R[0]), _or_none(ap_R[0])
+            per_class[name] = ClassMetrics(float(precision), float(recall), float(f1), auc, ap, int(support))
+        else:
+            per_class[name] = ClassMetrics(None, None, None, None, None, 0)
     counts_CC = confusion_matrix(labels_N, predicted_N, labels=classes)
-    second_N = np.argsort(-probs_NC, axis=1, kind="stable")[:, 1]  # of equals the first, as argmax does
+    second_N = np.argsort(-probs_NC, axis=1, kind="stable")[:, 1]  # a tie goes to the first class, as in argmax
     in_two = correct + int((second_N == labels_N).sum())
-    return {
-        "n": n,
-        "accuracy": correct / n,
-        "accuracy_95": list(wilson_interval(correct, n)),
-        "top2": in_two / n,
-        "top2_95": list(wilson_interval(in_two, n)),
-        "balanced_accuracy": _mean_over_classes(per_class, "recall"),
-        "macro_f1": _mean_over_classes(per_class, "f1"),
-        "roc_auc": _mean_over_classes(per_class, "roc_auc"),
-        "average_precision": _mean_over_classes(per_class, "average_precision"),
-        "kappa": _or_none(kappa(counts_CC[None])[0]),
-        "nll": float(nll_N.mean()),
-        "brier": float(brier_N.mean()),
-        "ece": expected_calibration_error(probs_NC, labels_N),
-        "per_class": per_class,
-        "confusion": counts_CC.tolist(),
-        "labels": list(labels),
-    }
-
-
-def check_predictions(
-    probs_NC: ArrayLike, labels_N: ArrayLike, classes: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return probabilities as float64, rows that sum to about 1 normalised, and labels as int64; see ``evaluate``."""
-    probs = np.asarray(probs_NC, dtype=np.float64)
-    labels = np.asarray(labels_N)
-    if probs.ndim != 2 or probs.shape[1] != classes or not len(probs):
-        raise ModelError(f"expected probabilities of shape (N >= 1, {classes}), got {probs.shape}")
-    if labels.shape != (len(probs),) or not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(f"expected {len(probs)} whole-number labels, got {labels.dtype} of shape {labels.shape}")
-    if labels.min() < 0 or labels.max() >= classes:
-        raise DataError(f"expected labels in 0..{classes - 1}, got {labels.min()}..{labels.max()}")
-    sums_N = probs.sum(axis=1)
-    wrong_N = ~((probs >= 0).all(axis=1) & (sums_N <= 1 + ROW_SUM_TOLERANCE) & (sums_N > 0))  # true for NaN as well
-    if wrong_N.any():
-        row = int(wrong_N.argmax())
-        raise ModelError(
-            f"expected probabilities that sum to at most 1, got {np.round(probs[row], 4).tolist()} in row {row}"
-            f" ({int(wrong_N.sum())} of {len(probs)} rows are wrong)"
-        )
-    rounding_N = np.where(np.abs(sums_N - 1) <= ROW_SUM_TOLERANCE, sums_N, 1.0)
-    return probs / rounding_N[:, None], labels.astype(np.int64)
+    rows = list(per_class.values())
+    return Metrics(
+        n=n,
+        accuracy=correct / n,
+        accuracy_95=wilson_interval(correct, n),
+        top2=in_two / n,
+        top2_95=wilson_interval(in_two, n),
+        balanced_accuracy=_mean([row.recall for row in rows]),
+        macro_f1=_mean([row.f1 for row in rows]),
+        roc_auc=_mean([row.roc_auc for row in rows]),
+        average_precision=_mean([row.average_precision for row in rows]),
+        kappa=_or_none(kappa(counts_CC[None])[0]),
+        nll=float(nll_N.mean()),
+        brier=float(brier_N.mean()),
+        ece=expected_calibration_error(probs_NC, labels_N),
+        per_class=per_class,
+        confusion=tuple(map(tuple, counts_CC.tolist())),
+        labels=tuple(labels),
+    )
 
 
 def nll_and_brier(
     probs_NC: NDArray[np.float64], labels_N: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Negative log-likelihood and Brier score of each face; what a row lacks to 1 is a wrong class."""
+    """Negative log-likelihood and Brier score of each face; a row's missing share to 1 counts as a wrong class."""
     true_N = probs_NC[np.arange(len(probs_NC)), labels_N]
     rejected_N = np.clip(1 - probs_NC.sum(axis=1), 0, 1)
     distance_N = ((probs_NC - np.eye(probs_NC.shape[1])[labels_N]) ** 2).sum(axis=1) + rejected_N**2
     return -np.log(np.maximum(true_N, np.finfo(np.float64).eps)), distance_N
 
 
-def _mean_over_classes(per_class: dict[str, dict[str, Any]], key: str) -> float | None:
-    values = [row[key] for row in per_class.values() if row[key] is not None]
-    return sum(values) / len(values) if values else None
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
 def kappa(counts_RCC: NDArray[Any]) -> NDArray[np.float64]:
-    """Cohen's kappa of R confusion matrices, each of at least one face; NaN where chance alone would agree always."""
+    """Cohen's kappa of R confusion matrices, each of at least one face; NaN where chance alone would always agree."""
     shares_RCC = np.asarray(counts_RCC, dtype=np.float64)
     shares_RCC = shares_RCC / shares_RCC.sum(axis=(1, 2), keepdims=True)
     chance_R = (shares_RCC.sum(axis=1) * shares_RCC.sum(axis=2)).sum(axis=1)
@@ -148,36 +169,10 @@ def kappa(counts_RCC: NDArray[Any]) -> NDArray[np.float64]:
         return np.where(chance_R < 1 - 1e-12, (agreed_R - chance_R) / (1 - chance_R), np.nan)
 
 
-def wilson_interval(correct: float, n: int) -> tuple[float, float]:
-    """95 % interval of a share, ``correct`` of ``n`` (Wilson 1927); it stays inside 0..1 and is right for small n."""
-    z = 1.959963984540054  # the normal distribution's 97.5 % quantile
-    share = correct / n
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
-def expected_calibration_error(probs_NC: ArrayLike, labels_N: ArrayLike, bins: int = ECE_BINS) -> float:
-    """How far confidence is from accuracy: mean |confidence - accuracy| over bins of equally many faces, 0..1.
-
-    The confidence is the largest probability. Guo et al. 2017 (arXiv:1706.04599, eq. 3) with the equal-mass bins of
-    Nixon et al. 2019 (arXiv:1904.01685): bins of equal width leave most of a good model's faces in one bin. Fewer faces
-    than bins make a bin of each face; faces of equal confidence share their accuracy. Small sets are biased upwards: a
-    perfectly calibrated model does not reach 0.
-    """
-    probs = np.asarray(probs_NC, dtype=np.float64)
-    confidence_N = probs.max(axis=1)
-    right_N = shared_by_ties(confidence_N, probs.argmax(axis=1) == np.asarray(labels_N))
-    gap_N = confidence_N - right_N
-    order_N = np.argsort(confidence_N, kind="stable")
-    return sum(abs(float(gap_N[bin_M].sum())) for bin_M in np.array_split(order_N, bins)) / len(probs)
-
-
-def shared_by_ties(confidence_N: NDArray[np.float64], values_N: NDArray[Any]) -> NDArray[np.float64]:
-    """Each value replaced by the mean of all with the same confidence, so that no figure depends on the faces' order.
-
-    Data sets come sorted by class: a bin's edge that cuts through equal confidences would cut between classes.
-    """
-    _, group_N, size_G = np.unique(confidence_N, return_inverse=True, return_counts=True)
-    mean_G: NDArray[np.float64] = np.bincount(group_N, weights=values_N) / size_G
-    return mean_G[group_N]
+def _or_none(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

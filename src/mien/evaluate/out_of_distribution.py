@@ -1,11 +1,11 @@
-"""Things that are no faces, and how often a model keeps quiet about them.
+"""Crops without a face, and how often a model abstains on them.
 
     crops = non_faces(side=48, pictures=sample_pictures())
-    rejection(predictor, crops, threshold=card.accept_threshold)["random crops of pictures"]["rejected"]
+    rejection(predictor, crops, threshold=card.accept_threshold)["random crops of pictures"].rejected
 
-A detector sometimes boxes a wall. What a classifier trained on faces alone says there is chance, so the only defence is
-its threshold; what is measured here is that defence. The crops are not what detectors get wrong in practice, which is
-harder: textures and noise are easy to tell from faces.
+A detector sometimes puts a box on a wall. A classifier that has only seen faces answers there by chance, and its
+threshold is the only defence. This measures that defence. The errors of real detectors are harder than these crops:
+textures and noise are easy to tell from faces.
 
 Shape legend: N crops, S side in pixels, H and W of a picture, C classes.
 """
@@ -13,13 +13,13 @@ Shape legend: N crops, S side in pixels, H and W of a picture, C classes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.pixels import crop_square
-from mien.evaluate.metrics import wilson_interval
+from mien.contract.statistics import Interval, wilson_interval
 from mien.evaluate.resample import blur, to_levels
 from mien.evaluate.scoring import Predictor, predict_all
 
@@ -28,6 +28,23 @@ TEXTURES = ("brick", "grass", "gravel")
 """Names in skimage.data of pictures without a human face (its astronaut and cameraman are left out)."""
 
 Pictures = Mapping[str, Sequence[NDArray[np.uint8]]]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """How a model answers crops without a face.
+
+    Attributes:
+        n: crops.
+        rejected: share on which it abstains, because its confidence is below its threshold; ``rejected_95`` is
+            Wilson's interval.
+        mean_confidence: over all crops, 0..1.
+    """
+
+    n: int
+    rejected: float
+    rejected_95: Interval
+    mean_confidence: float
 
 
 def sample_pictures() -> dict[str, list[NDArray[np.uint8]]]:
@@ -67,24 +84,14 @@ def non_faces(side: int, pictures: Pictures, per_kind: int = 500, seed: int = 0)
     }
 
 
-def rejection(predictor: Predictor, crops: Mapping[str, NDArray[np.uint8]], threshold: float) -> dict[str, Any]:
-    """Share of crops that the model does not accept, by kind and for ``all``.
-
-    Returns:
-        By kind ``n``, ``rejected`` (share with a confidence below the threshold), ``rejected_95`` (Wilson) and
-        ``mean_confidence``.
-    """
+def rejection(predictor: Predictor, crops: Mapping[str, NDArray[np.uint8]], threshold: float) -> dict[str, Rejection]:
+    """Measure how many crops the model does not accept, by kind and for ``all`` kinds together."""
     confidence = {kind: predict_all(predictor, each).max(axis=1) for kind, each in crops.items()}
     confidence["all"] = np.concatenate(list(confidence.values()))
-    found: dict[str, Any] = {}
+    found: dict[str, Rejection] = {}
     for kind, values_N in confidence.items():
-        rejected = int((values_N < threshold).sum())
-        found[kind] = {
-            "n": len(values_N),
-            "rejected": rejected / len(values_N),
-            "rejected_95": list(wilson_interval(rejected, len(values_N))),
-            "mean_confidence": float(values_N.mean()),
-        }
+        n, rejected = len(values_N), int((values_N < threshold).sum())
+        found[kind] = Rejection(n, rejected / n, wilson_interval(rejected, n), float(values_N.mean()))
     return found
 
 

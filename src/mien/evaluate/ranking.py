@@ -3,18 +3,30 @@
     auc_R, ap_R = ranking(probs_NC[:, 3], labels_N == 3)                 # one value each
     auc_R, ap_R = ranking(probs_NC[:, 3], labels_N == 3, weights_RN)     # one for each resampling of the faces
 
-Both as scikit-learn defines them, ties included; written out here because a bootstrap needs a thousand at once.
+Both follow scikit-learn's definitions, ties included. They are written out here because a bootstrap needs a thousand
+of them at once.
 
 Shape legend: N faces, R resamplings, U different scores, P points of a curve.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 CURVE_POINTS = 200
-"""As many as can be told apart in a drawing."""
+"""More points could not be told apart in a drawing."""
+
+
+@dataclass(frozen=True)
+class RankingCurve:
+    """Points for drawing, from the strictest threshold on: ``precision`` is that at recall ``tpr``."""
+
+    fpr: tuple[float, ...]
+    tpr: tuple[float, ...]
+    precision: tuple[float, ...]
 
 
 def ranking(
@@ -42,11 +54,8 @@ def ranking(
     return auc_R, ap_R
 
 
-def curves(scores_N: NDArray[np.float64], positive_N: NDArray[np.bool_]) -> dict[str, list[float]]:
-    """Points for drawing: ``fpr``, ``tpr`` and ``precision`` (at recall ``tpr``) from the strictest threshold on.
-
-    Thinned to about 200 points. The class needs faces inside and outside of it.
-    """
+def ranking_curve(scores_N: NDArray[np.float64], positive_N: NDArray[np.bool_]) -> RankingCurve:
+    """About 200 points of the ROC and precision/recall curves. At least one face is of the class, and one is not."""
     positive_RU, negative_RU = _by_score(scores_N, positive_N, None)
     true_U, false_U = np.cumsum(positive_RU[0]), np.cumsum(negative_RU[0])
     steps_P = np.linspace(0, 1, CURVE_POINTS // 2)  # even along both axes, so that a rare class keeps its corners
@@ -54,11 +63,11 @@ def curves(scores_N: NDArray[np.float64], positive_N: NDArray[np.bool_]) -> dict
         np.r_[np.searchsorted(true_U, steps_P * true_U[-1]), np.searchsorted(false_U, steps_P * false_U[-1])]
     )
     precision_P = (true_U / (true_U + false_U))[kept_P]
-    return {
-        "fpr": [0.0, *(false_U / false_U[-1])[kept_P].tolist()],
-        "tpr": [0.0, *(true_U / true_U[-1])[kept_P].tolist()],
-        "precision": [float(precision_P[0]), *precision_P.tolist()],
-    }
+    return RankingCurve(
+        fpr=(0.0, *(false_U / false_U[-1])[kept_P].tolist()),
+        tpr=(0.0, *(true_U / true_U[-1])[kept_P].tolist()),
+        precision=(float(precision_P[0]), *precision_P.tolist()),
+    )
 
 
 def _by_score(

@@ -1,26 +1,80 @@
 """How much accuracy is left when photos get worse, and whether one pixel can change the answer.
 
     found = robustness(predictor, faces.faces_NHW, faces.labels_N, on_progress)
-    found["mean_corruption_accuracy"], found["corruptions"]["blur"], found["stability"]
+    found.mean_corruption_accuracy, found.corruptions["blur"].accuracy, found.stability["mirrored"].same_answer
 
-Fifty passes over the faces, so a sample of 2,000 is taken where there are more; ± 2 points for any one figure, but
-every corruption meets the same faces.
+This takes 56 passes over the faces, so larger sets are sampled down to 2,000 faces. One figure is then good to ± 2
+points, but every corruption is measured on the same faces.
 
 Shape legend: N faces, H = W side in pixels, C classes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.contract.plain_types import plain
 from mien.evaluate.corruptions import CORRUPTIONS, SETTINGS, STRENGTHS, shifted
 from mien.evaluate.scoring import Predictor, Progress, predict_all
 
 FACES_AT_MOST = 2000
 ONE_PIXEL = ((1, 0), (-1, 0), (0, 1), (0, -1))
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """One corruption at strengths 1..5: the accuracy at each, and the settings, in ``unit``, that a strength means."""
+
+    accuracy: tuple[float, ...]
+    unit: str
+    settings: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Stability:
+    """What a change that people hardly see does to the answers.
+
+    Attributes:
+        same_answer: share of the faces whose emotion stays the same, 0..1.
+        moved_probability: half the summed change of the probabilities (total variation), 0..1.
+    """
+
+    same_answer: float
+    moved_probability: float
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """What ``robustness`` measures.
+
+    Attributes:
+        n: faces in the sample.
+        of: faces in the set.
+        seed: of the sample and of the corruptions.
+        clean_accuracy: on the sample as it is.
+        corruptions: by name.
+        mean_corruption_accuracy: mean over all corruptions and strengths.
+        retained: that mean as a share of the clean accuracy; None where the clean accuracy is 0.
+        stability: by change: "shifted by one pixel" (mean of four directions) and "mirrored".
+    """
+
+    n: int
+    of: int
+    seed: int
+    clean_accuracy: float
+    corruptions: Mapping[str, Corruption]
+    mean_corruption_accuracy: float
+    retained: float | None
+    stability: Mapping[str, Stability]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as JSON's types."""
+        return dict(plain(self))
 
 
 def robustness(
@@ -31,23 +85,16 @@ def robustness(
     *,
     faces_at_most: int = FACES_AT_MOST,
     seed: int = 0,
-) -> dict[str, Any]:
-    """Accuracy under each corruption at each strength, and stability.
+) -> Robustness:
+    """Measure accuracy under each corruption at each strength, and stability.
 
     Args:
-        predictor: gets uint8 (B, H, W), answers (B, C) in the order that ``labels_N`` indexes.
+        predictor: takes uint8 (B, H, W) and answers (B, C), columns in the order that ``labels_N`` indexes.
         faces_NHW: uint8, at least one.
         labels_N: shape (N,).
         on_progress: called with (passes done, passes in all).
         faces_at_most: a sample of this size is taken where there are more.
         seed: of the sample and of the corruptions.
-
-    Returns:
-        - ``n`` of ``of`` faces, ``seed``, ``clean_accuracy`` on the same faces
-        - ``corruptions``: by name ``accuracy`` at strengths 1..5, ``settings`` and what they are (``unit``)
-        - ``mean_corruption_accuracy``: mean over all corruptions and strengths; ``retained``: as a share of clean
-        - ``stability``: by change (shift by one pixel, mirror) ``same_answer``, the share of faces whose emotion stays,
-          and ``moved_probability``, half the summed change of the probabilities (total variation)
     """
     rng = np.random.default_rng(seed)
     total = len(faces_NHW)
@@ -68,35 +115,35 @@ def robustness(
         return float((probs_NC.argmax(axis=1) == labels_N).mean())
 
     clean_NC = run(faces_NHW)
-    corruptions: dict[str, Any] = {}
+    corruptions: dict[str, Corruption] = {}
     for index, (name, corrupt) in enumerate(CORRUPTIONS.items()):
         unit, settings = SETTINGS[name]
         found = [
             accuracy(run(corrupt(faces_NHW, strength, np.random.default_rng((seed, index, strength)))))
             for strength in STRENGTHS
         ]
-        corruptions[name] = {"accuracy": found, "unit": unit, "settings": list(settings)}
-    mean = float(np.mean([row["accuracy"] for row in corruptions.values()]))
+        corruptions[name] = Corruption(tuple(found), unit, tuple(settings))
+    mean = float(np.mean([row.accuracy for row in corruptions.values()]))
     moved = [_stability(clean_NC, run(shifted(faces_NHW, right, down))) for right, down in ONE_PIXEL]
     clean = accuracy(clean_NC)
-    return {
-        "n": len(faces_NHW),
-        "of": total,
-        "seed": seed,
-        "clean_accuracy": clean,
-        "corruptions": corruptions,
-        "mean_corruption_accuracy": mean,
-        "retained": mean / clean if clean else None,
-        "stability": {
-            "shifted by one pixel": {key: float(np.mean([each[key] for each in moved])) for key in moved[0]},
+    return Robustness(
+        n=len(faces_NHW),
+        of=total,
+        seed=seed,
+        clean_accuracy=clean,
+        corruptions=corruptions,
+        mean_corruption_accuracy=mean,
+        retained=mean / clean if clean else None,
+        stability={
+            "shifted by one pixel": Stability(
+                float(np.mean([each.same_answer for each in moved])),
+                float(np.mean([each.moved_probability for each in moved])),
+            ),
             "mirrored": _stability(clean_NC, run(faces_NHW[:, :, ::-1])),
         },
-    }
+    )
 
 
-def _stability(clean_NC: NDArray[np.floating[Any]], changed_NC: NDArray[np.floating[Any]]) -> dict[str, float]:
+def _stability(clean_NC: NDArray[np.floating[Any]], changed_NC: NDArray[np.floating[Any]]) -> Stability:
     same_N = clean_NC.argmax(axis=1) == changed_NC.argmax(axis=1)
-    return {
-        "same_answer": float(same_N.mean()),
-        "moved_probability": float(np.abs(clean_NC - changed_NC).sum(axis=1).mean() / 2),
-    }
+    return Stability(float(same_N.mean()), float(np.abs(clean_NC - changed_NC).sum(axis=1).mean() / 2))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mien.contract.emotions import canonical
 from mien.contract.errors import ModelError
 from mien.data.faceset import FaceSet
-from mien.evaluate.metrics import evaluate
+from mien.evaluate.metrics import Metrics, evaluate
 
 Predictor = Callable[[NDArray[np.uint8]], NDArray[np.floating[Any]]]
 """Crops uint8 (B, H, W) -> probabilities (B, C), rows summing to 1."""
@@ -62,8 +62,8 @@ def score(
     model_labels: tuple[str, ...],
     batch_size: int = 64,
     on_progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Run ``predictor`` over a data set and evaluate it; figures as in ``evaluate``, and the ``split`` they are of.
+) -> Metrics:
+    """Run ``predictor`` over a data set and evaluate its answers.
 
     Args:
         predictor: gets uint8 (B, H, W) of the data set's side.
@@ -77,14 +77,14 @@ def score(
     """
     matched = in_data_order(predictor, model_labels, faces.labels)
     probs_NC = predict_all(matched, faces.faces_NHW, batch_size, on_progress)
-    return {"split": " + ".join(faces.split_names)} | evaluate(probs_NC, faces.labels_N, faces.labels)
+    return evaluate(probs_NC, faces.labels_N, faces.labels)
 
 
 def in_data_order(predictor: Predictor, model_labels: tuple[str, ...], data_labels: tuple[str, ...]) -> Predictor:
-    """The same predictor with its columns in the data's order; names are matched as ``canonical`` spells them.
+    """The same predictor with its columns in the data's order. Names are matched as ``canonical`` spells them.
 
     Raises:
-        ModelError: model and data do not have the same classes; later, an answer has not one column a class.
+        ModelError: model and data do not have the same classes. Later, if an answer does not have one column a class.
     """
     names = [canonical(name) for name in model_labels]
     wanted = [canonical(name) for name in data_labels]

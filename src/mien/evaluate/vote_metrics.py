@@ -1,16 +1,17 @@
 """Against FER+'s ten taggers instead of FER2013's one noisy label (Barsoum et al. 2016, arXiv:1608.01041).
 
-    against_votes(probs_NC, votes_NV, card.labels)["accuracy"]
+    against_votes(probs_NC, votes_NV, card.labels).accuracy
 
-Every FER+ face was tagged by ten people; the majority is a better truth than FER2013's label, and the spread says how
-sure people are. Contempt, "unknown" and "not a face" are no classes of a seven-emotion model: faces where one of them
-wins are left out, and said so.
+Ten people tagged every FER+ face. Their majority is a better truth than FER2013's label, and their spread says how sure
+people are. Contempt, "unknown" and "not a face" are not classes of a seven-emotion model: faces where one of them has
+the most votes are left out, and the figures say how many faces are left.
 
 Shape legend: N faces, C classes of the model, V = 10 columns of votes.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,28 +19,52 @@ from numpy.typing import ArrayLike, NDArray
 
 from mien.contract.emotions import canonical
 from mien.contract.errors import DataError
+from mien.contract.plain_types import plain
+from mien.contract.statistics import Interval, wilson_interval
 from mien.data.votes import VOTES, majority
-from mien.evaluate.metrics import check_predictions, wilson_interval
+from mien.evaluate.predictions import check_predictions
 
 
-def against_votes(probs_NC: ArrayLike, votes_NV: ArrayLike, labels: tuple[str, ...]) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class VoteMetrics:
+    """A model against FER+'s votes.
+
+    Attributes:
+        faces_with_votes: how many have any.
+        n: of those, faces where one of the model's classes has more votes than any other of the ten columns.
+        accuracy: against that majority, with Wilson's interval as ``accuracy_95``.
+        kl: mean Kullback-Leibler divergence in nats from the votes, normalised over the model's classes, to the
+            probabilities.
+        kl_faces: faces with at least one such vote; ``kl`` is over them.
+        tagger_accuracy: how often one tagger agrees with the majority of the other nine, over all taggers and faces
+            where those nine have such a majority; None where they never have. Nine make a slightly harder truth than
+            ten.
+    """
+
+    faces_with_votes: int
+    n: int
+    accuracy: float
+    accuracy_95: Interval
+    kl: float
+    kl_faces: int
+    tagger_accuracy: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as JSON's types."""
+        return dict(plain(self))
+
+
+def against_votes(probs_NC: ArrayLike, votes_NV: ArrayLike, labels: tuple[str, ...]) -> VoteMetrics | None:
     """Score probabilities against votes.
 
     Args:
-        probs_NC: shape (N, C), rows summing to 1.
-        votes_NV: shape (N, 10), how many taggers said what, in the order of
-            ``mien.data.votes.VOTES``; a row of zeros for a face without votes.
-        labels: the C class names in index order; those that FER+ does not know get no votes.
+        probs_NC: shape (N, C), as for ``evaluate``.
+        votes_NV: shape (N, 10), how many taggers gave each answer, in the order of ``mien.data.votes.VOTES``; a row of
+            zeros for a face without votes.
+        labels: the C class names in index order; a class that FER+ does not know gets no votes.
 
     Returns:
-        None where no face has votes for a class of the model; else
-
-        - ``faces_with_votes``; ``n``: of those, faces with one class of the model ahead of all ten columns
-        - ``accuracy`` and ``accuracy_95`` (Wilson) against that majority
-        - ``kl``: mean Kullback-Leibler divergence from the votes, normalised over the model's classes, to the
-          probabilities, in nats, over ``kl_faces`` faces with at least one such vote
-        - ``tagger_accuracy``: what one tagger gets against the majority of the other nine, averaged over all
-          taggers and faces where those nine have such a majority (a harder truth than ten, by a hair)
+        None where no face has a majority for a class of the model.
 
     Raises:
         DataError: votes of another shape.
@@ -57,15 +82,15 @@ def against_votes(probs_NC: ArrayLike, votes_NV: ArrayLike, labels: tuple[str, .
     if not judged_N.any():
         return None
     hits, n = int((probs.argmax(axis=1) == majority_N)[judged_N].sum()), int(judged_N.sum())
-    return {
-        "faces_with_votes": int((votes.sum(axis=1) > 0).sum()),
-        "n": n,
-        "accuracy": hits / n,
-        "accuracy_95": list(wilson_interval(hits, n)),
-        "kl": _mean_kl(own_NC[known_N], probs[known_N]),
-        "kl_faces": int(known_N.sum()),
-        "tagger_accuracy": _tagger_accuracy(votes, column_V),
-    }
+    return VoteMetrics(
+        faces_with_votes=int((votes.sum(axis=1) > 0).sum()),
+        n=n,
+        accuracy=hits / n,
+        accuracy_95=wilson_interval(hits, n),
+        kl=_mean_kl(own_NC[known_N], probs[known_N]),
+        kl_faces=int(known_N.sum()),
+        tagger_accuracy=_tagger_accuracy(votes, column_V),
+    )
 
 
 def model_majority(votes_NV: NDArray[np.uint8], labels: tuple[str, ...]) -> NDArray[np.int64]:

@@ -44,29 +44,31 @@ def calibrate(
     classes = logits_NC.shape[1]
     found = calibration(logits_NC, labels_N)
     accuracy = float((logits_NC.argmax(axis=1) == labels_N).mean())
-    choices = {"temperature": found["temperature"]["ece_cross_fitted"] - CLEARLY}
+    fitted = {"ece_before": found.ece_before, "accuracy_before": accuracy}
+    choices = {"temperature": found.temperature.ece_cross_fitted - CLEARLY}
     if curves:
-        choices["curve"] = found["curve"]["ece_cross_fitted"]
-    if not rejected and found["vector"]["accuracy_cross_fitted"] >= accuracy - 0.001:
-        choices["vector"] = found["vector"]["ece_cross_fitted"]
+        choices["curve"] = found.curve.ece_cross_fitted
+    if not rejected and found.vector.accuracy_cross_fitted >= accuracy - 0.001:
+        choices["vector"] = found.vector.ece_cross_fitted
     best = min(choices, key=choices.__getitem__)
-    chosen = found[best]
-    kept = ("ece_cross_fitted", "accuracy_cross_fitted")
-    fitted = {"ece_before": found["ece_before"], "accuracy_before": accuracy}
-    fitted |= {key: chosen[key] for key in kept if key in chosen}
     if best == "vector":
-        return Scaling(tuple(chosen["factors"]), tuple(chosen["offsets"])), fitted
+        fitted["ece_cross_fitted"] = found.vector.ece_cross_fitted
+        fitted["accuracy_cross_fitted"] = found.vector.accuracy_cross_fitted
+        return Scaling(found.vector.factors, found.vector.offsets), fitted
     if best == "curve":
-        return Scaling.even(classes, curve_K=chosen["coefficients"]), fitted
-    return Scaling.even(classes, chosen["value"]), fitted
+        fitted["ece_cross_fitted"] = found.curve.ece_cross_fitted
+        return Scaling.even(classes, curve_K=found.curve.coefficients), fitted
+    fitted["ece_cross_fitted"] = found.temperature.ece_cross_fitted
+    return Scaling.even(classes, found.temperature.value), fitted
 
 
 def figures(probs_NC: NDArray[np.floating[Any]], validation: FaceSet) -> dict[str, Any]:
     """Metrics of probabilities with their intervals, against votes too where there are any."""
-    found = evaluate(probs_NC, validation.labels_N, validation.labels)
-    found |= intervals_95(probs_NC, validation.labels_N, validation.labels)
+    found = evaluate(probs_NC, validation.labels_N, validation.labels).to_dict()
+    found |= intervals_95(probs_NC, validation.labels_N, validation.labels).to_dict()
     if validation.votes_NC is not None:
-        found["votes"] = against_votes(probs_NC, validation.votes_NC, validation.labels)
+        votes = against_votes(probs_NC, validation.votes_NC, validation.labels)
+        found["votes"] = None if votes is None else votes.to_dict()
     return found
 
 

@@ -37,6 +37,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mien.contract.emotions import canonical
+from mien.contract.statistics import wilson_interval
 
 NOTE = "an expression-based index, not a diagnosis"
 """Show this wherever you show the stress index or level."""
@@ -112,14 +113,6 @@ class Baseline:
         return cls("learning" if wanted_s > 0 else "none", 0.0, 0.0, wanted_s)
 
 
-def wilson(share: float, trials: float, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's score interval of a proportion ``share`` in 0..1 of ``trials`` > 0, which need not be whole."""
-    centre = share + z * z / (2 * trials)
-    reach = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    scale = 1 + z * z / trials
-    return max(0.0, min(share, (centre - reach) / scale)), min(1.0, max(share, (centre + reach) / scale))
-
-
 def stress_index(
     mean: float, seen_s: float, baseline: Baseline, correlation_s: float = 2.0
 ) -> tuple[float, float, float] | None:
@@ -136,11 +129,13 @@ def stress_index(
     """
     if baseline.state == "learning" or seen_s <= 0:
         return None
-    low, high = wilson(mean, seen_s / correlation_s)
+    looks = seen_s / correlation_s
+    low, high = wilson_interval(mean * looks, looks)
     calm = calm_low = calm_high = 0.0
     if baseline.state == "personal":
         calm = min(baseline.level, BASELINE_MOST)
-        calm_low, calm_high = wilson(calm, baseline.seen_s / correlation_s)
+        calm_looks = baseline.seen_s / correlation_s
+        calm_low, calm_high = wilson_interval(calm * calm_looks, calm_looks)
     raised = mean - calm
     below, above = math.hypot(mean - low, calm_high - calm), math.hypot(high - mean, calm - calm_low)
     index, index_low, index_high = (

@@ -9,10 +9,9 @@ import csv
 import json
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from mien.contract.errors import DataError
-from mien.data.audit import Audit
+from mien.data.audit import Audit, Verdict
 from mien.data.faceset import FaceSet
 from mien.data.votes import VOTES, majority
 from mien.report.data_page import face_image, html_page, html_table, section
@@ -21,7 +20,7 @@ SHOWN = 120
 """Faces in the gallery."""
 
 
-def write_audit(audit: Audit, faces: FaceSet, folder: Path, title: str, verdict: dict[str, Any] | None = None) -> Path:
+def write_audit(audit: Audit, faces: FaceSet, folder: Path, title: str, verdict: Verdict | None = None) -> Path:
     """Write ``labels.csv`` (every face, most suspect first), ``audit.json`` and a gallery; return the gallery's path.
 
     Raises:
@@ -32,7 +31,7 @@ def write_audit(audit: Audit, faces: FaceSet, folder: Path, title: str, verdict:
         "issues": int(audit.issue_N.sum()),
         "fingerprint": faces.fingerprint,
         "labels": list(faces.labels),
-        "ferplus": verdict,
+        "ferplus": None if verdict is None else verdict.to_dict(),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,19 +74,19 @@ def _ferplus(faces: FaceSet) -> list[str]:
     return [VOTES[winner] if winner >= 0 else "" for winner in majority(faces.votes_NC).tolist()]
 
 
-def _gallery(audit: Audit, faces: FaceSet, title: str, verdict: dict[str, Any] | None) -> str:
+def _gallery(audit: Audit, faces: FaceSet, title: str, verdict: Verdict | None) -> str:
     parts = []
     if verdict:
         rows = [
-            [f"first {int(k):,}", *("–" if each[k] is None else f"{each[k]:.1%}" for each in columns)]
-            for columns in [(verdict["precision"], verdict["random"])]
-            for k in verdict["precision"]
+            [f"first {k:,}", *("–" if each[k] is None else f"{each[k]:.1%}" for each in columns)]
+            for columns in [(verdict.precision, verdict.random)]
+            for k in verdict.precision
         ]
         parts.append(
             section(
                 "Is the ranking right?",
-                f"<p>On {verdict['judged']:,} of these faces more than {verdict['threshold']:.0%} of FER+'s taggers "
-                f"agree; on {verdict['base_rate']:.1%} of those they do not agree with the label.</p>"
+                f"<p>On {verdict.judged:,} of these faces more than {verdict.threshold:.0%} of FER+'s taggers "
+                f"agree; on {verdict.base_rate:.1%} of those they do not agree with the label.</p>"
                 + html_table(["FER+ disagrees with the label", "this ranking", "shuffled"], rows),
             )
         )

@@ -11,9 +11,13 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mien.contract.errors import MissingExtraError
+from mien.evaluate.calibration_error import ReliabilityBin
+from mien.evaluate.ranking import RankingCurve
+from mien.evaluate.robustness import Robustness
+from mien.evaluate.selective_prediction import RiskCoverage
 from mien.report.confusion_figure import INK
 
 if TYPE_CHECKING:
@@ -65,14 +69,14 @@ def _percents(axes: Axes, which: str = "both") -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
-def reliability_figure(bins: Sequence[Mapping[str, Any]]) -> Figure:
+def reliability_figure(bins: Sequence[ReliabilityBin]) -> Figure:
     """Accuracy against confidence, bin by bin, each with its 95 % interval; the diagonal is perfect."""
     figure, axes = _axes(4.6, 4.0)
-    confidence = [each["confidence"] for each in bins]
-    accuracy = [each["accuracy"] for each in bins]
+    confidence = [each.confidence for each in bins]
+    accuracy = [each.accuracy for each in bins]
     axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
-    low = [max(0, each["accuracy"] - each["accuracy_95"][0]) for each in bins]
-    high = [max(0, each["accuracy_95"][1] - each["accuracy"]) for each in bins]
+    low = [max(0, each.accuracy - each.accuracy_95[0]) for each in bins]
+    high = [max(0, each.accuracy_95[1] - each.accuracy) for each in bins]
     axes.errorbar(
         confidence, accuracy, [low, high], fmt="o-", color=BLUE, ecolor="#9fc3e3", markersize=4, linewidth=1.4
     )
@@ -83,15 +87,15 @@ def reliability_figure(bins: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def ranking_figures(found: Mapping[str, Mapping[str, Sequence[float]]], order: Sequence[str]) -> tuple[Figure, Figure]:
+def ranking_figures(found: Mapping[str, RankingCurve], order: Sequence[str]) -> tuple[Figure, Figure]:
     """ROC and precision/recall curves, one line a class; ``order`` gives each class its colour."""
     roc, roc_axes = _axes(4.6, 4.0)
     recall, recall_axes = _axes(4.6, 4.0)
     roc_axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
     for name, points in found.items():
         colour = PALETTE[order.index(name) % len(PALETTE)]
-        roc_axes.plot(points["fpr"], points["tpr"], color=colour, linewidth=1.4, label=name)
-        found_P = [each for each in zip(points["tpr"], points["precision"], strict=True) if each[0] > 0]
+        roc_axes.plot(points.fpr, points.tpr, color=colour, linewidth=1.4, label=name)
+        found_P = [each for each in zip(points.tpr, points.precision, strict=True) if each[0] > 0]
         recall_axes.plot(*zip(*found_P, strict=True), color=colour, linewidth=1.4, label=name)
     for axes in (roc_axes, recall_axes):
         axes.set_xlim(0, 1)
@@ -103,14 +107,12 @@ def ranking_figures(found: Mapping[str, Mapping[str, Sequence[float]]], order: S
     return roc, recall
 
 
-def risk_figure(found: Mapping[str, Any]) -> Figure:
+def risk_figure(found: RiskCoverage) -> Figure:
     """Error rate against coverage; a dot where the model's own threshold puts it."""
     figure, axes = _axes(4.6, 4.0)
-    curve = found["curve"]
-    axes.plot(curve["coverage"], curve["risk"], color=BLUE, linewidth=1.6)
-    accepted = found.get("accepted")
-    if accepted and accepted["error"] is not None:
-        x, y = accepted["coverage"], accepted["error"]
+    axes.plot(found.curve.coverage, found.curve.risk, color=BLUE, linewidth=1.6)
+    if found.accepted is not None and found.accepted.error is not None:
+        x, y = found.accepted.coverage, found.accepted.error
         axes.plot([x], [y], "o", color=RED, markersize=6)
         axes.annotate(
             "threshold of the card", (x, y), (-8, 8), textcoords="offset points", ha="right", fontsize=8, color=RED
@@ -122,21 +124,21 @@ def risk_figure(found: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def robustness_figure(found: Mapping[str, Any]) -> Figure:
+def robustness_figure(found: Robustness) -> Figure:
     """One small panel a corruption: accuracy at strengths 0 (clean) to 5."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError("matplotlib", "evaluate") from None
-    rows = list(found["corruptions"].items())
+    rows = list(found.corruptions.items())
     figure = Figure(figsize=(10.4, 2.1 * ((len(rows) + 4) // 5)), layout="constrained")
     panels = figure.subplots((len(rows) + 4) // 5, 5, sharex=True, sharey=True, squeeze=False).ravel()
     for panel in panels[len(rows) :]:
         panel.set_visible(False)
     for panel, (name, row) in zip(panels, rows, strict=False):
         _plain(panel)
-        panel.axhline(found["clean_accuracy"], color=GREY, linestyle="--", linewidth=0.9)
-        panel.plot(range(6), [found["clean_accuracy"], *row["accuracy"]], "o-", color=BLUE, markersize=3, linewidth=1.4)
+        panel.axhline(found.clean_accuracy, color=GREY, linestyle="--", linewidth=0.9)
+        panel.plot(range(6), [found.clean_accuracy, *row.accuracy], "o-", color=BLUE, markersize=3, linewidth=1.4)
         panel.set_title(name, fontsize=9, color=INK, loc="left")
         panel.set_xticks(range(6))
         panel.set_ylim(0, 1)

@@ -1,19 +1,21 @@
 """The confusion matrix as a PNG file. matplotlib is imported when it is drawn; none of its global state is touched.
 
-confusion_png(metrics, Path("confusion.png"))       # metrics of mien.evaluate.metrics or .predict
+confusion_png(metrics, Path("confusion.png"), split="validation")
 
 The other figures, which go into a report, are in charts.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mien.contract.errors import MissingExtraError
+from mien.evaluate.metrics import Metrics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,28 +23,28 @@ if TYPE_CHECKING:
 INK, FAINT = "#1f2933", "#b8c2cc"
 
 
-def confusion_png(metrics: Mapping[str, Any], path: str | Path) -> None:
+def confusion_png(metrics: Metrics, path: str | Path, split: str = "") -> None:
     """Draw the confusion matrix: shares of each true class as colour and per cent, counts below.
 
     Args:
-        metrics: of ``evaluate`` or ``score``; the latter's ``split`` goes into the title.
+        metrics: of ``evaluate``.
         path: the PNG to write; its folder exists.
+        split: for the title.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    confusion_figure(metrics, title=True).savefig(path, format="png")
+    confusion_figure(metrics.labels, metrics.confusion, _title(metrics, split)).savefig(path, format="png")
 
 
-def confusion_figure(metrics: Mapping[str, Any], title: bool) -> Figure:
-    """The same as a figure; raises as ``confusion_png`` does."""
+def confusion_figure(labels: Sequence[str], counts_CC: ArrayLike, title: str = "") -> Figure:
+    """The same as a figure: ``counts_CC`` has the true classes as rows. Raises as ``confusion_png`` does."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError("matplotlib", "evaluate") from None
 
-    labels = list(metrics["labels"])
-    count_CC = np.asarray(metrics["confusion"])
+    count_CC = np.asarray(counts_CC)
     support_C = count_CC.sum(axis=1)
     share_CC = count_CC / np.maximum(support_C, 1)[:, None]
     size = 2.3 + 0.78 * len(labels)
@@ -68,11 +70,11 @@ def confusion_figure(metrics: Mapping[str, Any], title: bool) -> Figure:
     axes.tick_params(which="both", length=0, labelcolor=INK)
     axes.spines[:].set_visible(False)
     if title:
-        axes.set_title(_title(metrics), loc="left", fontsize=11, color=INK, pad=12)
+        axes.set_title(title, loc="left", fontsize=11, color=INK, pad=12)
     return figure
 
 
-def _title(metrics: Mapping[str, Any]) -> str:
-    low, high = metrics["accuracy_95"]
-    of = f"{metrics['split']}, " if "split" in metrics else ""
-    return f"{of}{metrics['n']:,} faces, accuracy {metrics['accuracy']:.1%}  (95 %: {low:.1%} to {high:.1%})"
+def _title(metrics: Metrics, split: str) -> str:
+    low, high = metrics.accuracy_95
+    of = f"{split}, " if split else ""
+    return f"{of}{metrics.n:,} faces, accuracy {metrics.accuracy:.1%}  (95 %: {low:.1%} to {high:.1%})"

@@ -9,14 +9,15 @@ Shape legend: N faces, H = W side of a face in pixels, C classes.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from mien.contract.errors import MissingExtraError
+from mien.data.dataset_report import DatasetReport, Distribution, SplitReport, VoteAgreement
 from mien.data.faceset import FaceSet
 
 if TYPE_CHECKING:
@@ -28,18 +29,18 @@ SPLIT_COLOURS = {"train": "#2f6690", "validation": "#e08e45", "test": "#5b8e7d"}
 OTHER_COLOURS = ("#8e6c8a", "#b8b08d", "#6c757d")
 
 
-def class_bars(facts: Mapping[str, Any]) -> bytes:
+def class_bars(facts: DatasetReport) -> bytes:
     """Share of each class in each split, with counts."""
-    labels, splits = facts["labels"], facts["splits"]
+    labels, splits = facts.labels, facts.splits
     figure = _figure(8, 0.9 + 0.22 * len(labels) * max(len(splits), 1.6))
     axes = figure.subplots()
     thick = 0.8 / len(splits)
     for number, (name, split) in enumerate(splits.items()):
         y_C = np.arange(len(labels)) + (number - (len(splits) - 1) / 2) * thick
-        share_C = [split["shares"][label] for label in labels]
+        share_C = [split.shares[label] for label in labels]
         axes.barh(y_C, share_C, height=thick * 0.9, color=_colour(name, number), label=name)
         for y, label, share in zip(y_C, labels, share_C, strict=True):
-            axes.text(share, y, f"  {split['counts'][label]:,}", va="center", fontsize=8, color=INK)
+            axes.text(share, y, f"  {split.counts[label]:,}", va="center", fontsize=8, color=INK)
     axes.set_yticks(np.arange(len(labels)), labels)
     axes.invert_yaxis()
     axes.axvline(1 / len(labels), color=FAINT, linewidth=1, linestyle=":")
@@ -52,16 +53,16 @@ def class_bars(facts: Mapping[str, Any]) -> bytes:
     return _png(figure)
 
 
-def level_curves(facts: Mapping[str, Any]) -> bytes:
+def level_curves(facts: DatasetReport) -> bytes:
     """Distributions of all pixels' grey levels and of each face's contrast, by split."""
     figure = _figure(8, 2.5)
-    panels = (
-        ("intensity", "grey level of a pixel", 256),
-        ("contrast", "contrast of a face (deviation of its pixels)", 128),
+    panels: tuple[tuple[Callable[[SplitReport], Distribution], str, int], ...] = (
+        (lambda split: split.intensity, "grey level of a pixel", 256),
+        (lambda split: split.contrast, "contrast of a face (deviation of its pixels)", 128),
     )
-    for axes, (what, title, end) in zip(figure.subplots(1, 2), panels, strict=True):
-        for number, (name, split) in enumerate(facts["splits"].items()):
-            count = np.array(split[what]["histogram"], dtype=float)
+    for axes, (distribution, title, end) in zip(figure.subplots(1, 2), panels, strict=True):
+        for number, (name, split) in enumerate(facts.splits.items()):
+            count = np.array(distribution(split).histogram, dtype=float)
             edges = np.linspace(0, end, len(count) + 1)
             colour = _colour(name, number)
             axes.stairs(count / max(count.sum(), 1), edges, color=colour, linewidth=1.6, label=name)
@@ -71,7 +72,7 @@ def level_curves(facts: Mapping[str, Any]) -> bytes:
         axes.set_yticks([])
         axes.set_xlabel(title)
         _plain(axes)
-    if len(facts["splits"]) > 1:
+    if len(facts.splits) > 1:
         axes.legend(frameon=False, fontsize=8)
     return _png(figure)
 
@@ -100,13 +101,13 @@ def mean_faces(faces: FaceSet) -> bytes:
     return _png(figure)
 
 
-def votes_heatmap(votes: Mapping[str, Any]) -> bytes:
+def votes_heatmap(votes: VoteAgreement) -> bytes:
     """The data's label (rows) against FER+'s majority (columns), as shares of the row."""
-    labels = list(votes["table"])
-    named = {name for row in votes["table"].values() for name in row if name in labels}
+    labels = list(votes.table)
+    named = {name for row in votes.table.values() for name in row if name in labels}
     columns = [name for name in labels if name in named]
-    columns += [name for name in next(iter(votes["table"].values())) if name not in columns]
-    count_CV = np.array([[votes["table"][label][name] for name in columns] for label in labels])
+    columns += [name for name in next(iter(votes.table.values())) if name not in columns]
+    count_CV = np.array([[votes.table[label][name] for name in columns] for label in labels])
     share_CV = count_CV / np.maximum(count_CV.sum(axis=1, keepdims=True), 1)
     figure = _figure(1.6 + 0.68 * len(columns), 1.5 + 0.45 * len(labels))
     axes = figure.subplots()

@@ -12,12 +12,12 @@ import json
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.errors import DataError
+from mien.data.dataset_report import DatasetReport, Repeats, VoteAgreement
 from mien.data.describe import crossing_pairs
 from mien.data.duplicates import Duplicates
 from mien.data.faceset import FaceSet
@@ -63,9 +63,7 @@ footer { color: var(--soft); font-size: 13px; margin-top: 24px }
 """
 
 
-def write_report(
-    faces: FaceSet, facts: dict[str, Any], duplicates: Duplicates | None, folder: Path, title: str
-) -> Path:
+def write_report(faces: FaceSet, facts: DatasetReport, duplicates: Duplicates | None, folder: Path, title: str) -> Path:
     """Write ``index.html`` and ``facts.json`` into ``folder``, which is made if need be; return the page's path.
 
     Raises:
@@ -75,28 +73,30 @@ def write_report(
     page = _page(faces, facts, duplicates, title)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "facts.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (folder / "facts.json").write_text(
+            json.dumps(facts.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         (folder / "index.html").write_text(page, encoding="utf-8")
     except OSError as error:
         raise DataError(f"{folder}: cannot write the report ({error.strerror}); name another folder") from None
     return folder / "index.html"
 
 
-def _page(faces: FaceSet, facts: dict[str, Any], duplicates: Duplicates | None, title: str) -> str:
+def _page(faces: FaceSet, facts: DatasetReport, duplicates: Duplicates | None, title: str) -> str:
     parts = [
         _tiles(facts),
-        section("What stands out", _findings(facts["findings"])),
+        section("What stands out", _findings(facts.findings)),
         section("Classes", _classes(facts)),
         section("Faces", _faces(faces)),
         section("Light", _light(facts)),
         section("Duplicates", _duplicates(faces, facts, duplicates)),
     ]
-    if facts["votes"]:
-        parts.append(section("FER+ against the labels", _votes(faces, facts["votes"])))
+    if facts.votes:
+        parts.append(section("FER+ against the labels", _votes(faces, facts.votes)))
     parts.append(section("Files", _files(facts)))
-    lead = f"{facts['n']:,} faces, read at {facts['side']} px, in {_and(facts['splits'])}"
+    lead = f"{facts.n:,} faces, read at {facts.side} px, in {_and(facts.splits)}"
     foot = (
-        f"Fingerprint of classes, splits, labels and pixels: <code>{facts['fingerprint']}</code>. "
+        f"Fingerprint of classes, splits, labels and pixels: <code>{facts.fingerprint}</code>. "
         "All figures are in facts.json beside this page."
     )
     return html_page(title, lead, parts, foot)
@@ -114,20 +114,20 @@ def html_page(title: str, lead: str, parts: Sequence[str], foot: str) -> str:
     )
 
 
-def _tiles(facts: dict[str, Any]) -> str:
-    tiles = [(f"{split['n']:,}", f"{name} faces") for name, split in facts["splits"].items()]
-    first = next(iter(facts["splits"].values()))
-    tiles.append((f"{first['imbalance']:.1f}" if first["imbalance"] else "–", "largest over smallest class"))
-    near = facts["near_duplicates"]
+def _tiles(facts: DatasetReport) -> str:
+    tiles = [(f"{split.n:,}", f"{name} faces") for name, split in facts.splits.items()]
+    first = next(iter(facts.splits.values()))
+    tiles.append((f"{first.imbalance:.1f}" if first.imbalance else "–", "largest over smallest class"))
+    near = facts.near_duplicates
     if near:
-        leaked = sum(each["faces"] for each in near["across"].values())
+        leaked = sum(each.faces for each in near.across.values())
         tiles.append(
             (f"{leaked:,}", "faces with a twin in another split")
-            if near["across"]
-            else (f"{near['groups']:,}", "pictures more than once")
+            if near.across
+            else (f"{near.groups:,}", "pictures more than once")
         )
-    if facts["votes"] and facts["votes"]["agree"] is not None:
-        tiles.append((f"{facts['votes']['agree']:.0%}", "labels that FER+'s majority shares"))
+    if facts.votes and facts.votes.agree is not None:
+        tiles.append((f"{facts.votes.agree:.0%}", "labels that FER+'s majority shares"))
     return (
         '<div class="tiles">'
         + "".join(f'<div class="tile"><b>{n}</b><span>{escape(what)}</span></div>' for n, what in tiles)
@@ -141,19 +141,19 @@ def _findings(lines: Sequence[str]) -> str:
     return '<ul class="findings">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
 
 
-def _classes(facts: dict[str, Any]) -> str:
-    splits, weights = facts["splits"], facts["class_weights"]
+def _classes(facts: DatasetReport) -> str:
+    splits, weights = facts.splits, facts.class_weights
     rows = [
         [
             label,
-            *(f"{split['counts'][label]:,}" for split in splits.values()),
-            *(f"{split['shares'][label]:.1%}" for split in splits.values()),
-            f"{weights['balanced'][label]:.2f}",
-            f"{weights['square_root'][label]:.2f}",
+            *(f"{split.counts[label]:,}" for split in splits.values()),
+            *(f"{split.shares[label]:.1%}" for split in splits.values()),
+            f"{weights.balanced[label]:.2f}",
+            f"{weights.square_root[label]:.2f}",
         ]
-        for label in facts["labels"]
+        for label in facts.labels
     ]
-    foot = ["all", *(f"{split['n']:,}" for split in splits.values()), *("" for _ in splits), "", ""]
+    foot = ["all", *(f"{split.n:,}" for split in splits.values()), *("" for _ in splits), "", ""]
     head = ["class", *splits, *(f"{name} share" for name in splits), "weight", "√ weight"]
     return (
         _image(data_figures.class_bars(facts), "Bar chart of the share of each class in each split")
@@ -180,45 +180,40 @@ def _faces(faces: FaceSet) -> str:
     )
 
 
-def _light(facts: dict[str, Any]) -> str:
+def _light(facts: DatasetReport) -> str:
     rows = [
         [
             name,
-            f"{split['intensity']['mean']:.0f} ± {split['intensity']['std']:.0f}",
-            f"{split['contrast']['mean']:.0f} ± {split['contrast']['std']:.0f}",
-            f"{split['blank']:,}",
+            f"{split.intensity.mean:.0f} ± {split.intensity.std:.0f}",
+            f"{split.contrast.mean:.0f} ± {split.contrast.std:.0f}",
+            f"{split.blank:,}",
         ]
-        for name, split in facts["splits"].items()
+        for name, split in facts.splits.items()
     ]
     return _image(data_figures.level_curves(facts), "Distributions of grey level and contrast") + html_table(
         ["split", "grey level", "contrast", "blank"], rows
     )
 
 
-def _duplicates(faces: FaceSet, facts: dict[str, Any], found: Duplicates | None) -> str:
-    exact = [
-        [name, *(f"{split['duplicates'][key]:,}" for key in ("images", "faces", "conflicts"))]
-        for name, split in facts["splits"].items()
-    ]
-    if len(facts["splits"]) > 1:
-        across = facts["duplicates_across_splits"]
-        exact.append(["across splits", *(f"{across[key]:,}" for key in ("images", "faces", "conflicts"))])
+def _duplicates(faces: FaceSet, facts: DatasetReport, found: Duplicates | None) -> str:
+    exact = [[name, *_repeat_counts(split.duplicates)] for name, split in facts.splits.items()]
+    if len(facts.splits) > 1:
+        exact.append(["across splits", *_repeat_counts(facts.duplicates_across_splits)])
     head = ["equal in every pixel", "pictures", "faces that show them", "pictures whose labels disagree"]
     html = html_table(head, exact)
-    near = facts["near_duplicates"]
+    near = facts.near_duplicates
     if near is None or found is None:
         return html + '<p class="note">Too many faces to compare each with each for near duplicates.</p>'
     html += (
-        f"<p>Near duplicates (thumbnails that correlate above {near['correlation']}, straight or mirrored): "
-        f"{near['pairs']:,} pairs, {near['groups']:,} pictures on {near['faces']:,} faces, up to {near['largest']:,} "
-        f"of one; the labels of {near['conflicts']:,} pictures disagree.</p>"
+        f"<p>Near duplicates (thumbnails that correlate above {near.correlation}, straight or mirrored): "
+        f"{near.pairs:,} pairs, {near.groups:,} pictures on {near.faces:,} faces, up to {near.largest:,} "
+        f"of one; the labels of {near.conflicts:,} pictures disagree.</p>"
     )
-    rows = [[name, f"{c['pairs']:,}", f"{c['faces']:,}", f"{c['conflicts']:,}"] for name, c in near["across"].items()]
+    rows = [[", ".join(names), f"{c.pairs:,}", f"{c.faces:,}", f"{c.conflicts:,}"] for names, c in near.across.items()]
     if rows:
         head = ["near, across splits", "pairs", "faces of the second with a twin", "of these under another label"]
         html += html_table(head, rows)
-    for name in near["across"]:
-        one, other = name.split(", ")
+    for one, other in near.across:
         pairs_M2 = crossing_pairs(faces, found, one, other)
         differ_M = faces.labels_N[pairs_M2[:, 0]] != faces.labels_N[pairs_M2[:, 1]]
         html += _pairs(faces, found, pairs_M2[differ_M], f"Twins in {one} and {other} whose labels disagree")
@@ -228,6 +223,10 @@ def _duplicates(faces: FaceSet, facts: dict[str, Any], found: Duplicates | None)
     return html + _pairs(
         faces, found, found.pairs_M2[within_M & differ_M], "Twins inside one split whose labels disagree"
     )
+
+
+def _repeat_counts(repeats: Repeats) -> list[str]:
+    return [f"{count:,}" for count in (repeats.images, repeats.faces, repeats.conflicts)]
 
 
 def _pairs(faces: FaceSet, found: Duplicates, pairs_M2: NDArray[np.int64], title: str) -> str:
@@ -246,9 +245,9 @@ def _pairs(faces: FaceSet, found: Duplicates, pairs_M2: NDArray[np.int64], title
     return f'<h3>{escape(title)} <small>{shown}</small></h3><div class="cards">{"".join(cards)}</div>'
 
 
-def _votes(faces: FaceSet, votes: dict[str, Any]) -> str:
+def _votes(faces: FaceSet, votes: VoteAgreement) -> str:
     assert faces.votes_NC is not None
-    winner_N = majority(faces.votes_NC, votes["threshold"])
+    winner_N = majority(faces.votes_NC, votes.threshold)
     wrong_N = (winner_N >= 0) & (np.array(VOTES)[winner_N] != np.array(faces.labels)[faces.labels_N])
     sure_N = faces.votes_NC.max(axis=1) / np.maximum(faces.votes_NC.sum(axis=1, dtype=np.int64), 1)
     wrong = np.flatnonzero(wrong_N)
@@ -258,26 +257,26 @@ def _votes(faces: FaceSet, votes: dict[str, Any]) -> str:
         "</figcaption></figure>"
         for index in surest.tolist()
     )
-    agree = "" if votes["agree"] is None else f", and it is the label in {votes['agree']:.1%} of the cases"
+    agree = "" if votes.agree is None else f", and it is the label in {votes.agree:.1%} of the cases"
     return (
-        f"<p>{votes['faces']:,} faces have votes. {votes['judged']:,} have a majority of more than "
-        f"{votes['threshold']:.0%}{agree}.</p>"
+        f"<p>{votes.faces:,} faces have votes. {votes.judged:,} have a majority of more than "
+        f"{votes.threshold:.0%}{agree}.</p>"
         + _image(data_figures.votes_heatmap(votes), "Labels against FER+ majorities")
         + '<p class="note">Contempt, unknown and not-a-face have no counterpart among FER2013\'s seven.</p>'
         + (f'<h3>Label → what nine of ten taggers see</h3><div class="cards single">{cards}</div>' if cards else "")
     )
 
 
-def _files(facts: dict[str, Any]) -> str:
+def _files(facts: DatasetReport) -> str:
     html = ""
-    for name, split in facts["splits"].items():
-        if split["sizes"]:
-            sizes = [f"{size} px: {n:,}" for size, n in list(split["sizes"].items())[:SIZES]]
-            more = len(split["sizes"]) - SIZES
-            channels = ", ".join(f"{what}: {n:,}" for what, n in split["channels"].items() if n)
+    for name, split in facts.splits.items():
+        if split.sizes:
+            sizes = [f"{size} px: {n:,}" for size, n in list(split.sizes.items())[:SIZES]]
+            more = len(split.sizes) - SIZES
+            channels = ", ".join(f"{what}: {n:,}" for what, n in (split.channels or {}).items() if n)
             html += f"<h3>{escape(name)}</h3><p>{' · '.join(sizes)}{f' · and {more:,} more sizes' if more > 0 else ''}"
             html += f"<br>{channels}</p>"
-    problems = facts.get("problems", [])
+    problems = facts.problems
     if not problems:
         return html + "<p>Every file was read.</p>"
     items = "".join(f"<li><code>{escape(line)}</code></li>" for line in problems[:PROBLEMS])

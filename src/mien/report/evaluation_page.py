@@ -8,13 +8,15 @@ The page needs no network, no script and no other file, and prints on A4.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mien.contract.card import ModelCard
 from mien.contract.errors import DataError
+from mien.evaluate.assessment import Assessment
+from mien.evaluate.training_history import RunLog
 from mien.report import evaluation_sections
 from mien.report.html import Html, escape, section, table
 from mien.report.mistakes import Mistake
@@ -73,16 +75,16 @@ class Subject:
 def write_report(
     folder: Path,
     subject: Subject,
-    found: Mapping[str, Any],
+    found: Assessment,
     mistakes: Sequence[Mistake] = (),
-    run_logs: Sequence[Mapping[str, Any]] = (),
+    run_logs: Sequence[RunLog] = (),
 ) -> Path:
     """Write ``index.html`` and ``metrics.json``.
 
     Args:
         folder: created if need be.
         subject: what was evaluated.
-        found: of ``assess``, with ``robustness`` and ``non_faces`` where those were measured.
+        found: of ``assess``.
         mistakes: for the gallery.
         run_logs: of ``read_run_log``, one for each run folder.
 
@@ -92,7 +94,13 @@ def write_report(
     Raises:
         DataError: the folder cannot be written.
     """
-    content = {"subject": subject.to_dict(), **found, "mistakes": [each.to_dict() for each in mistakes]}
+    model = " + ".join(member.name for member in subject.members)
+    content = {
+        "subject": subject.to_dict(),
+        "model": model,
+        **found.to_dict(),
+        "mistakes": [each.to_dict() for each in mistakes],
+    }
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     page = render(subject, found, mistakes, run_logs)
     try:
@@ -106,9 +114,9 @@ def write_report(
 
 def render(
     subject: Subject,
-    found: Mapping[str, Any],
+    found: Assessment,
     mistakes: Sequence[Mistake] = (),
-    run_logs: Sequence[Mapping[str, Any]] = (),
+    run_logs: Sequence[RunLog] = (),
 ) -> str:
     """The page as text; arguments as for ``write_report``."""
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
@@ -130,23 +138,24 @@ def render(
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(subject.name)} on {escape(found['split'])}</title><style>{style}</style></head>"
+        f"<title>{escape(subject.name)} on {escape(found.split)}</title><style>{style}</style></head>"
         f"<body><main>{''.join(body)}</main></body></html>\n"
     )
 
 
-def _header(subject: Subject, found: Mapping[str, Any]) -> Html:
+def _header(subject: Subject, found: Assessment) -> Html:
     warnings = "".join(f'<p class="warn">{escape(line)}</p>' for line in subject.card_mismatches)
     return Html(
         f"<header><h1>{escape(subject.name)}</h1><p>Evaluation report: how well it reads facial expressions, and how "
-        f'far to trust it</p><span class="split">split: {escape(found["split"])} · {found["n"]:,} faces</span></header>'
+        f'far to trust it</p><span class="split">split: {escape(found.split)} · {found.metrics.n:,} faces'
+        f"</span></header>"
         f"{warnings}"
     )
 
 
-def _what(subject: Subject, found: Mapping[str, Any]) -> Html:
-    counts = found["counts"]
-    names = found["labels"]
+def _what(subject: Subject, found: Assessment) -> Html:
+    counts = found.counts
+    names = found.metrics.labels
     rows = [(split, *(f"{row[name]:,}" for name in names), f"{sum(row.values()):,}") for split, row in counts.items()]
     facts = [("data", f"{subject.data}"), ("fingerprint of the data", subject.fingerprint)]
     for member in subject.members:
@@ -164,7 +173,7 @@ def _what(subject: Subject, found: Mapping[str, Any]) -> Html:
         table(("faces in the split", *names, "all"), rows, "wide"),
         "The counts tell which split a figure is of: FER2013's validation (PublicTest) and test (PrivateTest) both "
         "have 3,589 faces, and Kaggle's folder named test holds the two together."
-        if found["n"] in (3589, 7178)
+        if found.metrics.n in (3589, 7178)
         else "",
     )
 

@@ -6,46 +6,48 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mien.contract.card import ModelCard
+from mien.evaluate.assessment import Assessment
+from mien.evaluate.intervals import BY_WILSON
+from mien.evaluate.training_history import RunLog
 from mien.report import charts
 from mien.report.confusion_figure import confusion_figure
 from mien.report.html import Html, bar, cards, escape, figure, interval, number, percent, section, small, table
 from mien.report.mistakes import Mistake
 
 
-def headline(found: Mapping[str, Any]) -> Html:
+def headline(found: Assessment) -> Html:
     """The figures that are asked for first, and the full list with its intervals."""
-    at = found["abstention"]["error_at"]
-    votes = found["votes"]
-    tagger = None if votes is None else votes["tagger_accuracy"]
-    people = "" if votes is None else f"one human tagger gets {percent(tagger)}"
-    chance = interval(found["ece_if_calibrated_95"])
+    metrics, intervals = found.metrics, found.intervals
+    at = found.selective.error_at
+    votes = found.votes
+    people = "" if votes is None else f"one human tagger gets {percent(votes.tagger_accuracy)}"
+    chance = interval(intervals.ece_if_calibrated)
     last = (
-        ("error at 80 % coverage", percent(at["0.8"]), f"at 50 %: {percent(at['0.5'])}, of all: {percent(at['1.0'])}")
+        ("error at 80 % coverage", percent(at[0.8]), f"at 50 %: {percent(at[0.5])}, of all: {percent(at[1])}")
         if votes is None
-        else ("accuracy on FER+ majority", percent(votes["accuracy"]), people)
+        else ("accuracy on FER+ majority", percent(votes.accuracy), people)
     )
     entries = (
-        ("accuracy", percent(found["accuracy"]), f"95 %: {interval(found['accuracy_95'])}"),
-        ("macro F1", percent(found["macro_f1"]), f"95 %: {interval(found['macro_f1_95'])}"),
-        ("calibration error (ECE)", percent(found["ece"]), f"perfect would show {chance}"),
+        ("accuracy", percent(metrics.accuracy), f"95 %: {interval(metrics.accuracy_95)}"),
+        ("macro F1", percent(metrics.macro_f1), f"95 %: {interval(intervals.macro_f1)}"),
+        ("calibration error (ECE)", percent(metrics.ece), f"perfect would show {chance}"),
         last,
     )
     rows = []
     for name, key, shown, note in FIGURES:
-        value, bounds = found[key], found.get(f"{key}_95")
-        method = "Wilson" if key in found["interval_methods"]["wilson"] else "bootstrap"
+        bounds = getattr(metrics if key in BY_WILSON else intervals, f"{key}_95" if key in BY_WILSON else key)
+        method = "Wilson" if key in BY_WILSON else "bootstrap"
         as_share = shown is percent
         ends = interval(bounds, 100 if as_share else 1, 1 if as_share else 3)
-        rows.append((name, shown(value), small(f"{ends} {method}") if bounds else "", small(note)))
-    rows.append(("ECE", percent(found["ece"]), small(f"{chance} if it were perfect"), small("15 equal-mass bins")))
-    repeats = found["interval_methods"]["repeats"]
+        rows.append((name, shown(getattr(metrics, key)), small(f"{ends} {method}") if bounds else "", small(note)))
+    rows.append(("ECE", percent(metrics.ece), small(f"{chance} if it were perfect"), small("15 equal-mass bins")))
     return section(
         "Figures",
         cards(entries),
         table(("", "value", "95 % interval", ""), rows, "notes"),
-        f"Intervals: Wilson's for shares of faces, the percentile bootstrap over faces ({repeats:,} resamplings, "
-        f"seed {found['interval_methods']['seed']}) for the rest. They speak of new faces from the same source and of "
-        f"this one model, not of another training seed. ECE has none, as resampling would inflate it.",
+        f"Intervals: Wilson's for shares of faces, the percentile bootstrap over faces ({intervals.repeats:,} "
+        f"resamplings, seed {intervals.seed}) for the rest. They are about new faces from the same source and this one "
+        f"model, not about another training seed. ECE has none, because resampling would inflate it.",
     )
 
 
@@ -62,60 +64,58 @@ FIGURES: tuple[tuple[str, str, Any, str], ...] = (
 )
 
 
-def per_class(found: Mapping[str, Any]) -> Html:
+def per_class(found: Assessment) -> Html:
     """The table of classes and the confusion matrix."""
     rows = []
-    for name, row in found["per_class"].items():
-        bounds = found["per_class_95"][name]
+    for name, row in found.metrics.per_class.items():
+        bounds = found.intervals.per_class[name]
         cells: list[Any] = [name]
         for key in ("precision", "recall", "f1"):
-            cells += [bar(row[key], percent(row[key])), small(interval(bounds[key]))]
-        rows.append([*cells, number(row["roc_auc"]), number(row["average_precision"]), f"{row['support']:,}"])
+            cells += [bar(getattr(row, key), percent(getattr(row, key))), small(interval(getattr(bounds, key)))]
+        rows.append([*cells, number(row.roc_auc), number(row.average_precision), f"{row.support:,}"])
     head = ("emotion", "precision", "95 %", "recall", "95 %", "F1", "95 %", "ROC-AUC", "avg. precision", "faces")
     matrix = figure(
-        charts.svg_uri(confusion_figure(found, title=False)),
-        f"Confusion on {found['split']}, {found['n']:,} faces: share of each true class, counts below.",
+        charts.svg_uri(confusion_figure(found.metrics.labels, found.metrics.confusion)),
+        f"Confusion on {found.split}, {found.metrics.n:,} faces: share of each true class, counts below.",
         "narrow",
     )
-    empty = [name for name, row in found["per_class"].items() if not row["support"]]
+    empty = [name for name, row in found.metrics.per_class.items() if not row.support]
     note = f"No face of {', '.join(empty)} in this split: n/a, and left out of the means over classes." if empty else ""
     return section("By emotion", table(head, rows, "wide"), note, matrix)
 
 
-def ranking(found: Mapping[str, Any]) -> Html:
+def ranking(found: Assessment) -> Html:
     """ROC and precision/recall curves."""
-    if not found["curves"]:
+    if not found.curves:
         return Html("")
-    roc, recall = (charts.svg_uri(each) for each in charts.ranking_figures(found["curves"], found["labels"]))
+    roc, recall = (charts.svg_uri(each) for each in charts.ranking_figures(found.curves, found.metrics.labels))
     pair = figure(roc, "ROC, each emotion against the rest.") + figure(recall, "Precision against recall.")
     return section("Ranking", Html(f'<div class="pair">{pair}</div>'))
 
 
-def confidence(found: Mapping[str, Any]) -> Html:
+def confidence(found: Assessment) -> Html:
     """Calibration and abstention, side by side."""
-    calibration, abstention = found["calibration"], found["abstention"]
+    calibration, selective = found.calibration, found.selective
     rows = []
-    if "ece_before" in calibration:
-        rows.append(("before: without the temperature in the model", percent(calibration["ece_before"])))
-    label = "as the model answers" + (f" (temperature {calibration['temperature']:.3f})" if rows else "")
-    rows.append((label, percent(calibration["ece"])))
-    if refitted := calibration.get("refitted"):
-        rows.append(("temperature refitted here, cross-fitted", percent(refitted["temperature"]["ece_cross_fitted"])))
-        rows.append(("vector scaling fitted here, cross-fitted", percent(refitted["vector"]["ece_cross_fitted"])))
-        rows.append(("a curve of confidence, likewise", percent(refitted["curve"]["ece_cross_fitted"])))
+    if calibration.ece_before is not None:
+        rows.append(("before: without the temperature in the model", percent(calibration.ece_before)))
+    label = "as the model answers" + (f" (temperature {calibration.temperature:.3f})" if rows else "")
+    rows.append((label, percent(calibration.ece)))
+    if refitted := calibration.refitted:
+        rows.append(("temperature refitted here, cross-fitted", percent(refitted.temperature.ece_cross_fitted)))
+        rows.append(("vector scaling fitted here, cross-fitted", percent(refitted.vector.ece_cross_fitted)))
+        rows.append(("a curve of confidence, likewise", percent(refitted.curve.ece_cross_fitted)))
     left = figure(
-        charts.svg_uri(charts.reliability_figure(found["reliability"])),
+        charts.svg_uri(charts.reliability_figure(found.reliability)),
         "Reliability: accuracy against confidence in 15 bins of equally many faces, with 95 % intervals.",
     ) + table(("ECE", ""), rows)
-    risks = [
-        (f"{float(share) * 100:.0f} % answered", percent(value)) for share, value in abstention["error_at"].items()
-    ]
-    if accepted := abstention.get("accepted"):
-        name = f"threshold {accepted['threshold']:.2f}: {percent(accepted['coverage'])} answered"
-        risks.append((name, f"{percent(accepted['error'])} ({interval(accepted['error_95'])})"))
+    risks = [(f"{share * 100:.0f} % answered", percent(value)) for share, value in selective.error_at.items()]
+    if accepted := selective.accepted:
+        name = f"threshold {accepted.threshold:.2f}: {percent(accepted.coverage)} answered"
+        risks.append((name, f"{percent(accepted.error)} ({interval(accepted.error_95)})"))
     right = figure(
-        charts.svg_uri(charts.risk_figure(abstention)), "Risk and coverage: fewer answers, fewer errors."
-    ) + table(("error rate", ""), [*risks, ("AURC, area under the curve", number(abstention["aurc"]))])
+        charts.svg_uri(charts.risk_figure(selective)), "Risk and coverage: fewer answers, fewer errors."
+    ) + table(("error rate", ""), [*risks, ("AURC, area under the curve", number(selective.aurc))])
     return section(
         "Confidence and abstention",
         Html(f'<div class="pair"><div>{left}</div><div>{right}</div></div>'),
@@ -123,51 +123,52 @@ def confidence(found: Mapping[str, Any]) -> Html:
     )
 
 
-def against_people(found: Mapping[str, Any]) -> Html:
+def against_people(found: Assessment) -> Html:
     """FER+ votes."""
-    votes = found["votes"]
+    votes = found.votes
     if votes is None:
         return Html("")
     rows = (
-        ("the model, against the majority of ten", percent(votes["accuracy"]), small(interval(votes["accuracy_95"]))),
-        ("one human tagger, against the other nine", percent(votes["tagger_accuracy"]), ""),
-        ("the model, against FER2013's own label", percent(found["accuracy"]), small(interval(found["accuracy_95"]))),
-        ("KL divergence from the votes, nats", number(votes["kl"]), ""),
+        ("the model, against the majority of ten", percent(votes.accuracy), small(interval(votes.accuracy_95))),
+        ("one human tagger, against the other nine", percent(votes.tagger_accuracy), ""),
+        (
+            "the model, against FER2013's own label",
+            percent(found.metrics.accuracy),
+            small(interval(found.metrics.accuracy_95)),
+        ),
+        ("KL divergence from the votes, nats", number(votes.kl), ""),
     )
     return section(
         "Against people",
         table(("accuracy", "", "95 %"), rows),
-        f"FER+ gives each face ten taggers. {votes['n']:,} of the {votes['faces_with_votes']:,} faces with votes have "
+        f"FER+ gives each face ten taggers. {votes.n:,} of the {votes.faces_with_votes:,} faces with votes have "
         f"one of the model's emotions ahead of all other answers (contempt, unknown and not-a-face included); "
-        f"accuracies against votes are over those. KL is over {votes['kl_faces']:,} faces.",
+        f"accuracies against votes are over those. KL is over {votes.kl_faces:,} faces.",
     )
 
 
-def robustness(found: Mapping[str, Any]) -> Html:
+def robustness(found: Assessment) -> Html:
     """Curves, the table behind them, and stability."""
-    swept = found.get("robustness")
+    swept = found.robustness
     if swept is None:
         return Html("")
     rows = []
-    for name, row in swept["corruptions"].items():
-        settings = ", ".join(f"{value:g}" for value in row["settings"])
-        cells = [percent(each) for each in row["accuracy"]]
-        rows.append((name, *cells, percent(sum(row["accuracy"]) / len(cells)), small(f"{row['unit']}: {settings}")))
-    stable = [
-        (name, percent(row["same_answer"]), percent(row["moved_probability"]))
-        for name, row in swept["stability"].items()
-    ]
-    of = f"all {swept['n']:,} faces" if swept["n"] == swept["of"] else f"{swept['n']:,} of the {swept['of']:,} faces"
+    for name, row in swept.corruptions.items():
+        settings = ", ".join(f"{value:g}" for value in row.settings)
+        cells = [percent(each) for each in row.accuracy]
+        rows.append((name, *cells, percent(sum(row.accuracy) / len(cells)), small(f"{row.unit}: {settings}")))
+    stable = [(name, percent(row.same_answer), percent(row.moved_probability)) for name, row in swept.stability.items()]
+    of = f"all {swept.n:,} faces" if swept.n == swept.of else f"{swept.n:,} of the {swept.of:,} faces"
     return section(
         "Robustness",
         cards(
             (
-                ("mean corruption accuracy", percent(swept["mean_corruption_accuracy"]), "ten kinds, five strengths"),
-                ("clean, same faces", percent(swept["clean_accuracy"]), f"{of}, seed {swept['seed']}"),
-                ("retained", percent(swept["retained"]), "corrupted over clean"),
+                ("mean corruption accuracy", percent(swept.mean_corruption_accuracy), "ten kinds, five strengths"),
+                ("clean, same faces", percent(swept.clean_accuracy), f"{of}, seed {swept.seed}"),
+                ("retained", percent(swept.retained), "corrupted over clean"),
                 (
                     "same answer after 1 px",
-                    percent(swept["stability"]["shifted by one pixel"]["same_answer"]),
+                    percent(swept.stability["shifted by one pixel"].same_answer),
                     "mean of four directions",
                 ),
             )
@@ -178,13 +179,13 @@ def robustness(found: Mapping[str, Any]) -> Html:
     )
 
 
-def non_faces(found: Mapping[str, Any]) -> Html:
+def non_faces(found: Assessment) -> Html:
     """Rejection of things that are no faces."""
-    if not (kinds := found.get("non_faces")):
+    if not (kinds := found.non_faces):
         return Html("")
     rows = [
-        (kind, bar(row["rejected"], percent(row["rejected"])), small(interval(row["rejected_95"])))
-        + (percent(row["mean_confidence"]), f"{row['n']:,}")
+        (kind, bar(row.rejected, percent(row.rejected)), small(interval(row.rejected_95)))
+        + (percent(row.mean_confidence), f"{row.n:,}")
         for kind, row in kinds.items()
     ]
     return section(
@@ -219,10 +220,10 @@ def gallery(mistakes: Sequence[Mistake]) -> Html:
     )
 
 
-def training(log: Mapping[str, Any]) -> Html:
+def training(log: RunLog) -> Html:
     """How the model was trained: curves, facts, recipe."""
-    loss, accuracy = (charts.svg_uri(each) for each in charts.training_figures(log["epochs"]))
-    facts, epochs = log["facts"], log["epochs"]
+    loss, accuracy = (charts.svg_uri(each) for each in charts.training_figures(log.epochs))
+    facts, epochs = log.facts, log.epochs
     best, machine = facts.get("best", {}), facts.get("machine", {})
     rows = [
         ("epochs", f"{len(epochs)}, best {best.get('epoch', 'not decided yet')}"),
@@ -240,7 +241,7 @@ def training(log: Mapping[str, Any]) -> Html:
         "Training",
         Html(f'<div class="pair">{pair}</div>'),
         table(("", ""), rows, "facts"),
-        Html(f"<details open><summary>Recipe</summary><pre>{escape(log['recipe'])}</pre></details>"),
+        Html(f"<details open><summary>Recipe</summary><pre>{escape(log.recipe)}</pre></details>"),
     )
 
 

@@ -1,15 +1,15 @@
 """Figures for the terminal.
 
-rich.print(*metrics_tables(metrics), sep="\\n")
+rich.print(*assessment_tables(found), sep="\\n")
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich import box
 from rich.table import Table
+
+from mien.evaluate.assessment import Assessment
+from mien.evaluate.metrics import Metrics
 
 ROWS = (
     ("top-2 accuracy", "top2", True, "truth among the two likeliest"),
@@ -23,57 +23,50 @@ ROWS = (
 )
 
 
-def metrics_tables(metrics: Mapping[str, Any]) -> tuple[Table, Table]:
-    """Return the headline figures and the table of classes.
-
-    Args:
-        metrics: of ``evaluate``, ``score`` or ``assess``; a ``split`` goes into the title, intervals and what else was
-            measured into rows of their own.
-    """
-    return _headline(metrics), _per_class(metrics)
+def assessment_tables(found: Assessment) -> tuple[Table, Table]:
+    """The headline figures with their intervals, and the table of classes."""
+    return _headline(found), _per_class(found.metrics)
 
 
-def _headline(metrics: Mapping[str, Any]) -> Table:
-    low, high = metrics["accuracy_95"]
-    of = f"{metrics['split']}, " if "split" in metrics else ""
-    table = Table(title=f"{of}{metrics['n']:,} faces", title_justify="left", box=box.SIMPLE, show_header=False)
+def _headline(found: Assessment) -> Table:
+    metrics, intervals = found.metrics, found.intervals
+    low, high = metrics.accuracy_95
+    table = Table(title=f"{found.split}, {metrics.n:,} faces", title_justify="left", box=box.SIMPLE, show_header=False)
     table.add_column(style="bold")
     table.add_column(justify="right")
     table.add_column(style="dim")
-    table.add_row("accuracy", _percent(metrics["accuracy"]), f"95 %: {_percent(low)} to {_percent(high)}")
+    table.add_row("accuracy", _percent(metrics.accuracy), f"95 %: {_percent(low)} to {_percent(high)}")
     for name, key, as_share, meaning in ROWS:
         show = _percent if as_share else _number
-        bounds = metrics.get(f"{key}_95")
+        bounds = metrics.top2_95 if key == "top2" else getattr(intervals, key)
         note = f"95 %: {show(bounds[0])} to {show(bounds[1])}" if bounds else meaning
-        table.add_row(name, show(metrics[key]), note)
-    table.add_row("ECE", _percent(metrics["ece"]), "confidence against accuracy, 15 equal-mass bins")
-    if "abstention" in metrics:
-        at = metrics["abstention"]["error_at"]
-        shares = f"{_percent(at['0.5'])} at 50 %, {_percent(at['1.0'])} at 100 %"
-        table.add_row("error at 80 % coverage", _percent(at["0.8"]), shares)
-    if metrics.get("votes"):
-        votes = metrics["votes"]
-        note = f"{votes['n']:,} faces; one human tagger gets {_percent(votes['tagger_accuracy'])}"
-        table.add_row("on FER+ majority", _percent(votes["accuracy"]), note)
-    if "robustness" in metrics:
-        swept = metrics["robustness"]
-        note = f"mean of 10 corruptions at 5 strengths; clean {_percent(swept['clean_accuracy'])}"
-        table.add_row("corrupted", _percent(swept["mean_corruption_accuracy"]), note)
+        table.add_row(name, show(getattr(metrics, key)), note)
+    table.add_row("ECE", _percent(metrics.ece), "confidence against accuracy, 15 equal-mass bins")
+    at = found.selective.error_at
+    table.add_row(
+        "error at 80 % coverage", _percent(at[0.8]), f"{_percent(at[0.5])} at 50 %, {_percent(at[1])} at 100 %"
+    )
+    if votes := found.votes:
+        note = f"{votes.n:,} faces; one human tagger gets {_percent(votes.tagger_accuracy)}"
+        table.add_row("on FER+ majority", _percent(votes.accuracy), note)
+    if swept := found.robustness:
+        note = f"mean of 10 corruptions at 5 strengths; clean {_percent(swept.clean_accuracy)}"
+        table.add_row("corrupted", _percent(swept.mean_corruption_accuracy), note)
     return table
 
 
-def _per_class(metrics: Mapping[str, Any]) -> Table:
+def _per_class(metrics: Metrics) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("emotion", style="bold")
     for name in ("precision", "recall", "F1", "faces"):
         table.add_column(name, justify="right")
     table.add_column("most often taken for", style="dim")
-    for index, (name, row) in enumerate(metrics["per_class"].items()):
-        others = [count if column != index else 0 for column, count in enumerate(metrics["confusion"][index])]
+    for index, (name, row) in enumerate(metrics.per_class.items()):
+        others = [count if column != index else 0 for column, count in enumerate(metrics.confusion[index])]
         worst = max(range(len(others)), key=others.__getitem__)
-        taken = f"{metrics['labels'][worst]} ({others[worst] / row['support']:.0%})" if others[worst] else ""
-        shares = (_percent(row[key]) for key in ("precision", "recall", "f1"))
-        table.add_row(name, *shares, f"{row['support']:,}", taken)
+        taken = f"{metrics.labels[worst]} ({others[worst] / row.support:.0%})" if others[worst] else ""
+        shares = (_percent(share) for share in (row.precision, row.recall, row.f1))
+        table.add_row(name, *shares, f"{row.support:,}", taken)
     return table
 
 

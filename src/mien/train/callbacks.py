@@ -90,8 +90,7 @@ class Dashboard(Callback):
         faces = trainer.num_training_batches * trainer.train_dataloader.batch_size  # type: ignore[union-attr]
         board.add_scalar("train/faces_per_s", faces / (time.monotonic() - self.started_s), epoch)
         board.add_scalar("train/memory_mb", _peak_memory_mb(pl_module.device), epoch)
-        matrix = {"confusion": counts_CC.tolist(), "labels": self.labels}
-        board.add_figure("validation/confusion", confusion_figure(matrix, title=False), epoch)
+        board.add_figure("validation/confusion", confusion_figure(self.labels, counts_CC), epoch)
 
 
 def _peak_memory_mb(device: torch.device) -> float:
