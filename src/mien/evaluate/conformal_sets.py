@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mien.contract.errors import DataError
 from mien.contract.guarantees import SetRule, SetThresholds
-from mien.evaluate.metrics import check_predictions
+from mien.evaluate.predictions import check_predictions
 
 LEVELS = (*(round(level / 100, 2) for level in range(50, 100)), 0.995, 0.999)
 """Coverages that a card keeps thresholds for."""

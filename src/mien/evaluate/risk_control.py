@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from mien.contract.errors import DataError, MissingExtraError
 from mien.contract.guarantees import RiskThresholds
 from mien.evaluate.conformal_sets import SPLITS, random_halves
-from mien.evaluate.metrics import check_predictions
+from mien.evaluate.predictions import check_predictions
 
 GRID = tuple(round(step / 200, 3) for step in range(201))
 """Thresholds that are tried; fixed beforehand, as the test asks."""
