@@ -26,6 +26,7 @@ def test_the_public_names_are_these() -> None:
         "StoreError",
         "VideoError",
         "__version__",
+        "embed",
         "recognize",
     ]
     for name in mien.__all__:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         VideoError,
     )
     from mien.contract.results import Face, FrameResult
+    from mien.recognition.embeddings import embed
     from mien.recognition.recognizer import Recognizer, recognize
 
 _HOMES = {
@@ -37,6 +38,7 @@ _HOMES = {
     "FrameResult": "mien.contract.results",
     "ModelCard": "mien.contract.card",
     "Recognizer": "mien.recognition.recognizer",
+    "embed": "mien.recognition.embeddings",
     "recognize": "mien.recognition.recognizer",
     "MienError": "mien.contract.errors",
     "ImageError": "mien.contract.errors",
@@ -70,6 +72,7 @@ __all__ = [
     "StoreError",
     "VideoError",
     "__version__",
+    "embed",
     "recognize",
 ]
 

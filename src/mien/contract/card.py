@@ -207,6 +207,11 @@ def protobuf_content(field_bytes: memoryview) -> memoryview:
     return field_bytes[at:]
 
 
+def protobuf_field(number: int, content: bytes) -> bytes:
+    """A field of bytes, text or a message, as protobuf writes it."""
+    return _written_varint(number << 3 | 2) + _written_varint(len(content)) + content
+
+
 def protobuf_fields(content: memoryview) -> Iterator[tuple[int, int, int]]:
     """(number, start, end) of each field of a protobuf message."""
     end = 0
@@ -240,3 +245,12 @@ def _varint(content: memoryview, at: int) -> tuple[int, int]:
         if shift > 63:  # ten groups hold 64 bits
             raise IndexError
     return value | content[at] << shift, at + 1
+
+
+def _written_varint(value: int) -> bytes:
+    """A number in groups of seven bits, lowest first, the last without its top bit."""
+    groups = bytearray()
+    while value > 0x7F:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*groups, value])

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contract.card import protobuf_content, protobuf_fields
+from mien.contract.card import protobuf_content, protobuf_field, protobuf_fields
 from mien.contract.errors import DetectorError
 
 STRIDES = (8, 16, 32)
@@ -105,15 +105,5 @@ def _without(message: memoryview, fields: Mapping[int, Any]) -> bytes:
         if number not in fields:
             parts.append(message[start:end])
         elif fields[number] is not None:
-            inner = _without(protobuf_content(message[start:end]), fields[number])
-            parts += [_varint(number << 3 | 2), _varint(len(inner)), inner]
+            parts.append(protobuf_field(number, _without(protobuf_content(message[start:end]), fields[number])))
     return b"".join(parts)
-
-
-def _varint(value: int) -> bytes:
-    """A number in groups of seven bits, lowest first, the last without its top bit."""
-    groups = bytearray()
-    while value > 0x7F:
-        groups.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*groups, value])
