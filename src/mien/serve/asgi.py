@@ -26,9 +26,10 @@ import mien
 from mien.contract.errors import MienError, StoreError
 from mien.recognition.detectors import Detector, make_detector
 from mien.recognition.recognizer import Recognizer
-from mien.serve import routes_camera, routes_live, routes_ops, routes_recognize, routes_sessions
+from mien.serve import routes_camera, routes_docs, routes_live, routes_ops, routes_recognize, routes_sessions
 from mien.serve.addresses import page_urls
 from mien.serve.api_schema import problems
+from mien.serve.connections import ConnectionWatch, quiet_logs
 from mien.serve.engine import Engine
 from mien.serve.guard import Guard
 from mien.serve.journal import Journal
@@ -72,8 +73,8 @@ def create_app(settings: ServerSettings, recognizer: Recognizer | None = None) -
             journal = None
             if settings.db is not None:
                 journal = await stack.enter_async_context(Journal(settings.db, settings.retention_days, metrics))
-            hub = Hub(metrics.live_clients.set)
-            app.state.mien = state = ServerState(settings, metrics, engine, hub, journal)
+            hub = Hub(settings.limits.live_fps, metrics.live_clients.set)
+            app.state.mien = state = ServerState(settings, metrics, engine, hub, journal, app.state.connections)
             if settings.camera is not None:
                 state.camera = await stack.enter_async_context(CameraFeed(settings.camera, state))
             yield
@@ -88,8 +89,12 @@ def create_app(settings: ServerSettings, recognizer: Recognizer | None = None) -
         redoc_url=None,
         telemetry=NO_TELEMETRY,
     )
+    app.state.connections = ConnectionWatch(settings.limits)
     for routes in (routes_recognize, routes_live, routes_sessions, routes_camera, routes_ops):
         app.include_router(routes.router, responses=problems(401, 403, 421, 429))  # the guard's
+    app.include_router(routes_docs.router)
+    document = app.openapi
+    app.openapi = lambda: routes_docs.with_security(document())  # type: ignore[method-assign]
     app.mount("/page", StaticFiles(directory=PAGE))
     app.add_api_route("/", _page, include_in_schema=False)
     app.add_exception_handler(StoreError, _store_failed)
@@ -164,15 +169,17 @@ def run(
     """
     app = create_app(settings)
     limits = settings.limits
+    watch: ConnectionWatch = app.state.connections
+    quiet_logs()
     options: dict[str, Any] = {
         "host": settings.host,
         "port": settings.port,
-        "ws": "websockets-sansio",
+        "http": watch.http_protocol(),
+        "ws": watch.websocket_protocol(),
         "ws_max_size": limits.frame_bytes + 64,
         "ws_per_message_deflate": False,  # frames are compressed as it is
-        "ws_ping_interval": 20.0,
-        "ws_ping_timeout": 20.0,  # half-open sockets are gone after forty seconds
-        "limit_concurrency": 1000,
+        "ws_ping_interval": limits.ping_s,
+        "ws_ping_timeout": limits.ping_s,
         "timeout_graceful_shutdown": GRACE_S,
         "proxy_headers": False,
         "server_header": False,

@@ -21,8 +21,10 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -92,8 +94,7 @@ class Engine:
         threads: int | None = None,
     ) -> None:
         self.recognizer = recognizer
-        self.waiting = 0
-        self.photos_waiting = 0
+        self._since: dict[str, deque[float]] = {"frame": deque(), "photo": deque()}
         threads = threads or usable_cpus()
         self._detectors: queue.SimpleQueue[Detector] = queue.SimpleQueue()
         for detector in (recognizer.detector, *(make() for _ in range(threads - 1))):
@@ -104,9 +105,7 @@ class Engine:
         self._photo_turn = asyncio.Lock()
         self._photo_idle: asyncio.TimerHandle | None = None
         self._threads = ThreadPoolExecutor(threads, "mien-detect")
-        self._batcher = Batcher(
-            recognizer.classifier, limits.batch_wait_s, lambda: self.waiting, metrics.batch_faces.observe
-        )
+        self._batcher = Batcher(self._classify, limits.batch_wait_s, lambda: self.waiting, metrics.batch_faces.observe)
         self._metrics = metrics
 
     async def __aenter__(self) -> Self:
@@ -114,7 +113,9 @@ class Engine:
         grey_HW3 = np.full((480, 640, 3), 127, dtype=np.uint8)
         side = self.recognizer.card.image.side
         for _ in range(self._detectors.qsize()):  # the first run of each is many times slower than all others
-            self._read_and_search(grey_HW3, grey_HW3.size)
+            detector = self._detectors.get()
+            self.recognizer.crops(grey_HW3, detector.detect(grey_HW3))
+            self._detectors.put(detector)
         self.recognizer.classifier(np.zeros((1, side, side), dtype=np.uint8))
         return self
 
@@ -128,6 +129,29 @@ class Engine:
             threads.shutdown(wait=True, cancel_futures=True)
         self._photo_decoder.stop()
 
+    @property
+    def waiting(self) -> int:
+        """Live frames that wait for a detector or are in one."""
+        return len(self._since["frame"])
+
+    @property
+    def photos_waiting(self) -> int:
+        """Photos that wait or are in work."""
+        return len(self._since["photo"])
+
+    def oldest_s(self, kind: str) -> float:
+        """Seconds since the oldest "frame" or "photo" in work arrived; 0 where there is none."""
+        return time.perf_counter() - self._since[kind][0] if self._since[kind] else 0.0
+
+    @contextmanager
+    def _waiting(self, kind: str) -> Iterator[None]:
+        arrived = time.perf_counter()
+        self._since[kind].append(arrived)
+        try:
+            yield
+        finally:
+            self._since[kind].remove(arrived)
+
     async def recognize_frame(self, image: bytes | NDArray[np.uint8], source: str, max_pixels: int) -> EngineResult:
         """Find and classify the faces of one live frame.
 
@@ -140,13 +164,10 @@ class Engine:
             ImageError: not such an image, damaged or too large.
         """
         asked = time.perf_counter()
-        self.waiting += 1
-        try:
+        with self._waiting("frame"):
             searched = await asyncio.get_running_loop().run_in_executor(
                 self._threads, self._read_and_search, image, max_pixels
             )
-        finally:
-            self.waiting -= 1
         probs_NC = np.empty((0, len(self.recognizer.card.labels)), dtype=np.float32)
         if len(searched.found):
             probs_NC = await self._batcher(searched.crops_NSS)
@@ -165,46 +186,51 @@ class Engine:
         Raises:
             ImageError: not such an image, damaged, too large, or it took too long to decode.
         """
-        self.photos_waiting += 1
-        try:
+        with self._waiting("photo"):
             async with self._photo_turn:  # first come, first served
-                loop = asyncio.get_running_loop()
-                if self._photo_idle is not None:
-                    self._photo_idle.cancel()
-                try:
-                    searched = await loop.run_in_executor(self._photo_thread, self._decode_and_search, data, max_pixels)
-                finally:
-                    self._photo_idle = loop.call_later(
-                        PHOTO_IDLE_S, self._photo_thread.submit, self._photo_decoder.stop
-                    )
-                crops_NSS = searched.crops_NSS
                 probs = [np.empty((0, len(self.recognizer.card.labels)), dtype=np.float32)]
-                for first in range(0, len(crops_NSS), PHOTO_FACES):
-                    probs.append(await self._batcher(crops_NSS[first : first + PHOTO_FACES]))
-        finally:
-            self.photos_waiting -= 1
+                searched = await self._search_photo(data, max_pixels)
+                for first in range(0, len(searched.crops_NSS), PHOTO_FACES):
+                    probs.append(await self._batcher(searched.crops_NSS[first : first + PHOTO_FACES]))
         result = self.recognizer.result(searched.width, searched.height, searched.found, np.concatenate(probs), source)
         self._metrics.faces.inc(len(result.faces))
         return result
 
+    async def _search_photo(self, data: bytes, max_pixels: int) -> _Searched:
+        """Decode and search in the photos' thread; let the worker end when no further photo comes."""
+        loop = asyncio.get_running_loop()
+        if self._photo_idle is not None:
+            self._photo_idle.cancel()
+        try:
+            return await loop.run_in_executor(self._photo_thread, self._decode_and_search, data, max_pixels)
+        finally:
+            self._photo_idle = loop.call_later(PHOTO_IDLE_S, self._photo_thread.submit, self._photo_decoder.stop)
+
+    def _classify(self, crops_NSS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with self._metrics.classify_seconds.time():
+            return self.recognizer.classifier(crops_NSS)
+
     def _read_and_search(self, image: bytes | NDArray[np.uint8], max_pixels: int) -> _Searched:
         started = time.perf_counter()
         frame_HW3 = decode_image(image, max_pixels, IMAGE_FORMATS) if isinstance(image, bytes) else image
+        self._metrics.decode_seconds.labels("frame").observe(time.perf_counter() - started)
         detector = self._detectors.get()
         try:
-            return self._search(detector, frame_HW3, started)
+            return self._search(detector, frame_HW3, started, "frame")
         finally:
             self._detectors.put(detector)
 
     def _decode_and_search(self, data: bytes, max_pixels: int) -> _Searched:
         started = time.perf_counter()
         photo = self._photo_decoder.decode(data, max_pixels)
-        searched = self._search(self._photo_detector, photo.frame_rgb, started)
+        self._metrics.decode_seconds.labels("photo").observe(time.perf_counter() - started)
+        searched = self._search(self._photo_detector, photo.frame_rgb, started, "photo")
         found = _enlarged(searched.found, photo.width / searched.width, photo.height / searched.height)
         return replace(searched, width=photo.width, height=photo.height, found=found)
 
-    def _search(self, detector: Detector, frame_HW3: NDArray[np.uint8], started: float) -> _Searched:
-        found = largest_first(detector.detect(frame_HW3))
+    def _search(self, detector: Detector, frame_HW3: NDArray[np.uint8], started: float, kind: str) -> _Searched:
+        with self._metrics.search_seconds.labels(kind).time():
+            found = largest_first(detector.detect(frame_HW3))
         crops_NSS = self.recognizer.crops(frame_HW3, found)
         height, width = frame_HW3.shape[:2]
         return _Searched(width, height, found, crops_NSS, time.perf_counter() - started)

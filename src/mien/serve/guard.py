@@ -38,8 +38,8 @@ HEADERS = {
     "cache-control": "no-store",
 }
 
-FREE = ("/healthz", "/readyz", "/page/")
-"""What needs no token: whether the server lives, and the page's own files."""
+FREE = ("/healthz", "/readyz", "/page/", "/docs")
+"""What needs no token: whether the server lives, the page's own files, and the API's description."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,13 @@ class Guard:
                 return await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail})  # seen as 403
             return await WebSocket(scope, receive, send).send_denial_response(_answer(refusal))
 
+        headless = scope["method"] == "HEAD" and scope["path"] != "/video_feed"  # which has no end
+        if headless:
+            scope = {**scope, "method": "GET"}
+
         async def dressed(message: Message) -> None:
+            if headless and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():

@@ -22,6 +22,7 @@ from mien.contract.results import FrameResult
 from mien.mood import NOTE, Mood, MoodTracker
 from mien.serve.engine import EngineResult
 from mien.serve.journal import Entry
+from mien.serve.pacing import Pacer
 from mien.video.tracker import Tracker
 
 T = TypeVar("T")
@@ -72,6 +73,7 @@ class LiveSession:
         source: its name, as stored.
         entry: where its seconds are kept; None to keep nothing.
         baseline_s: seconds of a person's baseline; 0 for none.
+        address: of its client.
         clock: seconds, monotonic.
     """
 
@@ -80,9 +82,10 @@ class LiveSession:
         source: str,
         entry: Entry | None = None,
         baseline_s: float = 60.0,
+        address: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.source, self.entry = source, entry
+        self.source, self.entry, self.address = source, entry, address
         self.tracker = Tracker(max_gap_s=TRACK_GAP_S)
         self.mood = MoodTracker(baseline_s=baseline_s, max_gap_s=MOOD_GAP_S, history_s=HISTORY_S)
         self.result: FrameResult | None = None
@@ -154,12 +157,17 @@ class LiveSession:
 
 
 class Hub:
-    """The live sessions of a server, who watches them, and how late their frames are."""
+    """The live sessions of a server, who watches them, and how fast they may send.
 
-    def __init__(self, measure: Callable[[float], None] = lambda clients: None) -> None:
+    Args:
+        most_fps: frames a second of one client that are answered at most.
+        measure: called with the number of live sessions whenever it changes.
+    """
+
+    def __init__(self, most_fps: float, measure: Callable[[float], None] = lambda clients: None) -> None:
         self.sessions: list[LiveSession] = []
         self.stopping = asyncio.Event()
-        self.late_s = 0.0
+        self.pacer = Pacer(most_fps)
         self._measure = measure
         self._watchers: list[tuple[str | None, Newest[dict[str, Any]]]] = []
 
@@ -179,7 +187,7 @@ class Hub:
             self.sessions.remove(live)
             self._measure(len(self.sessions))
             if not self.sessions:
-                self.late_s = 0.0
+                self.pacer.reset()
 
     @contextmanager
     def watching(self, source: str | None) -> Iterator[Newest[dict[str, Any]]]:
@@ -196,10 +204,6 @@ class Hub:
         for source, slot in self._watchers:
             if source is None or source == live.source:
                 slot.put(message)
-
-    def answered(self, waited_s: float) -> None:
-        """Take how long a frame waited for its answer; ``late_s`` is the mean of about the last twenty."""
-        self.late_s += (waited_s - self.late_s) / 20
 
 
 def _round(value: float | None) -> float | None:

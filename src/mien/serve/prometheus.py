@@ -23,7 +23,7 @@ class Metrics:
         self.refused = Counter("mien_refused", "Refused by reason", ["reason"], registry=registry)
         self.frames = Counter(
             "mien_frames",
-            "Live frames: answered, replaced by a newer one, bad",
+            "Live frames: answered; replaced by a newer one while one was answered; paced: replaced under load; bad",
             ["outcome"],
             registry=registry,
         )
@@ -34,6 +34,20 @@ class Metrics:
         self.batch_faces = Histogram(
             "mien_batch_faces", "Faces classified together", registry=registry, buckets=(1, 2, 4, 8, 16, 32, 64)
         )
+        self.decode_seconds = Histogram(
+            "mien_decode_seconds", "Decoding of one image", ["kind"], registry=registry, buckets=SECONDS
+        )
+        self.search_seconds = Histogram(
+            "mien_search_seconds", "Search for faces in one image", ["kind"], registry=registry, buckets=SECONDS
+        )
+        self.classify_seconds = Histogram(
+            "mien_classify_seconds", "One run of the network", registry=registry, buckets=SECONDS
+        )
+        self.queue_age = Gauge("mien_queue_age_seconds", "Age of the oldest image in work", ["kind"], registry=registry)
+        self.photos_waiting = Gauge("mien_photos_waiting", "Photos waiting or in work now", registry=registry)
+        self.rate = Gauge("mien_rate_fps", "Frames a second that each live client is told to send", registry=registry)
+        self.sockets = Gauge("mien_open_sockets", "Open connections now", registry=registry)
+        self.closed = Gauge("mien_closed_sockets", "Connections cut off, by reason", ["reason"], registry=registry)
         self.live_clients = Gauge("mien_live_clients", "Live clients now", registry=registry)
         self.waiting = Gauge("mien_waiting", "Images waiting for or in a detector now", registry=registry)
         self.store_errors = Counter("mien_store_errors", "Failed writes to the store", registry=registry)

@@ -6,8 +6,9 @@
         result = json.loads(await live.recv())
 
 A binary message is a JPEG, WebP or PNG image; 16 bytes may stand before it, which name the frame and the client's clock
-and come back with its result. The newest frame wins: while one is being answered, only the latest of those that come
-meanwhile is kept, so a client that sends too fast, or reads too slowly, loses frames and never makes a queue.
+and come back with its result. The newest frame wins: while the server answers one frame, it keeps only the latest of
+those that arrive. A client that sends too fast, or reads too slowly, loses frames and never makes a queue. Under load
+the server answers fewer frames of everybody; each result tells the ``rate`` to send, in frames a second (pacing.py).
 
 Closing codes: 1001 idle, 1003 nothing but bad frames, 1009 a frame too large, 1012 the server stops, 1013 it is full.
 """
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import struct
 import time
 from dataclasses import dataclass
@@ -67,11 +67,14 @@ async def live(
     """``keep`` stores per-second figures, never images; ``baseline_s`` is a person's calm start, 0 for none."""
     state = state_of(socket)
     await socket.accept()
-    full = len(state.hub.sessions) >= state.settings.limits.live_clients
-    if full or state.hub.late_s > LATE_S or state.hub.stopping.is_set():
+    limits, sessions = state.settings.limits, state.hub.sessions
+    address = socket.client.host if socket.client else ""
+    full = len(sessions) >= limits.live_clients
+    full = full or sum(each.address == address for each in sessions) >= limits.live_clients_each
+    if full or state.hub.pacer.late_s > LATE_S or state.hub.stopping.is_set():
         state.metrics.refused.labels("load").inc()
         return await socket.close(1013, "the server is full; try again later")
-    session = LiveSession(source, baseline_s=baseline_s)
+    session = LiveSession(source, baseline_s=baseline_s, address=address)
     with state.hub.hosting(session):  # before the first await, so that two arrivals cannot take the last place
         secret = None
         if keep and state.journal is not None:
@@ -122,6 +125,7 @@ class _Conversation:
         self._count = 0
         self._bad = 0
         self._dropped = 0
+        self._resting = False  # until the client's next turn
 
     async def run(self) -> None:
         await _first(self._read(), self._answer(), _stopped(self._state))
@@ -164,10 +168,7 @@ class _Conversation:
         return kind in ("reset", "relearn")
 
     async def _answer(self) -> None:
-        started = -math.inf
         while True:
-            # What comes faster than the limit is replaced in the slot, undecoded; the last of it is always answered.
-            await asyncio.sleep(started + 1 / self._limits.live_fps - time.perf_counter())
             frame = await self._slot.take()
             started = time.perf_counter()
             try:
@@ -180,23 +181,32 @@ class _Conversation:
                 await self._problem("bad_frame", str(error), frame)
                 if self._bad >= self._limits.bad_frames:
                     return await self._socket.close(1003, "none of the frames was an image")
+                await self._rest()
                 continue
             self._bad = 0
             message = self._session.see(seen, frame.t_s)
             self._state.hub.publish(self._session, message)
             waited_s = time.perf_counter() - started
-            self._state.hub.answered(waited_s)
+            self._state.hub.pacer.answered(waited_s, len(self._state.hub.sessions))
             self._state.metrics.frames.labels("answered").inc()
             self._state.metrics.frame_seconds.observe(waited_s)
             own = {
                 "id": frame.number,
                 "client_s": frame.client_s,
                 "dropped": self._dropped,
+                "rate": round(self._state.hub.pacer.fps, 2),
                 "server_ms": round(1000 * waited_s, 1),
                 "search_ms": round(1000 * seen.search_s, 1),
                 "store_problem": self._state.journal.problem if self._session.entry and self._state.journal else None,
             }
             await self._send({**message, **own})
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for the client's next turn. Frames that come meanwhile replace each other, undecoded."""
+        self._resting = True
+        await asyncio.sleep(self._state.hub.pacer.pause_s)
+        self._resting = False
 
     async def _problem(self, code: str, detail: str, frame: LiveFrame | None) -> None:
         await self._send({"type": "error", "code": code, "detail": detail, "id": frame.number if frame else None})

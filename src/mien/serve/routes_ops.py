@@ -46,7 +46,15 @@ async def readyz(request: Request) -> Any:
 async def metrics(request: Request) -> Response:
     """The text format, version 0.0.4."""
     state = state_of(request)
-    state.metrics.waiting.set(state.engine.waiting)
+    figures, engine, watch = state.metrics, state.engine, state.connections
+    figures.waiting.set(engine.waiting)
+    figures.photos_waiting.set(engine.photos_waiting)
+    for kind in ("frame", "photo"):
+        figures.queue_age.labels(kind).set(engine.oldest_s(kind))
+    figures.rate.set(state.hub.pacer.fps)
+    figures.sockets.set(watch.open)
+    for reason, count in watch.closed.items():
+        figures.closed.labels(reason).set(count)
     return Response(state.metrics.text(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 

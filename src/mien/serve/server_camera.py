@@ -4,16 +4,18 @@
         camera.live.analytics()
         async for jpeg in camera.pictures(): ...       # annotated; drawn only while somebody looks
 
-The newest frame counts, so a slow machine skips frames instead of falling behind; a camera that is lost is opened
+The newest frame counts, so a slow machine skips frames instead of falling behind. A camera that is lost is opened
 again. Video files are played at their own speed, over and over. Frames are drawn on, sent and forgotten.
+
+A thread reads and a task recognises. If either fails, the camera stops, ``status`` tells why, and the server goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import math
-import re
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -22,15 +24,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.contract.errors import MienError
 from mien.contract.results import FrameResult
+from mien.contract.urls import without_password
 from mien.recognition.drawing import annotate
 from mien.serve.live import LiveSession, Newest
 from mien.serve.state import ServerState
 from mien.video.camera import open_camera
 
 JPEG_QUALITY = 80
-
-_PASSWORD = re.compile(r"//[^/@\s]*@")
 
 SILENT_S = 5.0
 """A camera without a frame for so long is reported as not running."""
@@ -55,6 +57,7 @@ class CameraFeed:
         self._viewers: list[Newest[bytes]] = []
         self._seen_at = time.monotonic()
         self._frames = 0
+        self._failure: str | None = None
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -62,7 +65,7 @@ class CameraFeed:
         if self._state.journal is not None:
             self.live.entry = self._state.journal.begin("camera")
         threading.Thread(target=self._read, args=(loop,), name="mien-camera-frames", daemon=True).start()
-        self._task = asyncio.create_task(self._work())
+        self._task = asyncio.create_task(self._supervise())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -74,9 +77,11 @@ class CameraFeed:
 
     def status(self) -> dict[str, Any]:
         """Whether it runs, and what is wrong where it does not."""
-        running = time.monotonic() - self._seen_at < SILENT_S and self._frames > 0
-        notes = [_PASSWORD.sub("//", note) for note in self._source.notes]
-        return {"running": running, "frames": self._frames, "notes": notes[-5:]}
+        running = self._failure is None and time.monotonic() - self._seen_at < SILENT_S and self._frames > 0
+        notes = list(self._source.notes)  # in one step: the reading thread may add one at any time
+        if self._failure is not None:
+            notes.append(self._failure)
+        return {"running": running, "frames": self._frames, "notes": [without_password(note) for note in notes[-5:]]}
 
     async def pictures(self) -> AsyncIterator[bytes]:
         """Annotated frames as JPEG, the newest each time, until the server stops."""
@@ -96,11 +101,26 @@ class CameraFeed:
             self._viewers.remove(slot)
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        for frame in self._source.frames():
-            try:
-                loop.call_soon_threadsafe(self._slot.put, frame.frame_rgb)
-            except RuntimeError:  # the loop is closed: the server has gone
-                return
+        try:
+            for frame in self._source.frames():
+                try:
+                    loop.call_soon_threadsafe(self._slot.put, frame.frame_rgb)
+                except RuntimeError:  # the loop is closed: the server has gone
+                    return
+        except Exception as error:
+            self._fail(error)
+
+    async def _supervise(self) -> None:
+        try:
+            await self._work()
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Note why the camera has stopped: one line, also for the log."""
+        cause = str(error) if isinstance(error, MienError) else f"{type(error).__name__}: {error}"
+        self._failure = without_password(f"the camera has stopped: {cause}")
+        logging.getLogger("mien.serve").error("%s", self._failure)
 
     async def _work(self) -> None:
         while True:

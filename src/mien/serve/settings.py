@@ -33,9 +33,14 @@ class Limits:
         frame_pixels: of one live frame: full HD.
         live_fps: frames a second of one live client that are looked at; of more, the newest.
         live_clients: at once; the next one is closed with 1013, try again later.
+        live_clients_each: of one address, likewise.
         bad_frames: in a row before a live client is closed.
         idle_s: a live client that sends nothing for so long is closed.
         send_s: a live client that does not take its result for so long is closed.
+        ping_s: how often a WebSocket is pinged, and how long its answer may take.
+        header_s: how long the headers of a request may take.
+        half_open: connections whose headers are still to come, of all addresses; the oldest is closed for a new one.
+        half_open_each: likewise, of one address.
         requests_per_s: of one address, on average; the next one gets 429.
         request_burst: of one address, at once.
         photo_requests: requests with photos that may be under way, of all clients; the next one gets 429.
@@ -53,9 +58,14 @@ class Limits:
     frame_pixels: int = 1920 * 1080
     live_fps: float = 30.0
     live_clients: int = 32
+    live_clients_each: int = 24
     bad_frames: int = 20
     idle_s: float = 600.0
     send_s: float = 10.0
+    ping_s: float = 5.0
+    header_s: float = 10.0
+    half_open: int = 400
+    half_open_each: int = 100
     requests_per_s: float = 20.0
     request_burst: int = 60
     photo_requests: int = 24

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import HTTPException
 from starlette.requests import HTTPConnection
 
+from mien.serve.connections import ConnectionWatch
 from mien.serve.engine import Engine
 from mien.serve.journal import Journal
 from mien.serve.limits import Buckets, Places
@@ -25,6 +26,7 @@ class ServerState:
 
     Attributes:
         journal: None where nothing is kept.
+        connections: counts them where ``run`` serves; another ASGI server has limits of its own.
         photo_places: who may have a request with photos under way.
         pixel_buckets: the photo pixels that each address may still send.
         camera: None where there is none.
@@ -35,6 +37,7 @@ class ServerState:
     engine: Engine
     hub: Hub
     journal: Journal | None
+    connections: ConnectionWatch
     photo_places: Places = field(init=False)
     pixel_buckets: Buckets = field(init=False)
     camera: CameraFeed | None = None

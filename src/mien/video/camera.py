@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.errors import MienError, VideoError
+from mien.contract.urls import without_password
 from mien.video.frames import Frame
 from mien.video.reader import VideoReader, load_av
 from mien.video.sources import Item, Note, SourceEnd
@@ -79,8 +80,9 @@ class Camera:
         self._over = threading.Event()
         self._began_s = self._heard_s = time.monotonic()
         self._lost: str | None = None
+        self._broken: str | None = None
         capture = connect()
-        self._thread = threading.Thread(target=self._keep_reading, args=(capture,), name="mien-camera", daemon=True)
+        self._thread = threading.Thread(target=self._supervise, args=(capture,), name="mien-camera", daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Camera:
@@ -109,7 +111,7 @@ class Camera:
         """Each time the newest frame that was not yielded yet; waits for it. Ends when the camera is closed.
 
         Raises:
-            VideoError: no frame for ``patience_s``.
+            VideoError: no frame for ``patience_s``, or the thread that reads met an error that nobody expected.
         """
         told = False
         while True:
@@ -117,9 +119,11 @@ class Camera:
                 if self._newest is None and not self._over.is_set():
                     self._arrived.wait(0.1)
                 taken, self._newest = self._newest, None
-                silent_s, lost = time.monotonic() - self._heard_s, self._lost
+                silent_s, lost, broken = time.monotonic() - self._heard_s, self._lost, self._broken
             if self._over.is_set():
                 return
+            if broken is not None:
+                raise VideoError(f"{self.name}: cannot be read any more ({broken})")
             if taken is not None:
                 told = False
                 yield Frame(self.name, taken[0], taken[1])
@@ -144,6 +148,15 @@ class Camera:
     def _told(self) -> Iterator[Note]:
         while self.notes:
             yield Note(self.notes.popleft())
+
+    def _supervise(self, capture: Capture) -> None:
+        """Read until the camera is closed. An error that nobody expected ends the stream with its cause."""
+        try:
+            self._keep_reading(capture)
+        except Exception as error:
+            with self._arrived:
+                self._broken = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+                self._arrived.notify_all()
 
     def _keep_reading(self, capture: Capture | None) -> None:
         pause_s = FIRST_PAUSE_S
@@ -190,7 +203,7 @@ def open_camera(camera: int | str, patience_s: float = 60.0) -> Camera:
     if name.isdecimal():
         return Camera(f"camera {name}", lambda: DeviceCapture(int(name)), patience_s)
     if "://" in name:
-        return Camera(name, lambda: StreamCapture(name), patience_s)
+        return Camera(without_password(name), lambda: StreamCapture(name), patience_s)
     return Camera(name, lambda: FileCapture(Path(name)), patience_s)
 
 
@@ -234,15 +247,15 @@ class StreamCapture:
 
     def __init__(self, url: str, open_s: float = OPEN_S, read_s: float = READ_S) -> None:
         self._av = load_av()
-        self._name = url
+        self._name = without_password(url)
         options = {"rtsp_transport": "tcp", "fflags": "nobuffer", "analyzeduration": "2000000"}
         try:
             self._container: Any = self._av.open(url, timeout=(open_s, read_s), options=options)
         except (self._av.FFmpegError, OSError) as error:
-            raise VideoError(f"{url}: {self._reason(error)}") from None
+            raise VideoError(f"{self._name}: {self._reason(error)}") from None
         if not self._container.streams.video:
             self._container.close()
-            raise VideoError(f"{url}: has no picture")
+            raise VideoError(f"{self._name}: has no picture")
         self._stream = self._container.streams.video[0]
         self._pictures = self._decode()
         # A recording would otherwise run through as fast as the network allows.
