@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.pixels import crop_faces
+from mien.contract.shipped_models import resolve_model
 from mien.data.loading import load_faces
 from mien.recognition.alignment import crop_aligned, roll_deg
-from mien.recognition.classifier import Classifier, resolve_model
+from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import Detections, Detector, YuNetDetector
 from mien.recognition.detectors.margins import MARGINS
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.contract.shipped_models import resolve_model
 from mien.data.loading import load_faces
-from mien.recognition.classifier import Classifier, resolve_model
+from mien.recognition.classifier import Classifier
 from mien.recognition.explanations import heat
 
 SHARE = 0.2

@@ -31,11 +31,12 @@ from typing import Any
 import numpy as np
 from cold_start import IN_PYTHON, Cost, run
 
+from mien.contract.shipped_models import resolve_model, shipped_models
 from mien.data.cache import open_faces
 from mien.evaluate.intervals import intervals_95
 from mien.evaluate.metrics import evaluate
 from mien.recognition.benchmark import machine, take_turns
-from mien.recognition.classifier import Classifier, resolve_model, shipped_models
+from mien.recognition.classifier import Classifier
 
 BATCH_SIZES = (1, 64)
 PEER = Path(__file__).with_name("peer_fer.py")

@@ -126,8 +126,9 @@ def interval_on_faces(root: Path, windows: int) -> None:
     """Windows of real faces with a known share of angry, fear and disgust, one face a look."""
     import numpy as np
 
+    from mien.contract.shipped_models import resolve_model
     from mien.data.loading import load_faces
-    from mien.recognition.classifier import Classifier, resolve_model
+    from mien.recognition.classifier import Classifier
 
     faces = load_faces(root, side=48).split("validation")
     classifier = Classifier(resolve_model("base"))

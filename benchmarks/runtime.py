@@ -38,6 +38,7 @@ from torch import Tensor, nn
 from torchvision import transforms
 
 from mien.contract.card import ModelCard
+from mien.contract.shipped_models import resolve_model
 from mien.contract.system import usable_cpus
 from mien.contract.telemetry import import_onnxruntime
 from mien.data.faceset import FaceSet
@@ -49,7 +50,7 @@ from mien.evaluate.scoring import in_data_order, predict_all
 from mien.export.checkpoint import Checkpoint
 from mien.export.serving import ServingModel
 from mien.recognition.benchmark import Timing, machine, take_turns
-from mien.recognition.classifier import Classifier, resolve_model
+from mien.recognition.classifier import Classifier
 from mien.train.network import STD_FLOOR
 
 BATCH = 64

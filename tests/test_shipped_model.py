@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from mien.contract.emotions import FERPLUS_EMOTIONS
+from mien.contract.shipped_models import resolve_model
 from mien.data.loading import load_faces
 from mien.data.votes import by_votes
 from mien.evaluate.scoring import score
-from mien.recognition.classifier import Classifier, resolve_model
+from mien.recognition.classifier import Classifier
 
 GOLDEN_PROBS = {
     "base": [

@@ -15,19 +15,19 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from tiny_onnx import TINY_CARD, tiny_probs, write_tiny_model
 
-from mien.contract.card import CARD_FORMAT, CARD_KEY, ModelCard, graph_digest
+from mien.contract import shipped_models as shipped
+from mien.contract.card import CARD_FORMAT, ModelCard
 from mien.contract.errors import ModelError
-from mien.recognition import classifier
-from mien.recognition.classifier import CHUNK_FACES, Classifier, read_card, resolve_model, shipped_models
+from mien.contract.onnx_container import read_card, write_card
+from mien.contract.shipped_models import resolve_model, shipped_models
+from mien.recognition.classifier import CHUNK_FACES, Classifier
 
 
 def write_changed(path: Path, change: Callable[[Any], None], card: ModelCard = TINY_CARD) -> Path:
     """The tiny model after ``change``, with a card that knows the checksum of what is written."""
     model = onnx.load(str(write_tiny_model(path, card=None)))
     change(model)
-    sealed = dataclasses.replace(card, graph_sha256=graph_digest(model.SerializeToString()))
-    helper.set_model_props(model, {CARD_KEY: sealed.to_json()})
-    path.write_bytes(model.SerializeToString())
+    path.write_bytes(write_card(model.SerializeToString(), card)[0])
     return path
 
 
@@ -211,7 +211,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_resolve(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classifier, "ASSETS", tmp_path)
+    monkeypatch.setattr(shipped, "ASSETS", tmp_path)
     with pytest.raises(ModelError, match="no model 'base': .* shipped models .none in this installation"):
         resolve_model("base")
     for name in ("small", "base"):

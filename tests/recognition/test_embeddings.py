@@ -9,9 +9,10 @@ from onnx import numpy_helper
 
 import mien
 from mien.contract.errors import ModelError
+from mien.contract.shipped_models import resolve_model, shipped_models
 from mien.data.faceset import FaceSet
 from mien.export.graph import read_model
-from mien.recognition.classifier import Classifier, resolve_model, shipped_models
+from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import Detections
 from mien.recognition.embeddings import Embedder, feature_names
 from mien.recognition.recognizer import Recognizer

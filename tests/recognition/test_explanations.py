@@ -13,7 +13,8 @@ from tiny_onnx import TINY_CARD
 from mien.contract.card import CARD_KEY
 from mien.contract.errors import ModelError
 from mien.contract.results import FrameResult
-from mien.recognition.classifier import Classifier, resolve_model
+from mien.contract.shipped_models import resolve_model
+from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import Detections
 from mien.recognition.explanations import SMALLEST_PX, explain, heat
 from mien.recognition.recognizer import Recognizer

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from mien.contract.errors import RecipeError
+from mien.contract.shipped_models import resolve_model
 from mien.data.toy import toy_faces
 from mien.evaluate.logit_scaling import Scaling
-from mien.recognition.classifier import Classifier, resolve_model
+from mien.recognition.classifier import Classifier
 from mien.train.fit import Machine, fit
 from mien.train.model_file import recalibrate_batchnorm
 from mien.train.network import FaceClassifier

@@ -59,6 +59,10 @@ def test_timm_networks_come_by_name() -> None:
     [
         (["network.name=resnet_of_dreams"], "'resnet_of_dreams' is neither faceresnet nor a network of timm"),
         (["network.args={width: 3}"], "network.args do not fit faceresnet"),
+        (["network.args.widths=[1]"], "need one number for each stage, got 1 widths, 4 blocks, 4 strides"),
+        (["network.args.widths=[1, 2, 3, -4]"], "network.args.widths: expected a list of numbers from 1 to 4096"),
+        (["network.args.blocks=two"], "network.args.blocks: expected a list of numbers from 1 to 4096, got 'two'"),
+        (["network.args.drop_path=x"], "network.args do not fit faceresnet: {.*'drop_path': 'x'}: "),
     ],
 )
 def test_impossible_networks_are_named(changes: list[str], message: str) -> None:

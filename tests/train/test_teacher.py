@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from mien.contract.errors import RecipeError
+from mien.contract.shipped_models import resolve_model
 from mien.data.toy import toy_faces
-from mien.recognition.classifier import Classifier, resolve_model
+from mien.recognition.classifier import Classifier
 from mien.train.batches import Batch
 from mien.train.config import AugmentConfig, MixConfig, Recipe, TeacherConfig
 from mien.train.fit import Machine, fit
@@ -94,5 +95,5 @@ def test_a_teacher_of_something_else_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="teacher.models: base: knows angry, .* at 48 px; this data set has happy"):
         load_teacher(TeacherConfig(models=("base",)), ("happy", "sad"), 48)
     (tmp_path / "x.onnx").write_bytes(b"junk")
-    with pytest.raises(RecipeError, match="neither a run folder nor a model file of ours .* or one of: base, "):
+    with pytest.raises(RecipeError, match="cannot be a teacher: truncated or not an ONNX .* or one of: base, "):
         load_teacher(TeacherConfig(models=(str(tmp_path / "x.onnx"),)), ("happy", "sad"), 48)

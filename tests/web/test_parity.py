@@ -15,8 +15,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 from web_site import StaticSite
 
+from mien.contract.shipped_models import resolve_model
 from mien.data.toy import toy_faces
-from mien.recognition.classifier import Classifier, resolve_model
+from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
 
 CROPS, PHOTOS = 100, 100

@@ -29,7 +29,7 @@ from mien.adapters.backend import in_order, recognizer_for
 from mien.adapters.images import rgb_frame
 from mien.contract.emotions import valence_arousal
 from mien.contract.errors import MienError
-from mien.recognition.classifier import resolve_model
+from mien.contract.shipped_models import resolve_model
 from mien.recognition.embeddings import Embedder
 from mien.recognition.recognizer import Recognizer
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import MissingExtraError
 from mien.contract.pixels import crop_square
-from mien.recognition.classifier import resolve_model
+from mien.contract.shipped_models import resolve_model
 from mien.recognition.embeddings import Embedder
 
 try:

@@ -25,8 +25,9 @@ def bench(
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """Measure the speed, memory and cold start of models on this computer."""
+    from mien.contract.shipped_models import resolve_model
     from mien.recognition.benchmark import PUBLISHED, bench_models, machine
-    from mien.recognition.classifier import Classifier, resolve_model
+    from mien.recognition.classifier import Classifier
 
     sizes = _sizes(batch_sizes)
     paths = [resolve_model(model) for model in models]

@@ -147,9 +147,10 @@ def audit(
     with needs("audit"):
         import cleanlab  # type: ignore[import-untyped]  # noqa: F401  said before any work is done
     from mien.contract.errors import ModelError
+    from mien.contract.shipped_models import resolve_model
     from mien.data.audit import find_label_errors, judge
     from mien.evaluate.scoring import predict_all
-    from mien.recognition.classifier import Classifier, resolve_model
+    from mien.recognition.classifier import Classifier
     from mien.report.audit_page import write_audit
 
     classifier = Classifier(resolve_model(model))

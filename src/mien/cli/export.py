@@ -99,8 +99,9 @@ def export(
         from mien.export.checkpoint import Checkpoint
         from mien.export.soup import soup as average_weights
     from mien.contract.errors import DataError, OutputError
+    from mien.contract.shipped_models import resolve_model
     from mien.data.loading import load_faces
-    from mien.recognition.classifier import Classifier, resolve_model
+    from mien.recognition.classifier import Classifier
 
     out = out or Path(f"model{SUFFIXES[to]}")
     _refuse_contradictions(sources if soup is None else ["their average"], to, quantize, opset)
@@ -143,7 +144,7 @@ def _shares(text: str) -> list[float]:
 
 
 def _is_onnx(source: str) -> bool:
-    from mien.recognition.classifier import shipped_models
+    from mien.contract.shipped_models import shipped_models
 
     return source in shipped_models() or (source.endswith(".onnx") and not Path(source).is_dir())
 

@@ -18,8 +18,9 @@ def list_models(
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """List the shipped models: what they know, how large, how accurate and, on this computer, how fast they are."""
+    from mien.contract.shipped_models import resolve_model, shipped_models
     from mien.recognition.benchmark import time_models
-    from mien.recognition.classifier import Classifier, resolve_model, shipped_models
+    from mien.recognition.classifier import Classifier
 
     rows: list[dict[str, Any]] = []
     opened = [Classifier(resolve_model(name)) for name in shipped_models()]
@@ -66,7 +67,8 @@ def show(
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """Print the card inside a model file."""
-    from mien.recognition.classifier import Classifier, resolve_model
+    from mien.contract.shipped_models import resolve_model
+    from mien.recognition.classifier import Classifier
 
     card = Classifier(resolve_model(model)).card.to_dict()
     if format is Format.json:
@@ -86,7 +88,8 @@ def card(
     out: Annotated[Path | None, typer.Option(help="Write to this file; standard output if left out.")] = None,
 ) -> None:
     """Write a model card as Markdown, every figure from the model file itself."""
-    from mien.recognition.classifier import Classifier, resolve_model
+    from mien.contract.shipped_models import resolve_model
+    from mien.recognition.classifier import Classifier
     from mien.report.model_card import model_card_markdown
 
     paths = [resolve_model(model) for model in models]

@@ -63,7 +63,8 @@ def open_model(model: str) -> OpenedModel:
             from mien.export.torchfiles import open_torchscript
         traced, card = open_torchscript(path)
         return OpenedModel(traced, card.labels, card.image.side, "TorchScript file", card, path.stat().st_size)
-    from mien.recognition.classifier import Classifier, resolve_model
+    from mien.contract.shipped_models import resolve_model
+    from mien.recognition.classifier import Classifier
 
     file = resolve_model(model)
     classifier = Classifier(file)

@@ -2,17 +2,17 @@
 
     card = ModelCard.from_json(text)      # ModelError if it is not ours or newer than this version
     card.labels, card.image.side, card.temperature
-    card.check_graph(path.read_bytes())   # ModelError if the graph is not the one that the card was written for
 
 Nothing about a model is ever inferred from a file's name: what is needed to use it rightly is here. TorchScript and
 .pth files carry the same card, under the same key.
+
+Not here: finding and writing the card in an .onnx file (onnx_container.py).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,9 +25,6 @@ CARD_FORMAT = 3
 
 CARD_KEY = "mien_card"
 """Name of the card among an ONNX file's metadata properties."""
-
-METADATA_FIELD = 14
-"""Number of ``metadata_props`` in ONNX's ModelProto (onnx.proto3): all of a file but this is its graph."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class ModelCard:
         rejected: what the model may also take a face for, without naming it: its probability is missing from those of
             ``labels``, which then sum to less than 1, so that the confidence falls and the model abstains.
         precision: of the arithmetic: "fp32", "fp16", "bf16", "int8" (ranges measured beforehand) or "int8-dynamic".
-        graph_sha256: ``graph_digest`` of the .onnx file that carries this card; None in other formats.
+        graph_sha256: ``onnx_container.graph_digest`` of the .onnx file that carries this card; None in other formats.
         parents: the models that this one was made from, {"name", "graph_sha256", "weight"} each: one where it was
             quantised or pruned, several where it is an ensemble.
         naming: how often each emotion occurs in the photos that the probabilities are calibrated for, and how strongly
@@ -115,15 +112,6 @@ class ModelCard:
         """Plain types for JSON, the format number included."""
         return {"format": CARD_FORMAT, **asdict(self)}
 
-    def check_graph(self, file_bytes: bytes) -> None:
-        """See that an .onnx file holds the graph that this card was written for; older cards do not say.
-
-        Raises:
-            ModelError: another graph.
-        """
-        if self.graph_sha256 is not None and graph_digest(file_bytes) != self.graph_sha256:
-            raise ModelError("altered: its graph is not the one that its model card was written for (SHA-256)")
-
     def to_json(self) -> str:
         """The card as it is stored."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
@@ -165,92 +153,3 @@ class ModelCard:
             raise
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"the model card lacks or misstates a field: {error}") from None
-
-
-def graph_digest(file_bytes: bytes) -> str:
-    """SHA-256, in hexadecimal, over an .onnx file without its metadata, where the card is.
-
-    A file is a sequence of protobuf fields, each a tag, for text and messages a length, and a content
-    (protobuf.dev/programming-guides/encoding), so this needs no package that reads ONNX.
-
-    Raises:
-        ModelError: the bytes end inside a field, or are no protobuf.
-    """
-    content = memoryview(file_bytes)
-    digest = hashlib.sha256()
-    for number, start, end in protobuf_fields(content):
-        if number != METADATA_FIELD:
-            digest.update(content[start:end])
-    return digest.hexdigest()
-
-
-def stored_card(file_bytes: bytes) -> str | None:
-    """The card's JSON inside an .onnx file; None where the file carries none. Reads ONNX as ``graph_digest`` does.
-
-    Raises:
-        ModelError: the bytes end inside a field, or are no protobuf.
-    """
-    content = memoryview(file_bytes)
-    for number, start, end in protobuf_fields(content):
-        if number == METADATA_FIELD:
-            entry = protobuf_content(content[start:end])
-            pair = {field: bytes(protobuf_content(entry[first:last])) for field, first, last in protobuf_fields(entry)}
-            if pair.get(1) == CARD_KEY.encode():  # a StringStringEntryProto: key 1, value 2
-                return pair.get(2, b"").decode(errors="replace")
-    return None
-
-
-def protobuf_content(field_bytes: memoryview) -> memoryview:
-    """The content of a field of bytes: what follows its tag and length."""
-    _, at = _varint(field_bytes, 0)
-    _, at = _varint(field_bytes, at)
-    return field_bytes[at:]
-
-
-def protobuf_field(number: int, content: bytes) -> bytes:
-    """A field of bytes, text or a message, as protobuf writes it."""
-    return _written_varint(number << 3 | 2) + _written_varint(len(content)) + content
-
-
-def protobuf_fields(content: memoryview) -> Iterator[tuple[int, int, int]]:
-    """(number, start, end) of each field of a protobuf message."""
-    end = 0
-    try:
-        while end < len(content):
-            start = end
-            tag, end = _varint(content, start)
-            kind = tag & 7
-            if tag >> 3 == 0:  # protobuf counts fields from 1
-                raise KeyError
-            if kind == 0:
-                _, end = _varint(content, end)
-            elif kind == 2:
-                length, end = _varint(content, end)
-                end += length
-            else:
-                end += {1: 8, 5: 4}[kind]
-            if end > len(content):
-                raise IndexError
-            yield tag >> 3, start, end
-    except (IndexError, KeyError):
-        raise ModelError("truncated or not an ONNX file") from None
-
-
-def _varint(content: memoryview, at: int) -> tuple[int, int]:
-    """A number in groups of seven bits, lowest first, the last without its top bit; and where it ends."""
-    value = shift = 0
-    while content[at] & 0x80:
-        value |= (content[at] & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if shift > 63:  # ten groups hold 64 bits
-            raise IndexError
-    return value | content[at] << shift, at + 1
-
-
-def _written_varint(value: int) -> bytes:
-    """A number in groups of seven bits, lowest first, the last without its top bit."""
-    groups = bytearray()
-    while value > 0x7F:
-        groups.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*groups, value])

@@ -11,7 +11,6 @@ probabilities come from), and what follows the logits. Other arithmetic than flo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,8 +20,9 @@ import onnx
 import torch
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from mien.contract.card import CARD_KEY, ModelCard, graph_digest
+from mien.contract.card import ModelCard
 from mien.contract.errors import ModelError
+from mien.contract.onnx_container import write_card
 from mien.recognition.classifier import Classifier
 from mien.recognition.providers import open_session
 
@@ -53,7 +53,6 @@ def read_model(path: Path) -> tuple[ModelProto, ModelCard]:
 
 def stamp(proto: ModelProto, card: ModelCard) -> tuple[bytes, ModelCard]:
     """The file's bytes, with a card that holds the digest of the graph; traces of this machine are removed."""
-    del proto.metadata_props[:]
     for node in proto.graph.node:  # stack traces of this machine's paths
         node.ClearField("metadata_props")
         node.doc_string = ""
@@ -61,9 +60,7 @@ def stamp(proto: ModelProto, card: ModelCard) -> tuple[bytes, ModelCard]:
     for value in (*graph.value_info, *graph.input, *graph.output, *graph.initializer):
         value.ClearField("metadata_props")
     onnx.checker.check_model(proto)
-    card = replace(card, graph_sha256=graph_digest(proto.SerializeToString()))
-    helper.set_model_props(proto, {CARD_KEY: card.to_json()})
-    return proto.SerializeToString(), card
+    return write_card(proto.SerializeToString(), card)
 
 
 def open_bytes(blob: bytes) -> Classifier:

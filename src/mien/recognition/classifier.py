@@ -24,14 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contract.card import ModelCard, stored_card
 from mien.contract.errors import ModelError
 from mien.contract.naming import Priors, naming_weights
+from mien.contract.onnx_container import read_card
 from mien.contract.system import usable_cpus
 from mien.recognition.providers import CHUNK_FACES, PROVIDERS, open_session
-
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
-"""Folder of the shipped models."""
 
 MAX_THREADS = 8
 """A run over a few crops takes milliseconds; more threads than this mostly wait for each other."""
@@ -165,37 +162,3 @@ class Classifier:
             with self._turn:
                 chunks.append(self._session.run(outputs, {"faces": crops_NSS[start : start + CHUNK_FACES]}))
         return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
-
-
-def read_card(onnx_bytes: bytes) -> ModelCard:
-    """The card of a model file, checked against its graph; needs no runtime.
-
-    Raises:
-        ModelError: not ONNX, without a card, of a newer mien, or altered.
-    """
-    text = stored_card(onnx_bytes)
-    if text is None:
-        raise ModelError("not exported by mien: it has no model card")
-    card = ModelCard.from_json(text)
-    card.check_graph(onnx_bytes)
-    return card
-
-
-def shipped_models() -> list[str]:
-    """Names of the models that come with this package."""
-    return sorted(path.stem for path in ASSETS.glob("*.onnx"))
-
-
-def resolve_model(name_or_path: str | Path) -> Path:
-    """Find a model file: a shipped name such as "base", or a path.
-
-    Raises:
-        ModelError: neither; the text lists the shipped names.
-    """
-    if str(name_or_path) in shipped_models():
-        return ASSETS / f"{name_or_path}.onnx"
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    shipped = ", ".join(shipped_models()) or "none in this installation"
-    raise ModelError(f"no model {str(name_or_path)!r}: not a file, and not one of the shipped models ({shipped})")

@@ -22,11 +22,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contract.card import ModelCard, protobuf_content, protobuf_field, protobuf_fields
+from mien.contract.card import ModelCard
 from mien.contract.errors import ModelError
 from mien.contract.images import as_frame, read_image
+from mien.contract.onnx_container import protobuf_content, protobuf_field, protobuf_fields, read_card
+from mien.contract.shipped_models import resolve_model
 from mien.contract.system import usable_cpus
-from mien.recognition.classifier import MAX_THREADS, read_card, resolve_model
+from mien.recognition.classifier import MAX_THREADS
 from mien.recognition.providers import CHUNK_FACES, open_session
 from mien.recognition.recognizer import Image, Recognizer, largest_first
 

@@ -34,8 +34,9 @@ from mien.contract.images import as_frame, read_image
 from mien.contract.naming import Priors, naming_weights
 from mien.contract.pixels import crop_faces
 from mien.contract.results import Face, FrameResult
+from mien.contract.shipped_models import resolve_model
 from mien.recognition.alignment import crop_aligned
-from mien.recognition.classifier import Classifier, resolve_model
+from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import Detections, Detector, make_detector
 from mien.recognition.detectors.margins import MARGINS
 

@@ -59,7 +59,8 @@ class Scorer:
 
     def __init__(self, options: ScoreOptions, out: str, attempts: Any = None) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", str(options.threads))
-        from mien.recognition.classifier import Classifier, resolve_model
+        from mien.contract.shipped_models import resolve_model
+        from mien.recognition.classifier import Classifier
         from mien.recognition.recognizer import Recognizer
 
         self.options, self.out, self._attempts = options, OutputFolder(out), attempts
@@ -166,6 +167,6 @@ def model_digest(model: str) -> str:
     """Digest of a model file, for the manifest: a resumed run must use the same model."""
     import hashlib
 
-    from mien.recognition.classifier import resolve_model
+    from mien.contract.shipped_models import resolve_model
 
     return hashlib.sha256(Path(resolve_model(model)).read_bytes()).hexdigest()

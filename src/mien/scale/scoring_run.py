@@ -232,7 +232,8 @@ def join_videos(folder: OutputFolder, shards: Sequence[Shard], how: ScoreOptions
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from mien.recognition.classifier import read_card, resolve_model
+    from mien.contract.onnx_container import read_card
+    from mien.contract.shipped_models import resolve_model
 
     videos: dict[str, list[Shard]] = {}
     for shard in shards:

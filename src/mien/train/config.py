@@ -14,6 +14,14 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+FILE_NAME = r"^\w[\w .+=-]{0,99}$"
+"""What names that become files or folders may look like: nothing that leaves the folder, nothing that is hidden."""
+
+FileName = Annotated[str, Field(pattern=FILE_NAME)]
+
+MOST_FACES_A_BATCH = 65_536
+"""More is a slip of the keyboard: at 48 px the activations of so many faces take hundreds of gigabytes."""
+
 
 class _Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,13 +85,20 @@ class AugmentConfig(_Config):
     flip: bool = Field(True, description="mirror half of the faces")
     rotate_deg: float = Field(0, ge=0, le=180, description="angle drawn from ±this")
     shift: float = Field(0, ge=0, le=0.5, description="shift drawn from ±this share of the side")
-    scale: tuple[float, float] = Field((1.0, 1.0), description="zoom drawn from this range")
+    scale: tuple[float, float] = Field((1.0, 1.0), description="zoom drawn from this range, smallest first, 0.1 to 10")
     brightness: float = Field(0, ge=0, le=1, description="added: ±this share of the full range")
     contrast: float = Field(0, ge=0, lt=1, description="factor drawn from 1±this around the face's mean")
     gamma: float = Field(0, ge=0, lt=1, description="exponent drawn from 1/(1+this) to 1+this, evenly in its logarithm")
     blur: float = Field(0, ge=0, le=4, description="Gaussian blur of up to this many px (sigma)")
     noise: float = Field(0, ge=0, le=1, description="Gaussian noise of up to this share of the full range (sigma)")
     cutout: float = Field(0, ge=0, le=1, description="a grey square of up to this share of the side")
+
+    @model_validator(mode="after")
+    def _scale_goes_from_small_to_large(self) -> AugmentConfig:
+        low, high = self.scale
+        if not 0.1 <= low <= high <= 10:
+            raise ValueError(f"expected scale as [smallest, largest] between 0.1 and 10, got [{low:g}, {high:g}]")
+        return self
 
 
 class MixConfig(_Config):
@@ -176,7 +191,7 @@ class PhaseConfig(_Config):
 class Recipe(_Config):
     """Everything that decides a training run, data aside."""
 
-    name: str
+    name: FileName
     description: str = ""
     network: NetworkConfig = NetworkConfig()
     data: DataConfig = DataConfig()
@@ -195,15 +210,17 @@ class Recipe(_Config):
     phases: tuple[PhaseConfig, ...] = Field((), description="several stretches of training, one after the other")
     early_stopping_epochs: int | None = Field(None, ge=1, description="end a phase after so many without improvement")
     best_by: Literal["accuracy", "loss", "macro_f1", "votes_accuracy"] = Field("accuracy", description="on validation")
-    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+    batch_size: Annotated[int, Field(ge=1, le=MOST_FACES_A_BATCH)] | Literal["auto"] = Field(
         128, description="auto: the largest power of two that the device's memory holds, at most 512"
     )
     accumulate: int = Field(1, ge=1, description="batches whose gradients are added up before a step")
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     precision: Literal["32", "bf16", "fp16"] = Field("bf16", description="of the arithmetic; weights stay float32")
     seed: int = Field(0, ge=0)
-    artefacts: dict[str, Literal["best", "phase-1", "phase-2", "final", "torchscript", "onnx", "metadata"]] = Field(
-        default_factory=dict, description="files to leave in the run folder too, by the names others know them by"
+    artefacts: dict[FileName, Literal["best", "phase-1", "phase-2", "final", "torchscript", "onnx", "metadata"]] = (
+        Field(
+            default_factory=dict, description="files to leave in the run folder too, by the names others know them by"
+        )
     )
 
     @model_validator(mode="after")

@@ -17,7 +17,6 @@ Shape legend: N faces, H = W side in pixels, C channels.
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 import onnx
@@ -28,6 +27,7 @@ from torch import Tensor, nn
 
 from mien.contract.card import ModelCard
 from mien.contract.errors import ModelError, RecipeError
+from mien.contract.shipped_models import resolve_model, shipped_models
 from mien.train.config import NetworkConfig
 from mien.train.freeze import BATCH_NORMS
 
@@ -38,15 +38,8 @@ SETTLING_FACES = 512
 
 
 def model_path(weights: str) -> Path:
-    """Where ``network.weights`` points to: a shipped model by its name, or a file."""
-    shipped = Path(str(resources.files("mien") / "assets" / f"{weights}.onnx"))
-    return shipped if shipped.is_file() else Path(weights).expanduser()
-
-
-def shipped_names() -> tuple[str, ...]:
-    """Names of the models inside the package."""
-    assets = resources.files("mien") / "assets"
-    return tuple(sorted(each.name.removesuffix(".onnx") for each in assets.iterdir() if each.name.endswith(".onnx")))
+    """Where ``network.weights`` points to: a shipped model by its name, or a file, whether it exists or not."""
+    return resolve_model(weights) if weights in shipped_models() else Path(weights).expanduser()
 
 
 def network_of_card(card: ModelCard) -> NetworkConfig:

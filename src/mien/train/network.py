@@ -65,6 +65,10 @@ class ResidualBlock(nn.Module):
         return added_NCHW
 
 
+STAGES = {"widths": (48, 96, 192, 384), "blocks": (2, 2, 2, 2), "strides": (2, 2, 2, 2)}
+"""The stages of ``faceresnet`` where a recipe does not name them."""
+
+
 class FaceResNet(nn.Module):
     """The small-face residual network; returns logits_NC.
 
@@ -82,9 +86,9 @@ class FaceResNet(nn.Module):
         self,
         classes: int,
         channels: int = 1,
-        widths: Sequence[int] = (48, 96, 192, 384),
-        blocks: Sequence[int] = (2, 2, 2, 2),
-        strides: Sequence[int] = (2, 2, 2, 2),
+        widths: Sequence[int] = STAGES["widths"],
+        blocks: Sequence[int] = STAGES["blocks"],
+        strides: Sequence[int] = STAGES["strides"],
         drop: float = 0.3,
         drop_path: float = 0.0,
     ) -> None:
@@ -140,8 +144,12 @@ def build_network(config: NetworkConfig, classes: int) -> nn.Module:
     """
     try:
         network = _fresh_or_pretrained(config, classes)
-    except (TypeError, AssertionError) as error:
-        raise RecipeError(f"network.args do not fit {config.name}: {error}") from error
+    except RecipeError:
+        raise
+    except (TypeError, ValueError, AssertionError, RuntimeError, LookupError, ArithmeticError) as error:
+        # arguments are passed on as they are, so anything may come back: two widths for four stages, a width of -1
+        reason = " ".join(str(error).split())[:160]
+        raise RecipeError(f"network.args do not fit {config.name}: {config.args}: {reason}") from error
     if config.weights is not None:
         load_weights(network, model_path(config.weights))
     return network
@@ -151,6 +159,7 @@ def _fresh_or_pretrained(config: NetworkConfig, classes: int) -> nn.Module:
     if config.name == "faceresnet":
         if config.head is not None or config.pretrained:
             raise RecipeError("faceresnet has no pretrained weights and no other head; use a network of timm for these")
+        _check_stages(config.args)
         return FaceResNet(classes, channels=config.channels, drop=config.drop, **config.args)
     if not timm.is_model(config.name):
         raise RecipeError(f"network.name: {config.name!r} is neither faceresnet nor a network of timm")
@@ -164,7 +173,7 @@ def _fresh_or_pretrained(config: NetworkConfig, classes: int) -> nn.Module:
             drop_rate=config.drop,
             **config.args,
         )
-    except (OSError, RuntimeError, ValueError) as error:  # what the hub raises, offline or without such weights
+    except (OSError, RuntimeError, ValueError) as error:  # the hub raises these when offline or without such weights
         if not pretrained:
             raise
         raise RecipeError(
@@ -172,6 +181,22 @@ def _fresh_or_pretrained(config: NetworkConfig, classes: int) -> nn.Module:
             "--set network.weights=FILE, or train from scratch with --set network.pretrained=false"
         ) from None
     return HeadedNetwork(network, config.head, classes) if config.head else network
+
+
+def _check_stages(args: dict[str, Any]) -> None:
+    """See that the lists of ``faceresnet`` are of one length and hold whole numbers that a stage can have.
+
+    Raises:
+        RecipeError: names the list, and what was expected.
+    """
+    lists = {name: args.get(name, STAGES[name]) for name in STAGES}
+    for name, values in lists.items():
+        whole = isinstance(values, list | tuple) and all(isinstance(each, int) and 0 < each <= 4096 for each in values)
+        if not whole or not values:
+            raise RecipeError(f"network.args.{name}: expected a list of numbers from 1 to 4096, got {values!r}")
+    if len({len(values) for values in lists.values()}) > 1:
+        sizes = ", ".join(f"{len(values)} {name}" for name, values in lists.items())
+        raise RecipeError(f"network.args: widths, blocks and strides need one number for each stage, got {sizes}")
 
 
 def load_weights(network: nn.Module, path: Path) -> None:

@@ -3,7 +3,8 @@
     recipe = load_recipe("base", overrides=["epochs=3", "optimizer.lr=0.05"])
 
 Built-in recipes are YAML files in ``recipes/`` beside this file; a path to another YAML works the same. A recipe may
-say ``extends: base`` and change two fields. The resolved recipe is saved with the run, and its hash in the card.
+say ``extends: base`` and change two fields; a file that it names there is looked for beside it. The resolved recipe is
+saved with the run, and its hash in the card.
 
 Nothing here imports torch, so listing recipes is cheap.
 """
@@ -11,24 +12,20 @@ Nothing here imports torch, so listing recipes is cheap.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from mien.contract.errors import RecipeError
 from mien.train.config import Recipe
+from mien.train.recipe_file import find_recipe, read_recipe_file, recipe_names
+
+__all__ = ["load_recipe", "recipe_names"]
 
 REPLACED = ("args", "artefacts")
 """Free-form sections, which an extending recipe replaces whole: another network's arguments would not fit."""
-
-
-def recipe_names() -> tuple[str, ...]:
-    """Names of the built-in recipes."""
-    folder = resources.files("mien.train") / "recipes"
-    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")))
 
 
 def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -41,7 +38,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: no such recipe, a misspelt key, or a value that is impossible; says which.
     """
-    fields = _resolve(str(name), seen=())
+    fields = _resolve(str(name), None, seen=())
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key:
@@ -53,7 +50,9 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         *sections, last = key.strip().split(".")
         section = fields
         for part in sections:
-            if not isinstance(section.setdefault(part, {}), dict):
+            if section.get(part) is None:  # a section that the recipe leaves out, or turns off, such as "votes: null"
+                section[part] = {}
+            if not isinstance(section[part], dict):
                 raise RecipeError(f"--set {override}: {part} is not a section")
             section = section[part]
         section[last] = parsed
@@ -63,27 +62,18 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"recipe {name}: {_first_problem(error)}") from None
 
 
-def _resolve(name: str, seen: tuple[str, ...]) -> dict[str, Any]:
-    if name in seen:
-        raise RecipeError(f"recipe {name} extends itself: {' -> '.join((*seen, name))}")
-    if name.endswith((".yaml", ".yml")):
-        path = Path(name).expanduser()
-        if not path.is_file():
-            raise RecipeError(f"{name}: no such recipe file")
-        text = path.read_text(encoding="utf-8")
-    elif name in recipe_names():
-        text = (resources.files("mien.train") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
-    else:
-        raise RecipeError(f"no recipe {name!r}; built in: {', '.join(recipe_names())}; or give the path of a .yaml")
-    try:
-        fields = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"recipe {name} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(fields, dict):
-        raise RecipeError(f"recipe {name}: expected keys and values, found {type(fields).__name__}")
+def _resolve(name: str, beside: Path | None, seen: tuple[str, ...]) -> dict[str, Any]:
+    """The fields of a recipe on top of those of the recipes that it extends; paths are relative to ``beside``."""
+    path = find_recipe(name, beside)
+    identity = name if path is None else str(path.resolve())
+    if identity in seen:
+        raise RecipeError(f"recipe {name} extends itself: {' -> '.join((*seen, identity))}")
+    fields = read_recipe_file(name, path)
     fields.setdefault("name", Path(name).stem)
     base = fields.pop("extends", None)
-    return _merge(_resolve(str(base), (*seen, name)), fields) if base else fields
+    if base is None:
+        return fields
+    return _merge(_resolve(str(base), path.parent if path else None, (*seen, identity)), fields)
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -98,10 +88,27 @@ def _first_problem(error: ValidationError) -> str:
     """One line of the first validation error, with the keys that exist where one is misspelt."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "string_pattern_mismatch":
+        wanted = "letters, digits and . _ + - =, no slash"
+        return f"{key}: it names a file or folder: expected {wanted} (got {_short(first['input'])})"
     if first["type"] != "extra_forbidden":
-        return f"{key}: {first['msg']} (got {first['input']!r})"
-    model: Any = Recipe
-    for part in first["loc"][:-1]:
-        options = [model.model_fields[part].annotation, *getattr(model.model_fields[part].annotation, "__args__", ())]
-        model = next(option for option in options if hasattr(option, "model_fields"))
-    return f"{key}: no such key; there are: {', '.join(model.model_fields)}"
+        return f"{key}: {first['msg'].removeprefix('Value error, ')} (got {_short(first['input'])})"
+    return f"{key}: no such key; there are: {', '.join(_section(first['loc'][:-1]).model_fields)}"
+
+
+def _section(location: Sequence[int | str]) -> type[BaseModel]:
+    """The config class of a section, such as ("phases", 0, "optimizer")."""
+    model: type[BaseModel] = Recipe
+    for part in location:
+        if isinstance(part, str) and part in model.model_fields:  # numbers count the elements of a list
+            annotation = model.model_fields[part].annotation
+            options = (annotation, *get_args(annotation))
+            found = (each for each in options if isinstance(each, type) and issubclass(each, BaseModel))
+            model = next(found, model)
+    return model
+
+
+def _short(value: object) -> str:
+    """A value for a message; a whole section would fill the screen."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnx
 import torch
 from torch import Tensor, nn
 
-from mien.contract.card import CARD_KEY, ModelCard
 from mien.contract.errors import ModelError, RecipeError
+from mien.contract.onnx_container import read_card
+from mien.contract.shipped_models import shipped_models
 from mien.train.config import TeacherConfig
-from mien.train.model_file import model_path, network_of_card, shipped_names
+from mien.train.model_file import model_path, network_of_card
 from mien.train.network import FaceClassifier, load_weights
 from mien.train.run import Run
 
@@ -63,15 +63,13 @@ def _open(name: str) -> tuple[FaceClassifier, tuple[str, ...], int]:
         return run.classifier(), run.labels, run.recipe.data.side
     path = model_path(name)
     try:
-        properties = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
-        card = ModelCard.from_json(properties[CARD_KEY])
+        card = read_card(path.read_bytes())
         network = network_of_card(card)
-    except ModelError as error:
-        raise RecipeError(f"teacher.models: {name}: {error}") from None
-    except Exception as error:  # protobuf and the operating system raise many kinds
+    except (OSError, ModelError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise RecipeError(
-            f"teacher.models: {name}: neither a run folder nor a model file of ours ({type(error).__name__}); "
-            f"name a run folder, an .onnx that mien exported, or one of: {', '.join(shipped_names())}"
+            f"teacher.models: {name}: cannot be a teacher: {reason}; "
+            f"name a run folder, an .onnx that mien exported, or one of: {', '.join(shipped_models())}"
         ) from None
     classifier = FaceClassifier.of_network(network, card.image.side, len(card.labels))
     load_weights(classifier.network, path)

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contract.card import protobuf_content, protobuf_field, protobuf_fields
 from mien.contract.errors import DetectorError
+from mien.contract.onnx_container import protobuf_content, protobuf_field, protobuf_fields
 
 STRIDES = (8, 16, 32)
 """Pixels between the cells of its three grids."""
