@@ -212,12 +212,12 @@ def test_missing_file(tmp_path: Path) -> None:
 
 def test_resolve(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shipped, "ASSETS", tmp_path)
-    with pytest.raises(ModelError, match="no model 'base': .* shipped models .none in this installation"):
+    with pytest.raises(ModelError, match="no model 'base': .* models here .none in this installation"):
         resolve_model("base")
     for name in ("small", "base"):
         (tmp_path / f"{name}.onnx").touch()
     assert shipped_models() == ["base", "small"]
     assert resolve_model("base") == tmp_path / "base.onnx"
     assert resolve_model(str(tiny_model)) == resolve_model(tiny_model) == tiny_model
-    with pytest.raises(ModelError, match=r"no model 'bass': not a file, .* shipped models .base, small"):
+    with pytest.raises(ModelError, match=r"no model 'bass': not a file, .* models here .base, small"):
         resolve_model("bass")

@@ -9,6 +9,7 @@ pay for what ``mien train`` loads, nor for describing the options of twenty verb
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -17,6 +18,7 @@ from typing import Annotated
 import typer
 
 import mien
+from mien.cli.examples import with_examples
 from mien.cli.output import problem
 from mien.contract.errors import MienError
 from mien.contract.telemetry import turn_off_telemetry
@@ -27,6 +29,7 @@ VERBS = (
     "score",
     "serve",
     "demo",
+    "doctor",
     "train",
     "evaluate",
     "compare",
@@ -40,13 +43,15 @@ VERBS = (
 )
 """In the order of the help. Each is a module here, with a function of its name, or an ``app`` of several."""
 
+COMPLETION = "_MIEN_COMPLETE"
+"""Environment variable that is set while a shell completes a line."""
+
 
 def command_line(verbs: Sequence[str] = VERBS) -> typer.Typer:
     """The command line, with these verbs."""
     app = typer.Typer(
         name="mien",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -57,7 +62,16 @@ def command_line(verbs: Sequence[str] = VERBS) -> typer.Typer:
             app.add_typer(module.app, name=verb)
         else:
             app.command()(getattr(module, verb))
+    with_examples(app)
     return app
+
+
+def _asked() -> list[str]:
+    """The verb on the command line, as a list; while a shell completes a line, the verb on that line."""
+    words = sys.argv
+    if COMPLETION in os.environ:  # the shell's script puts the line there
+        words = os.environ.get("COMP_WORDS", os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()
+    return [verb for verb in words[1:2] if verb in VERBS]
 
 
 def _version(wanted: bool) -> None:
@@ -77,7 +91,7 @@ def _root(
 def main() -> None:
     """Entry point: run the command line and turn a user's mistakes into one line each."""
     turn_off_telemetry()
-    asked = [verb for verb in sys.argv[1:2] if verb in VERBS]
+    asked = _asked()
     try:
         command_line(asked or VERBS)()
     except MienError as error:

@@ -1,4 +1,4 @@
-"""``mien models``: the shipped models, what a model's card says, and fetching the better face detector."""
+"""``mien models``: the models here, what a model's card says, adding models, and fetching the better face detector."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from mien.cli.output import Format, console, print_json, say
 
-app = typer.Typer(no_args_is_help=True, help="List shipped models; show a card; pull the YuNet detector.")
+app = typer.Typer(no_args_is_help=True, help="List the models here; show a card; add a model; pull the YuNet detector.")
 
 
 @app.command("list")
@@ -17,15 +17,16 @@ def list_models(
     speed: Annotated[bool, typer.Option(help="Measure each for a moment, one face a call and 64.")] = True,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
-    """List the shipped models: what they know, how large, how accurate and, on this computer, how fast they are."""
-    from mien.contract.shipped_models import resolve_model, shipped_models
+    """List the models here: what they know, how large, how accurate and, on this computer, how fast they are."""
+    from mien.contract.shipped_models import added_models, resolve_model, shipped_models
     from mien.recognition.benchmark import time_models
     from mien.recognition.classifier import Classifier
 
     rows: list[dict[str, Any]] = []
-    opened = [Classifier(resolve_model(name)) for name in shipped_models()]
+    names = [*shipped_models(), *added_models()]
+    opened = [Classifier(resolve_model(name)) for name in names]
     timings = time_models(opened, (1, 64), repeats=3, seconds=0.05) if speed else [()] * len(opened)
-    for name, classifier, timing in zip(shipped_models(), opened, timings, strict=True):
+    for name, classifier, timing in zip(names, opened, timings, strict=True):
         path, card = classifier.path, classifier.card
         rows.append(
             {
@@ -112,9 +113,22 @@ def _plain(value: Any) -> Any:
 
 @app.command()
 def pull(name: Annotated[str, typer.Argument(help="yunet: the better face detector, 0.2 MB.")]) -> None:
-    """Fetch a file that is not shipped, check its SHA-256 and keep it for good. The only verb that uses the network."""
+    """Fetch a file that is not shipped, check its SHA-256 and keep it for good."""
     if name != "yunet":
         raise typer.BadParameter(f"there is no {name!r} to pull; there is: yunet")
     from mien.recognition.download import pull_yunet
 
     say(f"{pull_yunet()}: ready; mien predict uses it from now on")
+
+
+@app.command()
+def add(
+    source: Annotated[str, typer.Argument(help="An .onnx file that mien exported, or an https address of one.")],
+    sha256: Annotated[str | None, typer.Option(help="The file's SHA-256; an address needs one.")] = None,
+    name: Annotated[str | None, typer.Option(help="What --model will call it; the file's name if left out.")] = None,
+) -> None:
+    """Keep a model under a name, after checking its SHA-256 and its card. An address uses the network."""
+    from mien.recognition.download import add_model
+
+    path = add_model(source, sha256, name)
+    say(f"{path}: ready; use it with --model {path.stem}")

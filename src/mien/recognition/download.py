@@ -1,6 +1,7 @@
-"""Fetch YuNet once: check its SHA-256, then let it appear whole in the user's cache folder.
+"""Files that are not shipped: check their SHA-256, then let them appear whole in the user's folders.
 
-    path = pull_yunet()
+    path = pull_yunet()                                             # the face detector
+    path = add_model("mine.onnx"); add_model(url, sha256=...)       # from then on a name: --model mine
 
 Nothing else in mien opens a network connection.
 """
@@ -9,15 +10,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from mien.contract.errors import DetectorError
+from mien.contract.errors import DetectorError, ModelError, OutputError
+from mien.contract.onnx_container import read_card
+from mien.contract.shipped_models import models_folder, shipped_models
+from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import YUNET_BYTES, YUNET_SHA256, YUNET_URL, yunet_path
 
 TIMEOUT_S = 30
+
+MOST_MODEL_BYTES = 2_000_000_000
+"""A larger file is no model: the format itself ends there."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def pull_yunet(url: str = YUNET_URL, sha256: str = YUNET_SHA256) -> Path:
@@ -47,3 +57,68 @@ def pull_yunet(url: str = YUNET_URL, sha256: str = YUNET_SHA256) -> Path:
     finally:
         beside.unlink(missing_ok=True)
     return path
+
+
+def add_model(source: str | Path, sha256: str | None = None, name: str | None = None) -> Path:
+    """Keep a model file under a name, so that ``model="NAME"`` finds it.
+
+    Args:
+        source: a file that mien exported, or an https address of one.
+        sha256: of the file, in hexadecimal. An address needs one; a file may have one.
+        name: letters, digits, ".", "_" and "-"; the file's own name without its ending if None.
+
+    Returns:
+        Where it lies now.
+
+    Raises:
+        ModelError: no such file or no connection, another SHA-256, not a model of mien's, or a name that is taken by a
+            shipped model or cannot be a name.
+        OutputError: it cannot be written there.
+    """
+    address = str(source)
+    name = name or Path(address).stem
+    if not NAME.fullmatch(name):
+        raise ModelError(
+            f"{name!r} cannot be a model's name: use letters, digits, '.', '_' and '-'; give one by --name"
+        )
+    if name in shipped_models():
+        raise ModelError(f"{name!r} is the name of a shipped model; give another by --name")
+    content = _model_bytes(address, sha256)
+    try:
+        read_card(content)
+    except ModelError as error:
+        raise ModelError(f"{address}: {error}") from None
+    path = models_folder() / f"{name}.onnx"
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(content)
+        Classifier(beside, provider="cpu")  # it runs here, or nothing is kept
+        beside.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def _model_bytes(address: str, sha256: str | None) -> bytes:
+    if address.startswith("https://"):
+        if sha256 is None:
+            raise ModelError(f"{address}: give the file's SHA-256 with --sha256; its author publishes it")
+        try:
+            with urlopen(address, timeout=TIMEOUT_S) as answer:
+                content = bytes(answer.read(MOST_MODEL_BYTES))
+        except (URLError, HTTPException, OSError, ValueError) as error:
+            raise ModelError(f"{address}: cannot be fetched ({getattr(error, 'reason', None) or error})") from None
+    elif "://" in address:
+        raise ModelError(f"{address}: expected a file or an https:// address")
+    else:
+        try:
+            content = Path(address).read_bytes()
+        except OSError as error:
+            raise ModelError(f"{address}: cannot be read ({error.strerror})") from None
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and found != sha256.strip().lower():
+        raise ModelError(f"{address}: not the expected file: SHA-256 {found}, expected {sha256}; nothing was kept")
+    return content
