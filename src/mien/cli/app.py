@@ -31,6 +31,7 @@ VERBS = (
     "demo",
     "doctor",
     "train",
+    "tune",
     "evaluate",
     "compare",
     "bench",

@@ -22,6 +22,9 @@ def score(
     out: Annotated[str, typer.Option(help="Output folder, a path or a URI. The same command goes on with it.")],
     model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
     detector: Annotated[str, typer.Option(help="A detector's name; none if each image is one face.")] = "auto",
+    priors: Annotated[
+        str, typer.Option(help="What is named: balanced, field, uniform, or frequencies: happy=0.5,neutral=0.5.")
+    ] = "balanced",
     column: Annotated[
         str, typer.Option(help="Column of Parquet sources with images or paths.", rich_help_panel=CUTTING)
     ] = "image",
@@ -49,7 +52,7 @@ def score(
     from mien.scale.scoring_run import RunOptions, score_archive
     from mien.scale.work_units import PlanOptions
 
-    how = ScoreOptions(model, detector, threads=cpus, provider="auto" if gpus else "cpu")
+    how = ScoreOptions(model, detector, threads=cpus, provider="auto" if gpus else "cpu", priors=priors)
     where = RunOptions(address, workers, cpus, gpus, price)
     cut = PlanOptions(images_per_part, range_s, min(5.0, range_s / 4), column)
     with Console(stderr=True).status("planning") as status:

@@ -38,6 +38,7 @@ class ScoreOptions:
         provider: of ONNX Runtime, as ``Classifier`` takes it.
         detect_every: of a video's frames, one in so many is searched for faces.
         half_life_s: of the smoothing of each person's scores in videos.
+        priors: which emotion is named, as ``parse_priors`` reads it.
     """
 
     model: str = "base"
@@ -46,6 +47,7 @@ class ScoreOptions:
     provider: str = "auto"
     detect_every: int = 2
     half_life_s: float = 0.5
+    priors: str = "balanced"
 
 
 class Scorer:
@@ -59,13 +61,14 @@ class Scorer:
 
     def __init__(self, options: ScoreOptions, out: str, attempts: Any = None) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", str(options.threads))
+        from mien.contract.naming import parse_priors
         from mien.contract.shipped_models import resolve_model
         from mien.recognition.classifier import Classifier
         from mien.recognition.recognizer import Recognizer
 
         self.options, self.out, self._attempts = options, OutputFolder(out), attempts
         classifier = Classifier(resolve_model(options.model), options.threads, options.provider)
-        self.recognizer = Recognizer(classifier, options.detector)
+        self.recognizer = Recognizer(classifier, options.detector, priors=parse_priors(options.priors))
         self._schema = arrow_schema(self.recognizer.card.labels)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:

@@ -15,6 +15,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mien.report.confusion_figure import confusion_figure
 from mien.train.config import AverageConfig
+from mien.train.devices import OnEpoch
 from mien.train.run import write_whole
 
 HISTORY_COLUMNS = {
@@ -30,8 +31,8 @@ HISTORY_COLUMNS = {
 class History(Callback):
     """One row an epoch, kept in the checkpoint and written to ``metrics.csv``; printed too where no bar is shown."""
 
-    def __init__(self, folder: Path, lines: bool, phase: str = "") -> None:
-        self.folder, self.lines, self.phase = folder, lines, phase
+    def __init__(self, folder: Path, lines: bool, phase: str = "", on_epoch: OnEpoch | None = None) -> None:
+        self.folder, self.lines, self.phase, self.on_epoch = folder, lines, phase, on_epoch
         self.rows: list[dict[str, float]] = []
 
     def state_dict(self) -> dict[str, Any]:
@@ -53,6 +54,8 @@ class History(Callback):
             return
         table = [",".join(row), *(",".join(f"{value:.6g}" for value in each.values()) for each in self.rows)]
         write_whole(self.folder / "metrics.csv", ("\n".join(table) + "\n").encode())
+        if self.on_epoch is not None:
+            self.on_epoch(row)
         if self.lines:
             left_s = row["seconds"] * ((trainer.max_epochs or 0) - row["epoch"])
             print(  # noqa: T201  for logs, where a progress bar cannot be

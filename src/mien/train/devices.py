@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from lightning.pytorch.utilities import rank_zero_only
+
+OnEpoch = Callable[[Mapping[str, float]], None]
+"""Takes the row of metrics.csv that an epoch adds."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +23,14 @@ class Machine:
         devices: processes on each node, one a device.
         nodes: machines; each starts the same command (torchrun, SLURM), which tells the processes their places.
         progress: a live progress bar (for terminals) instead of one line an epoch.
+        on_epoch: called by the first process after each epoch.
     """
 
     accelerator: str = "auto"
     devices: int = 1
     nodes: int = 1
     progress: bool = False
+    on_epoch: OnEpoch | None = None
 
     @property
     def on_gpu(self) -> bool:

@@ -190,7 +190,8 @@ def _train_phase(
     counts_C = torch.from_numpy(np.bincount(data.train.labels_N, minlength=len(data.train.labels)))
     module = FaceTraining(recipe, phase, classifier, counts_C, teacher)
     monitor, mode = BEST_BY[recipe.best_by]
-    history = History(folder, lines=not machine.progress, phase=f"{folder.name} " if recipe.phases else "")
+    phase_name = f"{folder.name} " if recipe.phases else ""
+    history = History(folder, not machine.progress, phase_name, machine.on_epoch)
     best = ModelCheckpoint(
         folder,
         filename="best",
