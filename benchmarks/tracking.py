@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "video"))
 from track_clips import SCENES, Clip, crossing, crowd, door, idf1, imperfect, iou, mota, pillar, render, score
 
-from mien.recognition.detectors import Detections, YuNetDetector
+from mien.recognition.detectors import Detections
+from mien.recognition.detectors.yunet import YuNetDetector
 from mien.video.tracker import Tracker
 
 GROUPS = 5

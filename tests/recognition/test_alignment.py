@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from mien.contract.pixels import crop_faces
 from mien.recognition.alignment import LEAST_DEG, crop_aligned, roll_deg
-from mien.recognition.detectors import Detections, YuNetDetector
+from mien.recognition.detectors import Detections
 from mien.recognition.detectors.margins import MARGINS
+from mien.recognition.detectors.yunet import YuNetDetector
 from mien.recognition.recognizer import Recognizer
 
 

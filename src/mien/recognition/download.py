@@ -20,7 +20,7 @@ from mien.contract.errors import DetectorError, ModelError, OutputError
 from mien.contract.onnx_container import read_card
 from mien.contract.shipped_models import models_folder, shipped_models
 from mien.recognition.classifier import Classifier
-from mien.recognition.detectors import YUNET_BYTES, YUNET_SHA256, YUNET_URL, yunet_path
+from mien.recognition.detectors.yunet import YUNET_BYTES, YUNET_SHA256, YUNET_URL, yunet_path
 
 TIMEOUT_S = 30
 

