@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mien.contract.card import ImageSpec, ModelCard
-from mien.contract.errors import DataError, ModelError, RunError
+from mien.contract.errors import ModelError, OutputError, RunError
 from mien.data.faceset import FaceSet
 from mien.data.votes import VOTES
 from mien.evaluate.assessment import assess, card_mismatches
@@ -201,5 +201,5 @@ def test_an_empty_class_is_na(faces: FaceSet) -> None:
 
 def test_a_folder_that_cannot_be_written(faces: FaceSet, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="file: cannot write the report"):
+    with pytest.raises(OutputError, match=r"file: cannot be made \(File exists\)"):
         write_report(tmp_path / "file", Subject("tiny", ()), assess(answers(faces), faces, repeats=20))

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place, then renamed.
+"""Files that appear whole or not at all: each is written beside its place, flushed to disk and renamed.
 
 write_png(Path("out/face.png"), picture_rgb)          # OutputError with one clear line if that cannot be
 """
@@ -16,7 +16,7 @@ from mien.contract.errors import OutputError
 
 
 def write_png(path: Path, picture_rgb: NDArray[np.uint8]) -> None:
-    """Save an RGB array, whole or not at all. OutputError where that cannot be."""
+    """Save an RGB array, whole or not at all. Raises OutputError where the file cannot be written."""
     from PIL import Image
 
     stream = io.BytesIO()
@@ -25,12 +25,15 @@ def write_png(path: Path, picture_rgb: NDArray[np.uint8]) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Save bytes, whole or not at all. OutputError where that cannot be."""
+    """Save bytes, whole or not at all; make missing folders. Raises OutputError where that cannot be done."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            beside.write_bytes(content)
+            with beside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
@@ -39,7 +42,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, so that a place that cannot be written is known before the work begins."""
+    """Make a folder before the work begins. Raises OutputError where it cannot be made or written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -23,11 +23,12 @@ from typing import Any
 
 import torch
 
+from mien.contract.atomic_files import write_whole
 from mien.contract.card import ModelCard
 from mien.export.checkpoint import Checkpoint
 from mien.export.torchfiles import traced_bytes
 from mien.train.network import FaceClassifier, count_parameters
-from mien.train.run import Run, torch_bytes, write_whole
+from mien.train.run import Run, torch_bytes
 
 
 def write_artefacts(run: Run) -> list[str]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, helper, numpy_helper
 
 import mien
+from mien.contract.atomic_files import write_whole
 from mien.contract.card import ModelCard
 from mien.contract.emotions import canonical
 from mien.contract.errors import ModelError
@@ -35,7 +36,6 @@ from mien.export.card_figures import calibrate, figures
 from mien.export.graph import open_bytes, read_model, stamp, store_exact_halves
 from mien.export.parity import PARITY_FACES, Parity, check_parity, sample_faces
 from mien.recognition.classifier import Classifier
-from mien.train.run import write_whole
 
 SMALLEST = 1e-12
 """Probabilities below this are taken for it, so that their logarithm exists."""

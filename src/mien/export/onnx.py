@@ -32,6 +32,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
 
+from mien.contract.atomic_files import write_whole
 from mien.contract.card import CARD_KEY, ModelCard
 from mien.contract.errors import ModelError, RunError
 from mien.data.faceset import FaceSet
@@ -46,7 +47,7 @@ from mien.export.parity import PARITY_FACES, Parity, check_parity, measure_accur
 from mien.export.serving import DTYPES, LowPrecision, ServingModel, fold_batchnorm, on_arrays, round_to_half
 from mien.export.split_network import SplitNetwork
 from mien.export.torchfiles import open_torchscript, torchscript_bytes
-from mien.train.run import Run, torch_bytes, write_whole
+from mien.train.run import Run, torch_bytes
 
 Format = Literal["onnx", "torchscript", "pth"]
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from mien.contract.atomic_files import write_whole
 from mien.contract.errors import MissingExtraError, RecipeError
 from mien.data.faceset import FaceSet
 from mien.evaluate.scoring import predict_all
@@ -29,7 +30,7 @@ from mien.train.config import Recipe
 from mien.train.devices import Machine
 from mien.train.fit import fit
 from mien.train.network import FaceClassifier, FaceResNet, ResidualBlock
-from mien.train.run import Run, torch_bytes, write_whole
+from mien.train.run import Run, torch_bytes
 
 MULTIPLE = 8
 """Of channels that a layer keeps."""

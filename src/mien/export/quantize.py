@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto
 
+from mien.contract.atomic_files import write_whole
 from mien.contract.card import ModelCard
 from mien.contract.errors import DataError, ModelError
 from mien.data.faceset import FaceSet
@@ -38,7 +39,6 @@ from mien.export.graph import open_bytes, read_model, stamp, store_exact_halves
 from mien.export.int8 import Ranges, dynamic_int8, int8_layers, static_int8, tensor_ranges
 from mien.export.parity import AccuracyDrop, divergence, measure_accuracy_drop, refuse_past, sample_faces
 from mien.recognition.classifier import Classifier
-from mien.train.run import write_whole
 
 Precision = Literal["int8", "int8-dynamic", "fp16"]
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mien.contract.atomic_files import make_folder, write_whole
 from mien.contract.card import ModelCard
-from mien.contract.errors import DataError
 from mien.evaluate.assessment import Assessment
 from mien.evaluate.training_history import RunLog
 from mien.report import evaluation_sections
@@ -92,7 +92,7 @@ def write_report(
         The page's path.
 
     Raises:
-        DataError: the folder cannot be written.
+        OutputError: the folder cannot be written.
     """
     model = " + ".join(member.name for member in subject.members)
     content = {
@@ -103,12 +103,9 @@ def write_report(
     }
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     page = render(subject, found, mistakes, run_logs)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
-        (folder / "index.html").write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{folder}: cannot write the report ({error.strerror})") from None
+    make_folder(folder)
+    write_whole(folder / "metrics.json", f"{text}\n".encode())
+    write_whole(folder / "index.html", page.encode())
     return folder / "index.html"
 
 

@@ -13,10 +13,10 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
+from mien.contract.atomic_files import write_whole
 from mien.report.confusion_figure import confusion_figure
 from mien.train.config import AverageConfig
 from mien.train.devices import OnEpoch
-from mien.train.run import write_whole
 
 HISTORY_COLUMNS = {
     "train_loss": "train/loss_epoch",

@@ -25,7 +25,9 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from mien.contract.errors import RunError
+from mien.contract.atomic_files import write_whole
+from mien.contract.errors import OutputError, RunError
+from mien.contract.system import processor_name
 from mien.data.faceset import FaceSet
 from mien.data.splits import subset
 from mien.train.batch_size import batch_size
@@ -36,7 +38,7 @@ from mien.train.devices import Machine, is_first_process, keep_freed_memory
 from mien.train.model_file import SETTLING_FACES, model_path, recalibrate_batchnorm
 from mien.train.module import FaceTraining
 from mien.train.network import FaceClassifier, outputs
-from mien.train.run import Run, torch_bytes, write_whole
+from mien.train.run import Run, torch_bytes
 from mien.train.teacher import Teacher, load_teacher
 
 EXPECTED_WARNINGS = (
@@ -87,15 +89,15 @@ def fit(recipe: Recipe, faces: FaceSet, *, runs: Path, machine: Machine | None =
             "torch": torch.__version__,
             "lightning": L.__version__,
         },
-        "machine": {"processor": _processor(), "threads": torch.get_num_threads()},
+        "machine": {"processor": processor_name(), "threads": torch.get_num_threads()},
     }
     try:
         if is_first_process():
             folder.mkdir(parents=True)
             write_whole(folder / "recipe.yaml", recipe.to_yaml().encode())
             write_whole(folder / "run.json", json.dumps(facts, indent=2).encode())
-    except OSError as error:
-        raise RunError(f"{folder}: cannot write the run folder ({error.strerror})") from None
+    except (OSError, OutputError) as error:
+        raise RunError(f"{folder}: cannot write the run folder ({_reason(error)})") from None
     try:
         return _train(Run(folder, recipe, facts), faces, machine or Machine())
     finally:
@@ -127,9 +129,9 @@ def _train(run: Run, faces: FaceSet, machine: Machine) -> Run:
     """All phases; a disk that is full or a folder that is gone costs one line, and what was written stays."""
     try:
         return _train_phases(run, faces, machine)
-    except OSError as error:
+    except (OSError, OutputError) as error:
         raise RunError(
-            f"{run.folder}: cannot be written ({error.strerror or error}); "
+            f"{run.folder}: cannot be written ({_reason(error)}); "
             "what is there stays, go on with mien train --resume once it can"
         ) from None
 
@@ -278,9 +280,5 @@ def _lightning_precision(recipe: Recipe, on_gpu: bool) -> Literal["16-mixed", "b
     return "bf16-mixed" if recipe.precision == "bf16" else "32-true"
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,21 +70,8 @@ class Run:
         return classifier.eval()
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, flush to disk, rename: the file appears whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def torch_bytes(value: Any) -> bytes:
-    """What ``torch.save`` would write, to be written whole."""
+    """The bytes that ``torch.save`` would write, for ``write_whole``."""
     buffer = io.BytesIO()
     torch.save(value, buffer)
     return buffer.getvalue()
