@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.contract.errors import DataError
+from mien.contract.errors import OutputError
 from mien.data.describe import describe
 from mien.data.duplicates import find_duplicates
 from mien.data.faceset import FaceSet
 from mien.report.data_figures import contact_sheet, evenly_spaced
-from mien.report.data_page import write_report
+from mien.report.data_page import write_dataset_report
 
 
 def test_the_page_stands_alone(toy: FaceSet, tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_the_page_stands_alone(toy: FaceSet, tmp_path: Path) -> None:
     faces = replace(toy, votes_NC=votes_NC, labels=("angry", "<script>", *toy.labels[2:]))
     found = find_duplicates(faces)
     facts = replace(describe(faces, found), problems=("a&b.png: not a readable image",))
-    page = write_report(faces, facts, found, tmp_path / "deep" / "report", title="toy & more")
+    page = write_dataset_report(faces, facts, found, tmp_path / "deep" / "report", title="toy & more")
     html = page.read_text(encoding="utf-8")
     assert json.loads((page.parent / "facts.json").read_text()) == facts.to_dict()
     assert "<script>" not in html and "&lt;script&gt;" in html and "a&amp;b.png" in html
@@ -41,19 +41,19 @@ def test_the_page_stands_alone(toy: FaceSet, tmp_path: Path) -> None:
 
 def test_without_votes_duplicates_or_sizes(toy: FaceSet, tmp_path: Path) -> None:
     facts = replace(describe(toy), near_duplicates=None)
-    html = write_report(toy, facts, None, tmp_path, title="toy").read_text(encoding="utf-8")
+    html = write_dataset_report(toy, facts, None, tmp_path, title="toy").read_text(encoding="utf-8")
     assert "FER+ against" not in html and "Too many faces to compare" in html and "Every file was read" in html
 
 
 def test_one_class_one_face(tmp_path: Path) -> None:
     faces = FaceSet(np.zeros((1, 8, 8), np.uint8), np.array([1]), np.array(["all"]), ("a", "b"), np.array(["x"]))
-    assert write_report(faces, describe(faces), find_duplicates(faces), tmp_path, title="one").exists()
+    assert write_dataset_report(faces, describe(faces), find_duplicates(faces), tmp_path, title="one").exists()
 
 
 def test_a_folder_that_cannot_be_written(toy: FaceSet, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="file: cannot write the report"):
-        write_report(toy, describe(toy), None, tmp_path / "file", title="toy")
+    with pytest.raises(OutputError, match=r"file: cannot be made \(File exists\)"):
+        write_dataset_report(toy, describe(toy), None, tmp_path / "file", title="toy")
 
 
 def test_contact_sheet_keeps_every_pixel() -> None:

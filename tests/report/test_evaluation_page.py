@@ -23,7 +23,7 @@ from mien.evaluate.metrics import evaluate
 from mien.evaluate.out_of_distribution import Rejection
 from mien.evaluate.robustness import robustness
 from mien.evaluate.training_history import read_run_log
-from mien.report.evaluation_page import Member, Subject, render, write_report
+from mien.report.evaluation_page import Member, Subject, evaluation_html, write_evaluation_report
 from mien.report.mistakes import worst_mistakes
 
 
@@ -139,7 +139,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.links += [value or "" for key, value in attrs if key in ("src", "href")]
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "br"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -164,7 +164,7 @@ def test_the_page_is_whole_and_needs_nothing(faces: FaceSet, run_folder: Path, t
         card_mismatches=("mind the <gap>",),
     )
     mistakes = worst_mistakes(probs_NC, faces)
-    path = write_report(tmp_path / "new" / "report", subject, found, mistakes, [read_run_log(run_folder)])
+    path = write_evaluation_report(tmp_path / "new" / "report", subject, found, mistakes, [read_run_log(run_folder)])
     page = Page(path.read_text(encoding="utf-8"))
     assert page.open == [] and all(link.startswith("data:image/") for link in page.links)
     assert len(page.links) == 8 + len(mistakes)
@@ -192,7 +192,7 @@ def test_the_page_is_whole_and_needs_nothing(faces: FaceSet, run_folder: Path, t
 
 def test_an_empty_class_is_na(faces: FaceSet) -> None:
     kept = faces.take(np.flatnonzero(faces.labels_N != 1))
-    page = Page(render(Subject("tiny", ()), assess(answers(kept), replace(kept, votes_NC=None), repeats=20)))
+    page = Page(evaluation_html(Subject("tiny", ()), assess(answers(kept), replace(kept, votes_NC=None), repeats=20)))
     text = " ".join(" ".join(page.words).split())
     assert "No face of disgust in this split: n/a" in text
     assert "disgust n/a n/a n/a n/a n/a 0" in re.sub(r"\s+", " ", text)
@@ -202,4 +202,4 @@ def test_an_empty_class_is_na(faces: FaceSet) -> None:
 def test_a_folder_that_cannot_be_written(faces: FaceSet, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file: cannot be made \(File exists\)"):
-        write_report(tmp_path / "file", Subject("tiny", ()), assess(answers(faces), faces, repeats=20))
+        write_evaluation_report(tmp_path / "file", Subject("tiny", ()), assess(answers(faces), faces, repeats=20))

@@ -121,9 +121,9 @@ def describe(
     duplicates = find_duplicates(faces) if len(faces) <= NEAR_LIMIT else None
     facts = replace(describe_faces(faces, duplicates), problems=tuple(log.lines))
     if report is not None:
-        from mien.report.data_page import write_report
+        from mien.report.data_page import write_dataset_report
 
-        page = write_report(faces, facts, duplicates, report, title=root.expanduser().resolve().name)
+        page = write_dataset_report(faces, facts, duplicates, report, title=root.expanduser().resolve().name)
         say(f"report: {page}")
     if format is Format.json:
         print_json(facts.to_dict())

@@ -171,7 +171,7 @@ def _with_non_faces(found: Assessment, scored: _Scored) -> Assessment:
 def _write_report(folder: Path, setting: _Setting, scored: _Scored, found: Assessment) -> Path:
     from mien import __version__
     from mien.evaluate.training_history import read_run_log
-    from mien.report.evaluation_page import Member, Subject, write_report
+    from mien.report.evaluation_page import Member, Subject, write_evaluation_report
     from mien.report.mistakes import worst_mistakes
 
     opened = scored.opened
@@ -190,7 +190,7 @@ def _write_report(folder: Path, setting: _Setting, scored: _Scored, found: Asses
         made_with=f"Made with mien {__version__} on {time.strftime('%Y-%m-%d')}",
     )
     logs = [read_run_log(each.run) for each in opened if each.run is not None]
-    return write_report(folder, subject, found, worst_mistakes(scored.probs_NC, scored.faces), logs)
+    return write_evaluation_report(folder, subject, found, worst_mistakes(scored.probs_NC, scored.faces), logs)
 
 
 @dataclass(frozen=True)

@@ -6,25 +6,31 @@ write_audit(find_label_errors(probs_NC, faces.labels_N), faces, Path("audit"), "
 from __future__ import annotations
 
 import csv
+import io
 import json
-from html import escape
+from dataclasses import dataclass
 from pathlib import Path
 
-from mien.contract.errors import DataError
+from mien.contract.atomic_files import make_folder, write_whole
 from mien.data.audit import Audit, Verdict
 from mien.data.faceset import FaceSet
 from mien.data.votes import VOTES, majority
-from mien.report.data_page import face_image, html_page, html_table, section
+from mien.report.data_page import face_picture
+from mien.report.templating import Picture, percent, render
 
 SHOWN = 120
 """Faces in the gallery."""
+
+COLUMNS = ("rank", "face", "split", "label", "suggested", "quality", "p_label", "p_suggested", "issue", "ferplus")
+"""Of labels.csv."""
 
 
 def write_audit(audit: Audit, faces: FaceSet, folder: Path, title: str, verdict: Verdict | None = None) -> Path:
     """Write ``labels.csv`` (every face, most suspect first), ``audit.json`` and a gallery; return the gallery's path.
 
     Raises:
-        DataError: the folder cannot be written.
+        OutputError: the folder cannot be written.
+        MissingExtraError: Jinja2 is not installed.
     """
     facts = {
         "n": len(faces),
@@ -33,18 +39,14 @@ def write_audit(audit: Audit, faces: FaceSet, folder: Path, title: str, verdict:
         "labels": list(faces.labels),
         "ferplus": None if verdict is None else verdict.to_dict(),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(
-                ["rank", "face", "split", "label", "suggested", "quality", "p_label", "p_suggested", "issue", "ferplus"]
-            )
-            writer.writerows(_csv_rows(audit, faces))
-        (folder / "audit.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        (folder / "index.html").write_text(_gallery(audit, faces, title, verdict), encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{folder}: cannot write the audit ({error.strerror}); name another folder") from None
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    writer.writerows(_csv_rows(audit, faces))
+    make_folder(folder)
+    write_whole(folder / "labels.csv", text.getvalue().encode())
+    write_whole(folder / "audit.json", f"{json.dumps(facts, indent=2)}\n".encode())
+    write_whole(folder / "index.html", audit_html(audit, faces, title, verdict).encode())
     return folder / "index.html"
 
 
@@ -74,31 +76,38 @@ def _ferplus(faces: FaceSet) -> list[str]:
     return [VOTES[winner] if winner >= 0 else "" for winner in majority(faces.votes_NC).tolist()]
 
 
-def _gallery(audit: Audit, faces: FaceSet, title: str, verdict: Verdict | None) -> str:
-    parts = []
-    if verdict:
-        rows = [
-            [f"first {k:,}", *("–" if each[k] is None else f"{each[k]:.1%}" for each in columns)]
-            for columns in [(verdict.precision, verdict.random)]
-            for k in verdict.precision
-        ]
-        parts.append(
-            section(
-                "Is the ranking right?",
-                f"<p>On {verdict.judged:,} of these faces more than {verdict.threshold:.0%} of FER+'s taggers "
-                f"agree; on {verdict.base_rate:.1%} of those they do not agree with the label.</p>"
-                + html_table(["FER+ disagrees with the label", "this ranking", "shuffled"], rows),
-            )
-        )
+@dataclass(frozen=True)
+class Suspect:
+    """A face whose label is doubted: its label, what the model sees and how surely, and what FER+'s majority says."""
+
+    picture: Picture
+    label: str
+    suggested: str
+    probability: float
+    ferplus: str
+
+
+def audit_html(audit: Audit, faces: FaceSet, title: str, verdict: Verdict | None) -> str:
+    """The gallery as text."""
     suggested_N, opinion = audit.probs_NC.argmax(axis=1), _ferplus(faces)
-    cards = "".join(
-        f"<figure>{face_image(faces, index)}<figcaption>{escape(faces.labels[faces.labels_N[index]])} →<br>"
-        f"<b>{escape(faces.labels[suggested_N[index]])}</b> {audit.probs_NC[index, suggested_N[index]]:.0%}"
-        + (f"<br>FER+: {opinion[index]}" if opinion[index] else "")
-        + "</figcaption></figure>"
+    suspects = [
+        Suspect(
+            face_picture(faces, index),
+            faces.labels[faces.labels_N[index]],
+            faces.labels[suggested_N[index]],
+            float(audit.probs_NC[index, suggested_N[index]]),
+            opinion[index],
+        )
         for index in audit.order_N[:SHOWN].tolist()
+    ]
+    shares = [(k, verdict.precision[k], verdict.random[k]) for k in verdict.precision] if verdict else []
+    verdict_rows = [(f"first {k:,}", *("–" if each is None else percent(each) for each in both)) for k, *both in shares]
+    return render(
+        "audit.html",
+        title=title,
+        issues=int(audit.issue_N.sum()),
+        n=len(faces),
+        verdict=verdict,
+        verdict_rows=verdict_rows,
+        suspects=suspects,
     )
-    shown = min(SHOWN, len(faces))
-    parts.append(section(f"The {shown} most suspect labels", f'<div class="cards single">{cards}</div>'))
-    lead = f"{audit.issue_N.sum():,} of {len(faces):,} labels look wrong; each face: its label → what the model sees"
-    return html_page(title, lead, parts, "Every face is in labels.csv beside this page, most suspect first.")

@@ -1,8 +1,9 @@
-"""One page that says everything: ``index.html`` with its figures inside, and ``metrics.json`` beside it.
+"""The evaluation report: ``index.html`` with its figures inside, and ``metrics.json`` beside it.
 
-    write_report(Path("report"), Subject("base", (file,), card), found, mistakes)
+    write_evaluation_report(Path("report"), Subject("base", (file,), card), found, mistakes)
 
-The page needs no network, no script and no other file, and prints on A4.
+The page needs no network, no script and no other file, and prints on A4. Its words are in templates/evaluation.html;
+this module prepares what they need (tables in evaluation_rows.py, drawings in charts.py).
 """
 
 from __future__ import annotations
@@ -17,9 +18,18 @@ from mien.contract.atomic_files import make_folder, write_whole
 from mien.contract.card import ModelCard
 from mien.evaluate.assessment import Assessment
 from mien.evaluate.training_history import RunLog
-from mien.report import evaluation_sections
-from mien.report.html import Html, escape, section, table
+from mien.report import evaluation_rows as rows
+from mien.report.charts import (
+    ranking_figures,
+    reliability_figure,
+    risk_figure,
+    robustness_figure,
+    svg_uri,
+    training_figures,
+)
+from mien.report.confusion_figure import confusion_figure
 from mien.report.mistakes import Mistake
+from mien.report.templating import render
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ class Subject:
         return {key: value for key, value in asdict(self).items() if key != "cards"}
 
 
-def write_report(
+def write_evaluation_report(
     folder: Path,
     subject: Subject,
     found: Assessment,
@@ -82,7 +92,7 @@ def write_report(
     """Write ``index.html`` and ``metrics.json``.
 
     Args:
-        folder: created if need be.
+        folder: made if need be.
         subject: what was evaluated.
         found: of ``assess``.
         mistakes: for the gallery.
@@ -93,93 +103,93 @@ def write_report(
 
     Raises:
         OutputError: the folder cannot be written.
+        MissingExtraError: Jinja2 or matplotlib is not installed.
     """
     model = " + ".join(member.name for member in subject.members)
-    content = {
-        "subject": subject.to_dict(),
-        "model": model,
-        **found.to_dict(),
-        "mistakes": [each.to_dict() for each in mistakes],
-    }
+    content = {"subject": subject.to_dict(), "model": model, **found.to_dict()}
+    content["mistakes"] = [each.to_dict() for each in mistakes]
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    page = render(subject, found, mistakes, run_logs)
+    page = evaluation_html(subject, found, mistakes, run_logs)
     make_folder(folder)
     write_whole(folder / "metrics.json", f"{text}\n".encode())
     write_whole(folder / "index.html", page.encode())
     return folder / "index.html"
 
 
-def render(
-    subject: Subject,
-    found: Assessment,
-    mistakes: Sequence[Mistake] = (),
-    run_logs: Sequence[RunLog] = (),
+@dataclass(frozen=True)
+class Charts:
+    """The page's drawings as ``data:`` URIs; empty where there is nothing to draw."""
+
+    confusion: str
+    reliability: str
+    risk: str
+    roc: str = ""
+    recall: str = ""
+    robustness: str = ""
+
+
+@dataclass(frozen=True)
+class TrainingSection:
+    """One run folder: drawings of loss and accuracy, rows of facts, and the recipe's text."""
+
+    loss: str
+    accuracy: str
+    rows: list[tuple[str, str]]
+    recipe: str
+
+
+def evaluation_html(
+    subject: Subject, found: Assessment, mistakes: Sequence[Mistake] = (), run_logs: Sequence[RunLog] = ()
 ) -> str:
-    """The page as text; arguments as for ``write_report``."""
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    body = [
-        _header(subject, found),
-        evaluation_sections.headline(found),
-        _what(subject, found),
-        evaluation_sections.per_class(found),
-        evaluation_sections.confidence(found),
-        evaluation_sections.against_people(found),
-        evaluation_sections.ranking(found),
-        evaluation_sections.robustness(found),
-        evaluation_sections.non_faces(found),
-        evaluation_sections.gallery(mistakes),
-        *(evaluation_sections.training(log) for log in run_logs),
-        *(evaluation_sections.card_table(card) for card in subject.cards),
-        _footer(subject),
-    ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(subject.name)} on {escape(found.split)}</title><style>{style}</style></head>"
-        f"<body><main>{''.join(body)}</main></body></html>\n"
+    """The page as text; arguments as for ``write_evaluation_report``."""
+    facts = [("data", subject.data), ("fingerprint of the data", subject.fingerprint), *_members(subject)]
+    facts += [("weights", subject.weights_note), ("test-time augmentation", subject.tta)]
+    if subject.faces_per_s:
+        facts.append(("speed while scoring", f"{subject.faces_per_s:,.0f} faces/s, batches of 64"))
+    calibrated_by = subject.cards[0].calibrated_by if len(subject.cards) == 1 else ""
+    return render(
+        "evaluation.html",
+        subject=subject,
+        found=found,
+        charts=_charts(found),
+        figure_rows=rows.figure_rows(found),
+        subject_rows=facts,
+        count_rows=rows.count_rows(found),
+        empty_classes=[name for name, row in found.metrics.per_class.items() if not row.support],
+        calibration_rows=rows.calibration_rows(found.calibration, calibrated_by),
+        risk_rows=rows.risk_rows(found.selective),
+        corruption_rows=rows.corruption_rows(found.robustness) if found.robustness else [],
+        stability_rows=rows.stability_rows(found.robustness) if found.robustness else [],
+        mistakes=mistakes,
+        runs=[_training(log) for log in run_logs],
+        card_rows=[rows.card_rows(card) for card in subject.cards],
     )
 
 
-def _header(subject: Subject, found: Assessment) -> Html:
-    warnings = "".join(f'<p class="warn">{escape(line)}</p>' for line in subject.card_mismatches)
-    return Html(
-        f"<header><h1>{escape(subject.name)}</h1><p>Evaluation report: how well it reads facial expressions, and how "
-        f'far to trust it</p><span class="split">split: {escape(found.split)} · {found.metrics.n:,} faces'
-        f"</span></header>"
-        f"{warnings}"
-    )
-
-
-def _what(subject: Subject, found: Assessment) -> Html:
-    counts = found.counts
-    names = found.metrics.labels
-    rows = [(split, *(f"{row[name]:,}" for name in names), f"{sum(row.values()):,}") for split, row in counts.items()]
-    facts = [("data", f"{subject.data}"), ("fingerprint of the data", subject.fingerprint)]
+def _members(subject: Subject) -> list[tuple[str, str]]:
+    lines = []
     for member in subject.members:
         weight = f", weight {member.weight:.3f}" if len(subject.members) > 1 else ""
         size = "" if member.bytes is None else f", {member.bytes / 1e6:.1f} MB"
-        facts.append(("model", f"{member.name} ({member.kind}{size}{weight})"))
-    if subject.weights_note:
-        facts.append(("weights", subject.weights_note))
-    facts.append(("test-time augmentation", subject.tta))
-    if subject.faces_per_s:
-        facts.append(("speed while scoring", f"{subject.faces_per_s:,.0f} faces/s, batches of 64"))
-    return section(
-        "What was evaluated",
-        table(("", ""), [row for row in facts if row[1]], "facts"),
-        table(("faces in the split", *names, "all"), rows, "wide"),
-        "The counts tell which split a figure is of: FER2013's validation (PublicTest) and test (PrivateTest) both "
-        "have 3,589 faces, and Kaggle's folder named test holds the two together."
-        if found.metrics.n in (3589, 7178)
-        else "",
+        lines.append(("model", f"{member.name} ({member.kind}{size}{weight})"))
+    return lines
+
+
+def _charts(found: Assessment) -> Charts:
+    metrics = found.metrics
+    roc = recall = ""
+    if found.curves:
+        roc, recall = (svg_uri(each) for each in ranking_figures(found.curves, metrics.labels))
+    return Charts(
+        confusion=svg_uri(confusion_figure(metrics.labels, metrics.confusion)),
+        reliability=svg_uri(reliability_figure(found.reliability)),
+        risk=svg_uri(risk_figure(found.selective)),
+        roc=roc,
+        recall=recall,
+        robustness=svg_uri(robustness_figure(found.robustness)) if found.robustness else "",
     )
 
 
-def _footer(subject: Subject) -> Html:
-    return Html(
-        "<footer><p>A face shows an expression, not what a person feels. These figures hold for faces like those of "
-        "the data named above. In the EU, inferring emotions at work and in education is prohibited, medical and "
-        "safety reasons aside (AI Act, Art. 5(1)(f)), and people exposed to such a system must be told "
-        "(Art. 50(3)).</p>"
-        f"<p>{escape(subject.made_with)}. Every figure is in metrics.json beside this page.</p></footer>"
-    )
+def _training(log: RunLog) -> TrainingSection:
+    loss, accuracy = (svg_uri(each) for each in training_figures(log.epochs))
+    return TrainingSection(loss, accuracy, rows.training_rows(log), log.recipe)

@@ -1,4 +1,4 @@
-"""The most confident mistakes: where to look first, and often where the label is wrong rather than the model.
+"""The most confident mistakes. Look at them first: often the label is wrong, not the model.
 
     for mistake in worst_mistakes(probs_NC, faces, count=24): print(mistake.name, mistake.said, mistake.confidence)
 
@@ -7,18 +7,17 @@ Shape legend: N faces, H = W side in pixels, C classes.
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from mien.data.faceset import FaceSet
 from mien.data.votes import VOTES
 from mien.evaluate.vote_metrics import model_majority
+from mien.report.data_figures import face_png
+from mien.report.templating import png_uri
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def worst_mistakes(probs_NC: NDArray[np.floating[Any]], faces: FaceSet, count: i
         found.append(
             Mistake(
                 name=str(faces.names_N[index]),
-                png_uri=_png_uri(faces.faces_NHW[index]),
+                png_uri=png_uri(face_png(faces.faces_NHW[index])),
                 label=faces.labels[faces.labels_N[index]],
                 said=faces.labels[said_N[index]],
                 confidence=float(confidence_N[index]),
@@ -80,9 +79,3 @@ def worst_mistakes(probs_NC: NDArray[np.floating[Any]], faces: FaceSet, count: i
             )
         )
     return found
-
-
-def _png_uri(face_HW: NDArray[np.uint8]) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(face_HW).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -124,7 +124,7 @@ def _figures(card: ModelCard) -> list[str]:
         if not isinstance(found, Mapping) or "accuracy" not in found:
             continue
         rows = []
-        for name, key, share in FIGURES:
+        for name, key, share in CARD_FIGURES:
             if isinstance(value := found.get(key), int | float):
                 rows.append((name, _value(value, share), _ends(found.get(f"{key}_95"), share)))
         parts.append(f"On the split **{split}**, {_count(found.get('n'))} faces, classes counted below.\n")
@@ -147,7 +147,7 @@ def _figures(card: ModelCard) -> list[str]:
     return parts or ["None in the card.\n"]
 
 
-FIGURES = (
+CARD_FIGURES = (
     ("accuracy", "accuracy", True),
     ("top-2 accuracy", "top2", True),
     ("balanced accuracy", "balanced_accuracy", True),

@@ -10,17 +10,7 @@ from rich.table import Table
 
 from mien.evaluate.assessment import Assessment
 from mien.evaluate.metrics import Metrics
-
-ROWS = (
-    ("top-2 accuracy", "top2", True, "truth among the two likeliest"),
-    ("balanced accuracy", "balanced_accuracy", True, "mean recall of the classes"),
-    ("macro F1", "macro_f1", True, "mean F1 of the classes"),
-    ("ROC-AUC", "roc_auc", False, "one against the rest, mean of the classes"),
-    ("average precision", "average_precision", False, "mean of the classes"),
-    ("Cohen's kappa", "kappa", False, "agreement beyond chance"),
-    ("NLL", "nll", False, "negative log-likelihood, nats"),
-    ("Brier", "brier", False, "squared distance to the truth, 0 to 2"),
-)
+from mien.report.figures_table import FIGURES
 
 
 def assessment_tables(found: Assessment) -> tuple[Table, Table]:
@@ -36,12 +26,11 @@ def _headline(found: Assessment) -> Table:
     table.add_column(justify="right")
     table.add_column(style="dim")
     table.add_row("accuracy", _percent(metrics.accuracy), f"95 %: {_percent(low)} to {_percent(high)}")
-    for name, key, as_share, meaning in ROWS:
-        show = _percent if as_share else _number
-        bounds = metrics.top2_95 if key == "top2" else getattr(intervals, key)
-        note = f"95 %: {show(bounds[0])} to {show(bounds[1])}" if bounds else meaning
-        table.add_row(name, show(getattr(metrics, key)), note)
-    table.add_row("ECE", _percent(metrics.ece), "confidence against accuracy, 15 equal-mass bins")
+    for figure in FIGURES[1:]:
+        show = _percent if figure.is_share else _number
+        bounds = metrics.top2_95 if figure.key == "top2" else getattr(intervals, figure.key, None)
+        note = f"95 %: {show(bounds[0])} to {show(bounds[1])}" if bounds else figure.meaning
+        table.add_row(figure.name, show(getattr(metrics, figure.key)), note)
     at = found.selective.error_at
     table.add_row(
         "error at 80 % coverage", _percent(at[0.8]), f"{_percent(at[0.5])} at 50 %, {_percent(at[1])} at 100 %"
