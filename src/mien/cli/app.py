@@ -28,6 +28,7 @@ VERBS = (
     "watch",
     "score",
     "serve",
+    "page",
     "demo",
     "doctor",
     "train",

@@ -1,6 +1,9 @@
 // The server: requests with the token, and the address of the live stream.
 import { S } from "./strings.js";
 
+/** What a session can be saved as. */
+export const FORMATS = ["csv", "json", "parquet"];
+
 // The token comes after # in the address, which browsers never send, and leaves it at once for this tab's memory.
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
 if (given) {

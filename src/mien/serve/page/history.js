@@ -1,6 +1,6 @@
 // What was kept: a day or a week at a time, the list of sessions, and one session in full.
 import { S, length } from "./strings.js";
-import { ask, askJson, download } from "./api.js";
+import { ask, askJson, download, FORMATS } from "./api.js";
 import { colourOf } from "./colours.js";
 import { banner, byId, confirmed, make } from "./dom.js";
 import { drawChart } from "./chart.js";
@@ -231,7 +231,7 @@ async function open(session) {
   const canvas = make("canvas", { className: "timeline", role: "img" });
   canvas.setAttribute("aria-label", `${S.session_title(session.id)}: ${shares(summary.labels)}`);
   const save = (format) => () => attempt(() => download(`/v1/sessions/${session.id}/export?format=${format}`));
-  const formats = ["csv", "json", "parquet"].map((format) =>
+  const formats = FORMATS.map((format) =>
     make("button", { type: "button", onclick: save(format) }, { csv: "CSV", json: "JSON", parquet: "Parquet" }[format]),
   );
   const remove = async () => {

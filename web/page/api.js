@@ -1,0 +1,2 @@
+// On this device there is no server to ask.
+export { ask, askJson, download, FORMATS, remember } from "./device.js";
