@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.contract.naming import Naming, naming_weights
 from mien.contract.pixels import Margin, crop_faces
 from mien.contract.results import Face, FrameResult
 from mien.mood import MoodTracker
@@ -162,6 +163,18 @@ def trends() -> list[dict[str, Any]]:
     return cases
 
 
+def naming() -> dict[str, Any]:
+    """Weights of the emotions that may be named, by several priors."""
+    frequencies = dict(zip(EIGHT, (0.42, 0.3, 0.1, 0.08, 0.06, 0.002, 0.028, 0.01), strict=True))
+    cases = []
+    for power in (0.0, 0.5, 1.0):
+        choices: list[Any] = ["balanced", "field", "uniform", {"neutral": 3, "contempt": 1.5}]
+        for priors in choices:
+            weights_C = naming_weights(EIGHT, Naming(frequencies, power), priors)
+            cases.append({"power": power, "priors": priors, "weights": weights_C.tolist()})
+    return {"labels": EIGHT, "frequencies": frequencies, "cases": cases}
+
+
 def tracks() -> dict[str, Any]:
     """Which numbers Tracker gives to boxes that move, cross, vanish and come back."""
     rng = np.random.default_rng(7)
@@ -205,7 +218,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-SERIES = {"pixels": pixels, "mood": mood, "tracks": tracks}
+SERIES = {"pixels": pixels, "naming": naming, "mood": mood, "tracks": tracks}
 
 
 def main() -> int:

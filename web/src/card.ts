@@ -1,5 +1,6 @@
 // The model card inside every model file, as Python's contract/card.py writes it: JSON in the ONNX metadata.
 import { MienError } from "./errors.js";
+import type { Naming } from "./naming.js";
 import { fields } from "./protobuf.js";
 import { Sha256 } from "./sha256.js";
 
@@ -12,18 +13,20 @@ export interface ModelCard {
   /** Emotions in the order of the outputs. */
   readonly labels: readonly string[];
   readonly image: { readonly side: number; readonly channels: number; readonly margins: Readonly<Record<string, Margin>> };
-  /** Below this confidence the model abstains. */
+  /** Where no emotion is at least this probable the model abstains. */
   readonly accept_threshold: number;
   /** What the model may also take a face for without naming it; probabilities then sum to less than 1. */
   readonly rejected: readonly string[];
   readonly precision: string;
+  /** How frequent emotions are, and how the default corrects for it; null names the most probable emotion. */
+  readonly naming: Naming | null;
   /** Of the graph that the card was written for; null in older cards. */
   readonly graph_sha256: string | null;
   readonly [other: string]: unknown;
 }
 
 /** The newest format that this version reads. */
-export const CARD_FORMAT = 2;
+export const CARD_FORMAT = 3;
 
 const CARD_KEY = "mien_card";
 const METADATA_FIELD = 14; // ModelProto.metadata_props; all of a file but this is its graph
@@ -82,12 +85,14 @@ export function parseCard(text: string): ModelCard {
     margins.every((margin) => Array.isArray(margin) && margin.length === 4 && margin.every(Number.isFinite)) &&
     typeof threshold === "number" &&
     threshold >= 0 &&
-    threshold <= 1;
+    threshold <= 1 &&
+    (!plain.naming || labels.every((label: string) => Object.hasOwn(plain.naming!.frequencies, label)));
   if (!whole) throw new MienError("model", "the model card lacks or misstates a field");
   return {
     precision: "fp32",
     ...plain,
     rejected: plain.rejected ?? [],
+    naming: plain.naming ?? null,
     graph_sha256: plain.graph_sha256 ?? null,
   } as ModelCard;
 }

@@ -6,6 +6,7 @@
 import type { ModelCard } from "./card.js";
 import { MienError } from "./errors.js";
 import type { Answer, Reply, Request } from "./messages.js";
+import type { Priors } from "./naming.js";
 import type { Settings } from "./recognizer.js";
 import type { FrameResult } from "./results.js";
 
@@ -27,7 +28,9 @@ export interface LoadOptions {
   readonly model?: string;
   /** "blazeface" (default), "yunet" where its file is in the folder, or "none": the whole image is one face. */
   readonly detector?: Settings["detector"];
-  /** Replaces the card's: faces below it are not accepted, 0..1. */
+  /** Which emotion is named: see `Priors`. Default "balanced": as the model's card says. */
+  readonly priors?: Priors;
+  /** Replaces the card's, 0..1: a face on which no emotion is that probable is not accepted. */
   readonly accept_threshold?: number;
   /** Cut tilted faces with their eyes level. Default true. */
   readonly align?: boolean;
@@ -73,7 +76,7 @@ export class Mien {
     checkBrowser();
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     const mien = new Mien(worker);
-    const { models, model = "nano", detector = "blazeface", align = true, ...rest } = options;
+    const { models, model = "nano", detector = "blazeface", align = true, priors = "balanced", ...rest } = options;
     const folder = new URL(models, document.baseURI).href;
     const settings: Settings = {
       ...rest,
@@ -82,6 +85,7 @@ export class Mien {
       model,
       detector,
       align,
+      priors,
     };
     try {
       const card = (await mien.#ask({ do: "load", settings })) as ModelCard;

@@ -6,6 +6,8 @@ import type { ModelCard } from "./card.js";
 import { wholeFrame } from "./detections.js";
 import type { Detector } from "./detections.js";
 import { MienError } from "./errors.js";
+import { namingWeights } from "./naming.js";
+import type { Priors } from "./naming.js";
 import { cropSquare, squareBox } from "./pixels.js";
 import type { Pixels } from "./pixels.js";
 import { faceOf } from "./results.js";
@@ -23,6 +25,7 @@ export interface Settings {
   readonly detector: "blazeface" | "yunet" | "none";
   readonly accept_threshold?: number;
   readonly align: boolean;
+  readonly priors: Priors;
   readonly threads?: number;
 }
 
@@ -31,6 +34,7 @@ export class Recognizer {
   readonly #network: Network;
   readonly #detector: Detector;
   readonly #threshold: number;
+  readonly #weights: readonly number[];
   readonly #align: boolean;
 
   private constructor(card: ModelCard, network: Network, detector: Detector, settings: Settings) {
@@ -39,6 +43,7 @@ export class Recognizer {
     this.#detector = detector;
     this.#threshold = settings.accept_threshold ?? card.accept_threshold;
     this.#align = settings.align;
+    this.#weights = namingWeights(card.labels, card.naming, settings.priors);
   }
 
   static async load(settings: Settings): Promise<Recognizer> {
@@ -47,7 +52,7 @@ export class Recognizer {
     const [bytes, detector] = await Promise.all([fetched(url), openDetector(settings)]);
     const card = await about(url, () => readCard(bytes));
     const network = await about(url, () => Network.open(bytes));
-    const recognizer = new Recognizer(card, network, detector, settings);
+    const recognizer = await about(url, () => new Recognizer(card, network, detector, settings));
     await about(url, () => recognizer.classify(new Uint8Array(card.image.side ** 2))); // the first run lays out memory
     return recognizer;
   }
@@ -74,7 +79,7 @@ export class Recognizer {
     const probabilities = await this.classify(crops);
     const classes = this.card.labels.length;
     const faces = found.map((each, index) =>
-      faceOf(each, probabilities.subarray(index * classes, (index + 1) * classes), this.card, this.#threshold),
+      faceOf(each, probabilities.subarray(index * classes, (index + 1) * classes), this.card, this.#weights, this.#threshold),
     );
     return { source, width: pixels.width, height: pixels.height, faces };
   }

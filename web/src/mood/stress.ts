@@ -12,6 +12,7 @@ const LEVEL = new Set(["angry", "fear", "sad"]);
 export const LEVEL_FACES = 30;
 const LEVEL_LEAST = 10;
 const BASELINE_MOST = 0.5;
+const NORMAL_QUANTILE_975 = 1.959963984540054;
 
 export interface Baseline {
   readonly state: "learning" | "personal" | "none";
@@ -54,7 +55,7 @@ export function withSample(baseline: Baseline, duration_s: number, value: number
 }
 
 /** Wilson's score interval of a proportion of `trials` > 0, which need not be whole. */
-export function wilson(share: number, trials: number, z = 1.96): [low: number, high: number] {
+export function wilson(share: number, trials: number, z = NORMAL_QUANTILE_975): [low: number, high: number] {
   const centre = share + (z * z) / (2 * trials);
   const reach = z * Math.sqrt((share * (1 - share)) / trials + (z * z) / (4 * trials * trials));
   const scale = 1 + (z * z) / trials;
