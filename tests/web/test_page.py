@@ -17,10 +17,10 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from web_site import CHROMIUM, FLAGS, StaticSite
 
 from mien.contract.errors import DetectorError, MienError, OutputError
+from mien.contract.shipped_models import resolve_model
 from mien.mood.rows import Session
 from mien.mood.seconds import Second
 from mien.mood.session_export import flat_rows
-from mien.recognition.classifier import resolve_model
 from mien.serve import static_page
 from mien.serve.static_page import write_static_page
 
