@@ -25,7 +25,7 @@ from mien.mood import MoodTracker
 from mien.mood.seconds import by_step
 from mien.mood.summary import Day, trend
 from mien.recognition.alignment import crop_aligned
-from mien.recognition.detectors import Detections
+from mien.recognition.detectors.base import Detections
 from mien.video.tracker import Tracker
 
 FOLDER = Path(__file__).resolve().parents[1] / "web" / "test" / "golden"

@@ -22,7 +22,7 @@ from mien.contract.atomic_files import write_whole
 from mien.contract.errors import DetectorError, MienError, OutputError
 from mien.contract.onnx_container import read_card
 from mien.contract.shipped_models import resolve_model
-from mien.recognition.detectors import YUNET_FILE, YUNET_SHA256
+from mien.recognition.detectors.yunet import YUNET_FILE, YUNET_SHA256
 
 PACKAGE = Path(__file__).resolve().parents[1]
 SERVED = PACKAGE / "serve" / "page"
