@@ -42,6 +42,10 @@ PUBLISHED: dict[str, Callable[[Path], Path]] = {
     "fer2013-csv": lambda root: text(root / "fer2013.csv", f"emotion,pixels,Usage\n3,{PIXELS},Training\n"),
     "icml-csv": lambda root: text(root / "icml_face_data.csv", f"emotion, Usage, pixels\n3,PublicTest,{PIXELS}\n"),
     "challenge-csv": lambda root: text(root / "train.csv", f"emotion,pixels\n3,{PIXELS}\n"),
+    "persons": lambda root: text(
+        images(root, "a/1.png", "b/2.png") / "faces.csv",
+        "path,emotion,person\na/1.png,anger,Ann\nb/2.png,happy,Bob\n",
+    ),
     "classes": lambda root: images(root, "angry/1.png", "happy/2.png"),
 }
 

@@ -23,7 +23,10 @@ PROBLEMS_SHOWN = 20
 Root = Annotated[Path, typer.Argument(help="Folder tree or .csv.")]
 Side = Annotated[int, typer.Option(help="Read faces at this side, in pixels.", min=8)]
 Layout = Annotated[
-    str, typer.Option(help="auto, folders, images, fer2013-csv, icml-csv, challenge-csv or classes (<class>/*.jpg).")
+    str,
+    typer.Option(
+        help="auto, folders, images, fer2013-csv, icml-csv, challenge-csv, persons or classes (<class>/*.jpg)."
+    ),
 ]
 Classes = Annotated[str | None, typer.Option(help="Read these class folders alone: angry,happy,bored")]
 Votes = Annotated[str, typer.Option(help="FER+'s fer2013new.csv or ferplus.csv; auto looks beside the data; none.")]
@@ -55,12 +58,13 @@ def crop(
     layout: Layout = "auto",
     classes: Classes = None,
 ) -> None:
-    """Cut the largest face out of each photo, as grey PNGs that the other verbs read."""
+    """Cut the largest face out of each photo, eyes level, as grey PNGs that the other verbs read."""
     from mien.contract.atomic_files import write_png
     from mien.contract.errors import DataError, ImageError
     from mien.contract.images import read_image
-    from mien.contract.pixels import crop_faces
     from mien.data.layouts import find_source
+    from mien.data.persons import write_crops_of_persons
+    from mien.recognition.alignment import crop_aligned
     from mien.recognition.detectors import make_detector
     from mien.recognition.detectors.margins import MARGINS
     from mien.recognition.recognizer import largest_first
@@ -71,7 +75,7 @@ def crop(
     source = find_source(root.expanduser(), layout, classes=_names(classes), problem=log, note=log)
     if not source.images:
         raise DataError(f"{root}: no photos; a .csv holds faces already")
-    finder, written = make_detector(detector, detector_model), 0
+    finder, written = make_detector(detector, detector_model), dict[str, str]()
     with progress("cutting") as on_progress:
         for done, image in enumerate(source.images, start=1):
             on_progress(done, len(source.images))
@@ -84,13 +88,15 @@ def crop(
             if not len(found):
                 log(f"{source.path / image.file}: no face found")
                 continue
-            (face,) = crop_faces(frame_rgb, found.boxes_N4[:1], side, MARGINS[finder.name])
-            write_png(out / f"{image.file}.png", face)
-            written += 1
+            face = crop_aligned(frame_rgb, found, side, MARGINS[finder.name])[0]
+            written[image.file] = f"{image.file}.png"
+            write_png(out / written[image.file], face)
     log.close()
+    if source.layout == "persons":
+        write_crops_of_persons(source.path, out, written)
     if not written:
         raise DataError(f"{root}: no face found in {len(source.images):,} photos")
-    say(f"{out}: {written:,} faces of {len(source.images):,} photos")
+    say(f"{out}: {len(written):,} faces of {len(source.images):,} photos")
     say(f"next: mien data describe {out}")
 
 

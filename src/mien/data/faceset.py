@@ -76,8 +76,8 @@ class FaceSet:
     @property
     def split_names(self) -> tuple[str, ...]:
         """The splits that are present, train first."""
-        order = {"train": 0, "validation": 1, "test": 2}
-        return tuple(sorted(np.unique(self.splits_N).tolist(), key=lambda name: (order.get(name, 3), name)))
+        order = {"train": 0, "calibration": 1, "validation": 2, "test": 3}
+        return tuple(sorted(np.unique(self.splits_N).tolist(), key=lambda name: (order.get(name, 4), name)))
 
     def take(self, index_M: NDArray[np.int64] | slice) -> FaceSet:
         """Return the faces at the given positions, in that order; of a slice without copying them."""

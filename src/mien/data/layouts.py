@@ -10,9 +10,11 @@
 | fer2013-csv   | fer2013.csv: emotion,pixels,Usage                             | FER2013 |
 | icml-csv      | icml_face_data.csv: emotion, Usage, pixels                    | the challenge, reissued |
 | challenge-csv | train.csv: emotion,pixels (test.csv has no labels)            | the challenge as it was held |
+| persons       | faces.csv: path,emotion,person                                | photos of known persons |
 | classes       | <class>/… with two or more folders of images                  | one's own |
 
-The first four name their splits; for the others one is made (mien.data.splits). Any ``.csv`` may be given by its path.
+The first four name their splits, "persons" is split by person (mien.data.persons); for the others a split is made
+(mien.data.splits). Any ``.csv`` of faces may be given by its path.
 
 A tree most of whose class folders are known emotions is taken to be about emotions: a folder with another name
 (``__MACOSX``, a misspelling) is a problem and left out, unless ``classes`` names it. A tree of other names is read as
@@ -30,6 +32,7 @@ from typing import NamedTuple
 from mien.contract.emotions import FER2013_EMOTIONS, FERPLUS_EMOTIONS, canonical, index_order
 from mien.contract.errors import DataError
 from mien.data.face_images import IMAGE_SUFFIXES
+from mien.data.persons import fold_of, has_persons, read_persons
 
 SPLIT_FOLDERS = {
     "train": "train",
@@ -43,7 +46,7 @@ MERGED_TEST_PREFIXES = {"PublicTest_": "validation", "PrivateTest_": "test"}
 """Kaggle's folder release keeps both of FER2013's held-out splits in ``test/``; the file names tell them apart."""
 
 CSV_LAYOUTS = {"fer2013-csv": "fer2013.csv", "icml-csv": "icml_face_data.csv", "challenge-csv": "train.csv"}
-LAYOUTS = ("folders", "images", *CSV_LAYOUTS, "classes")
+LAYOUTS = ("folders", "images", *CSV_LAYOUTS, "persons", "classes")
 """In the order in which they are looked for."""
 
 Report = Callable[[str], None]
@@ -108,6 +111,8 @@ def find_source(
             if each == "challenge-csv" and path.with_name("test.csv").is_file():
                 note(f"{path.with_name('test.csv')}: has no labels, not read")
             return Source(each, path, FER2013_EMOTIONS)
+        if each == "persons":
+            return _of_persons(path, classes, problem)
         return _tree(each, path, classes, problem, note)
     if (root / "test.csv").is_file():
         raise DataError(f"{root}: only the challenge's test.csv, which has no labels; add train.csv or fer2013.csv")
@@ -124,11 +129,24 @@ def _locate(root: Path, layout: str) -> Path | None:
     if layout in CSV_LAYOUTS:
         candidates = (root / CSV_LAYOUTS[layout], root / "fer2013" / CSV_LAYOUTS[layout])
         return next((path for path in candidates if path.is_file()), None)
+    if layout == "persons":
+        return root if has_persons(root) else None
     if layout == "classes":
         return root if sum(1 for folder in _subfolders(root) if next(_images(folder), None)) >= 2 else None
     nested = ("images",) if layout == "images" else ("", "fer2013")
     folders = (root / name for name in nested)
     return next((path for path in folders if path.is_dir() and any(_split_folders(path))), None)
+
+
+def _of_persons(path: Path, classes: Sequence[str] | None, problem: Report) -> Source:
+    photos, known = read_persons(path, problem)
+    labels = tuple(map(canonical, classes)) if classes else known
+    images = tuple(
+        Image(photo.path, fold_of(photo.person), labels.index(photo.emotion))
+        for photo in photos
+        if photo.emotion in labels
+    )
+    return Source("persons", path, labels, images)
 
 
 def _tree(layout: str, path: Path, classes: Sequence[str] | None, problem: Report, note: Report) -> Source:
