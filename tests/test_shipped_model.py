@@ -10,15 +10,18 @@ from mien.contract.shipped_models import resolve_model
 from mien.data.loading import load_faces
 from mien.data.votes import by_votes
 from mien.evaluate.scoring import score
-from mien.recognition.classifier import Classifier
+from mien.mood.mood_tracker import MoodTracker
+from mien.recognition.classifier import Classifier, default_model
+from mien.recognition.detectors import Detections
+from mien.recognition.recognizer import Recognizer
 
 GOLDEN_PROBS = {
-    "base": [
+    "fer2013": [
         [0.096533, 0.033487, 0.022852, 0.291661, 0.398266, 0.095570, 0.061630],
         [0.103009, 0.029620, 0.023158, 0.287480, 0.405808, 0.086347, 0.064578],
         [0.078740, 0.032737, 0.021940, 0.281153, 0.434210, 0.087724, 0.063496],
     ],
-    "ferplus": [
+    "base": [
         [0.000103, 0.000110, 0.000034, 0.000038, 0.000017, 0.000000, 0.000004, 0.000000],
         [0.000105, 0.000100, 0.000020, 0.000023, 0.000009, 0.000000, 0.000001, 0.000000],
         [0.000057, 0.000086, 0.000013, 0.000029, 0.000005, 0.000000, 0.000002, 0.000000],
@@ -34,11 +37,11 @@ def base() -> Classifier:
 
 def test_the_card_is_complete(base: Classifier) -> None:
     card = base.card
-    assert card.labels == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+    assert card.labels == FERPLUS_EMOTIONS and card.rejected == ("unknown", "not a face")
     assert card.image.side == 48
     assert set(card.image.margins) == {"haar", "yunet", "none"}
     assert {"licence", "mien", "parameters", "training_seconds", "machine", "versions"} <= set(card.provenance)
-    assert card.metrics["validation"]["n"] == 3589
+    assert card.metrics["validation"]["n"] == 3199  # on which most of FER+'s taggers agree
     assert card.recipe["sha256"]
     assert resolve_model("base").stat().st_size <= 20_000_000
 
@@ -49,13 +52,20 @@ def test_stored_noise_gives_the_stored_probabilities(name: str) -> None:
     np.testing.assert_allclose(Classifier(resolve_model(name))(noise_NSS), GOLDEN_PROBS[name], atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "megabytes"), [("base", 20), ("base-int8", 10), ("nano", 1)])
-def test_accuracy_on_real_faces_is_what_the_card_says(name: str, megabytes: float, fer2013_root: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "megabytes", "least"),
+    [("base", 20, 0.84), ("base-int8", 10, 0.84), ("fer2013", 20, 0.653), ("nano", 1, 0.653)],
+)
+def test_accuracy_on_real_faces_is_what_the_card_says(
+    name: str, megabytes: float, least: float, fer2013_root: Path, ferplus_votes: Path
+) -> None:
     model = Classifier(resolve_model(name))
-    faces = load_faces(fer2013_root)
+    faces = load_faces(fer2013_root, votes=ferplus_votes)
     assert faces.fingerprint == model.card.data["fingerprint"]
+    if model.card.rejected:  # a head of votes is judged by votes
+        faces = by_votes(faces)
     metrics = score(model, faces.split("validation"), model.card.labels)
-    assert metrics.accuracy > 0.653  # the peer `fer` on the same files
+    assert metrics.accuracy > least  # on the labels: the peer `fer` on the same files
     # integers round otherwise on another processor
     assert metrics.accuracy == pytest.approx(
         model.card.metrics["validation"]["accuracy"], abs=1e-3 if model.card.precision == "fp32" else 5e-3
@@ -64,19 +74,45 @@ def test_accuracy_on_real_faces_is_what_the_card_says(name: str, megabytes: floa
     assert model.path.stat().st_size <= megabytes * 1e6
 
 
-def test_noise_is_no_answer(base: Classifier) -> None:
+@pytest.mark.parametrize("name", ["base", "base-int8"])
+def test_noise_is_rejected(name: str) -> None:
+    model = Classifier(resolve_model(name))
     noise_NSS = np.random.default_rng(1).integers(0, 256, (50, 48, 48), dtype=np.uint8)
-    assert (base(noise_NSS).max(axis=1) < base.card.accept_threshold).mean() > 0.9
+    assert model(noise_NSS).max() < model.card.accept_threshold
 
 
-def test_eight_emotions_are_judged_by_votes_and_noise_is_rejected(fer2013_root: Path, ferplus_votes: Path) -> None:
-    ferplus = Classifier(resolve_model("ferplus"))
-    card = ferplus.card
-    assert card.labels == FERPLUS_EMOTIONS and card.rejected == ("unknown", "not a face")
-    noise_NSS = np.random.default_rng(1).integers(0, 256, (50, 48, 48), dtype=np.uint8)
-    assert ferplus(noise_NSS).max() < card.accept_threshold
+def test_the_field_is_in_the_card(base: Classifier) -> None:
+    naming, field = base.card.naming, base.card.metrics["field"]
+    assert naming is not None
+    assert naming.frequencies["neutral"] > 0.4 and naming.frequencies["fear"] < 0.01
+    by_field, by_default = field["named_by_field"], field["named_by_default"]
+    assert by_field["accuracy"]["value"] > 0.85 and by_field["ece"] < 0.03
+    assert by_default["balanced"] > by_field["balanced"]
+    assert by_default["recall"]["neutral"]["value"] > 0.8  # "always sad" is what users complain of
+    assert field["accepted"] == pytest.approx(0.95, abs=0.02)
+
+
+def test_auto_is_the_int8_file_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mien.recognition import classifier
+
+    monkeypatch.setattr(classifier, "available_providers", lambda: ("cpu",))
+    assert default_model() == "base-int8"
+    monkeypatch.setattr(classifier, "available_providers", lambda: ("cpu", "cuda"))
+    assert default_model() == "base"
+
+
+def test_a_neutral_hour_reads_calm(fer2013_root: Path, ferplus_votes: Path) -> None:
+    """An hour of faces that most taggers call neutral, a new one each second, as one person's."""
     faces = by_votes(load_faces(fer2013_root, votes=ferplus_votes)).split("validation")
-    assert len(faces) == card.metrics["validation"]["n"]
-    metrics = score(ferplus, faces, card.labels)
-    assert metrics.accuracy > 0.84
-    assert metrics.accuracy == pytest.approx(card.metrics["validation"]["accuracy"], abs=1e-3)
+    neutral_NHW = faces.faces_NHW[faces.labels_N == faces.labels.index("neutral")]
+    recognizer = Recognizer("base-int8", "none")
+    probs_NC = recognizer.classifier(neutral_NHW)
+    whole = Detections(np.array([[0.0, 0, 48, 48]]))
+    tracker, moods = MoodTracker(max_gap_s=2), []
+    for second, index in enumerate(np.random.default_rng(0).integers(0, len(probs_NC), 3600)):
+        result = recognizer.result(48, 48, whole, probs_NC[index : index + 1], "hour", float(second), [1])
+        moods += tracker.update(result)
+    stress = np.array([mood.stress_index for mood in moods if mood.stress_index is not None])
+    assert len(stress) > 3500 and stress.max() < 10 and stress.mean() < 2
+    assert np.mean([mood.label == "neutral" for mood in moods]) > 0.98
+    assert np.mean([mood.stress_level == "low" for mood in moods]) > 0.99

@@ -264,7 +264,7 @@ def test_watch_page_opens_the_live_page(monkeypatch: pytest.MonkeyPatch) -> None
     watch(camera="rtsp://door", page=True)
     assert asked == {
         "port": 0,
-        "model": "base",
+        "model": "auto",
         "detector": "auto",
         "detector_model": None,
         "priors": "balanced",

@@ -20,8 +20,10 @@ from mien.train.recipe import load_recipe
 
 
 def test_the_shipped_model_comes_back_as_a_network_and_settling_its_norms_changes_nothing() -> None:
-    model = Classifier(resolve_model("base"))
-    recipe = load_recipe("base", [f"network.args={dict(model.card.recipe['network']['args'])}", "network.weights=base"])
+    model = Classifier(resolve_model("fer2013"))
+    recipe = load_recipe(
+        "base", [f"network.args={dict(model.card.recipe['network']['args'])}", "network.weights=fer2013"]
+    )
     classifier = FaceClassifier.build(recipe, len(model.card.labels), initial_weights=True).eval()
     faces_NHW = toy_faces(per_class=8).faces_NHW
     x_NHW = torch.from_numpy(faces_NHW)
@@ -39,9 +41,9 @@ def test_the_shipped_model_comes_back_as_a_network_and_settling_its_norms_change
 
 
 def test_a_run_goes_on_from_a_shipped_model_with_other_classes(tmp_path: Path) -> None:
-    model = Classifier(resolve_model("base"))
+    model = Classifier(resolve_model("fer2013"))
     args = dict(model.card.recipe["network"]["args"])
-    changes = [f"network.args={args}", "network.weights=base", "epochs=1", "precision='32'", "batch_size=14"]
+    changes = [f"network.args={args}", "network.weights=fer2013", "epochs=1", "precision='32'", "batch_size=14"]
     toy = toy_faces(per_class=10)
     run = fit(load_recipe("base", changes), toy, runs=tmp_path, machine=Machine(accelerator="cpu"))
     assert run.facts["best"]["epoch"] == 1

@@ -20,8 +20,8 @@ from mien.train.teacher import Teacher, load_teacher
 
 
 def test_a_shipped_model_teaches_what_it_says_itself() -> None:
-    model = Classifier(resolve_model("base"))
-    teacher = load_teacher(TeacherConfig(models=("base", "base"), temperature=2.0), model.card.labels, 48)
+    model = Classifier(resolve_model("fer2013"))
+    teacher = load_teacher(TeacherConfig(models=("fer2013", "fer2013"), temperature=2.0), model.card.labels, 48)
     faces_NHW = toy_faces(per_class=8).faces_NHW
     x_NHW = torch.from_numpy(faces_NHW)
     said_NC = teacher(x_NHW)
@@ -31,8 +31,8 @@ def test_a_shipped_model_teaches_what_it_says_itself() -> None:
 
 
 def test_the_loss_is_the_divergence_times_the_temperature_squared() -> None:
-    card = Classifier(resolve_model("base")).card
-    teacher = load_teacher(TeacherConfig(models=("base",), temperature=3.0), card.labels, card.image.side)
+    card = Classifier(resolve_model("fer2013")).card
+    teacher = load_teacher(TeacherConfig(models=("fer2013",), temperature=3.0), card.labels, card.image.side)
     faces = torch.from_numpy(toy_faces(per_class=2).faces_NHW)
     own_NC = teacher.members[0](faces)
     taught_NC = teacher(faces)
@@ -92,8 +92,8 @@ def test_views_come_again_with_remembered_answers(
 
 
 def test_a_teacher_of_something_else_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="teacher.models: base: knows angry, .* at 48 px; this data set has happy"):
-        load_teacher(TeacherConfig(models=("base",)), ("happy", "sad"), 48)
+    with pytest.raises(RecipeError, match="teacher.models: fer2013: knows angry, .* at 48 px; this data set has happy"):
+        load_teacher(TeacherConfig(models=("fer2013",)), ("happy", "sad"), 48)
     (tmp_path / "x.onnx").write_bytes(b"junk")
     with pytest.raises(RecipeError, match="cannot be a teacher: truncated or not an ONNX .* or one of: base, "):
         load_teacher(TeacherConfig(models=(str(tmp_path / "x.onnx"),)), ("happy", "sad"), 48)

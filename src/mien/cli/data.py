@@ -140,7 +140,9 @@ def describe(
 @app.command()
 def audit(
     root: Root,
-    model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
+    model: Annotated[
+        str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")
+    ] = "fer2013",
     split: Annotated[str, typer.Option(help="Faces that the model has not trained on.")] = "validation",
     out: Annotated[Path, typer.Option(help="Folder for the list, the gallery and the figures.")] = Path("audit"),
     layout: Layout = "auto",

