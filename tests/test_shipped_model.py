@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mien.contract.emotions import FERPLUS_EMOTIONS
-from mien.contract.shipped_models import resolve_model
+from mien.contract.lineage import check_lineage
+from mien.contract.shipped_models import resolve_model, shipped_models
 from mien.data.loading import load_faces
 from mien.data.votes import by_votes
 from mien.evaluate.scoring import score
@@ -116,3 +117,11 @@ def test_a_neutral_hour_reads_calm(fer2013_root: Path, ferplus_votes: Path) -> N
     assert len(stress) > 3500 and stress.max() < 10 and stress.mean() < 2
     assert np.mean([mood.label == "neutral" for mood in moods]) > 0.98
     assert np.mean([mood.stress_level == "low" for mood in moods]) > 0.99
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_the_lineage_of_each_file_is_there_by_digest(name: str) -> None:
+    card = Classifier(resolve_model(name), threads=1).card
+    check_lineage(card)
+    assert card.parents and all(parent.graph_sha256 for parent in card.parents)
+    assert all(parent.graph_sha256 != card.graph_sha256 for parent in card.parents)

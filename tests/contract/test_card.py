@@ -10,6 +10,7 @@ import pytest
 from mien.contract.card import CARD_FORMAT, ImageSpec, ModelCard
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.errors import ModelError
+from mien.contract.lineage import Parent
 
 CARD = ModelCard(
     name="base",
@@ -23,7 +24,7 @@ CARD = ModelCard(
     provenance={"licence": "Apache-2.0", "author": "Zoë"},
     precision="int8",
     graph_sha256="00ff",
-    parents=({"name": "base", "graph_sha256": "ff00", "weight": 1.0},),
+    parents=(Parent("base", "ff00", "quantised from"),),
 )
 
 

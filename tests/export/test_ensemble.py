@@ -38,8 +38,8 @@ def test_the_file_answers_with_the_calibrated_average(pair: list[Path], crowd: F
     first_NC, second_NC = (Classifier(each)(validation.faces_NHW).astype(float) for each in pair)
     second_NC = second_NC[:, [OTHER_ORDER.index(label) for label in TINY_CARD.labels]]
     weights_M = fit_weights([first_NC, second_NC], validation.labels_N)
-    assert [parent["weight"] for parent in card.parents] == pytest.approx(weights_M)
-    assert [parent["name"] for parent in card.parents] == ["tiny", "other"]
+    assert [parent.weight for parent in card.parents] == pytest.approx(weights_M)
+    assert [parent.name for parent in card.parents] == ["tiny", "other"]
     logits_NC = np.log(np.maximum(weights_M[0] * first_NC + weights_M[1] * second_NC, 1e-12))
     if card.vector is None:
         logits_NC /= card.temperature

@@ -12,6 +12,7 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime.quantization.calibrate import TensorData
 
 from mien.contract.errors import DataError, ModelError, ParityError
+from mien.contract.lineage import Parent
 from mien.data.faceset import FaceSet
 from mien.evaluate.selective_prediction import risk_coverage
 from mien.export.graph import network_nodes, read_model
@@ -42,7 +43,7 @@ def test_static_int8(exported: Path, crowd: FaceSet, tmp_path: Path, ranges: Any
     assert 0 < loss.divergence < 0.02
     assert after.card.to_json() == card.to_json()
     assert (card.precision, card.name) == ("int8", "tiny-int8")
-    assert card.parents == ({"name": "tiny", "graph_sha256": before.card.graph_sha256, "weight": 1.0},)
+    assert card.parents == (Parent("tiny", before.card.graph_sha256, "quantised from"),)
     assert card.metrics["validation"]["accuracy"] == loss.accuracy
     accepted = risk_coverage(probs_NC, validation.labels_N, card.accept_threshold).accepted
     assert accepted is not None and accepted.threshold == card.accept_threshold

@@ -245,8 +245,9 @@ def _describe(out: Path, card: ModelCard, parity: Parity | None, to: Kind) -> No
     validation = card.metrics["validation"]
     quantized = card.provenance.get("quantized")
     say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {card.precision}, calibrated by {card.calibrated_by}")
-    if len(card.parents) > 1:
-        say("averages " + ", ".join(f"{each['weight']:.1%} {each['name']}" for each in card.parents))
+    averaged = [parent for parent in card.parents if parent.relation == "averaged from"]
+    if averaged:
+        say("averages " + ", ".join(f"{parent.weight:.1%} {parent.name}" for parent in averaged))
     if parity is not None and quantized is None:
         half = f"; weights in half: {parity.drift:.1e}" if card.provenance.get("weights_stored_in_half") else ""
         say(f"parity on {parity.faces} faces: probabilities differ by at most {parity.difference:.1e}{half}")

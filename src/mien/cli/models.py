@@ -65,13 +65,26 @@ def list_models(
 @app.command()
 def show(
     model: Annotated[str, typer.Argument(help="A shipped model's name, or an .onnx file that mien exported.")],
+    lineage: Annotated[
+        bool, typer.Option("--lineage", help="What it was made from and taught by, generation by generation.")
+    ] = False,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """Print the card inside a model file."""
-    from mien.contract.shipped_models import resolve_model
-    from mien.recognition.classifier import Classifier
+    from mien.contract.lineage import lineage_lines
+    from mien.contract.onnx_container import read_card
+    from mien.contract.shipped_models import resolve_model, shipped_models
 
-    card = Classifier(resolve_model(model)).card.to_dict()
+    full = read_card(resolve_model(model).read_bytes())
+    if lineage:
+        cards = [read_card(resolve_model(name).read_bytes()) for name in shipped_models()]
+        lines = lineage_lines(full, {each.graph_sha256: each for each in cards if each.graph_sha256 is not None})
+        if format is Format.json:
+            print_json({"lineage": lines, "parents": full.to_dict()["parents"]})
+        else:
+            typer.echo("\n".join(lines))
+        return
+    card = full.to_dict()
     if format is Format.json:
         print_json(card)
         return

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mien.contract.errors import ModelError
+from mien.contract.lineage import Parent, check_descent
 from mien.contract.naming import Naming
 from mien.contract.pixels import Margin
 
@@ -66,8 +67,7 @@ class ModelCard:
             ``labels``, which then sum to less than 1, so that the confidence falls and the model abstains.
         precision: of the arithmetic: "fp32", "fp16", "bf16", "int8" (ranges measured beforehand) or "int8-dynamic".
         graph_sha256: ``onnx_container.graph_digest`` of the .onnx file that carries this card; None in other formats.
-        parents: the models that this one was made from, {"name", "graph_sha256", "weight"} each: one where it was
-            quantised or pruned, several where it is an ensemble.
+        parents: the models that this one was made from or taught by (mien.contract.lineage).
         naming: how often each emotion occurs in the photos that the probabilities are calibrated for, and how strongly
             the default corrects for it when it names one; None names the most probable emotion.
     """
@@ -86,7 +86,7 @@ class ModelCard:
     rejected: tuple[str, ...] = ()
     precision: str = "fp32"
     graph_sha256: str | None = None
-    parents: tuple[Mapping[str, Any], ...] = ()
+    parents: tuple[Parent, ...] = ()
     naming: Naming | None = None
 
     def __post_init__(self) -> None:
@@ -98,6 +98,7 @@ class ModelCard:
             raise ModelError(f"model card: expected temperature > 0, got {self.temperature}")
         if not 0 <= self.accept_threshold <= 1:
             raise ModelError(f"model card: expected accept_threshold in 0..1, got {self.accept_threshold}")
+        check_descent(self)
         if self.naming is not None and set(self.naming.frequencies) != set(self.labels):
             raise ModelError(f"model card: expected the frequency of each label, got {dict(self.naming.frequencies)}")
 
@@ -139,7 +140,7 @@ class ModelCard:
                 raise ValueError("margins")
             spec = ImageSpec(int(image["side"]), int(image["channels"]), margins)  # type: ignore[arg-type]
             rejected = tuple(map(str, fields.pop("rejected", ())))
-            parents = tuple(dict(parent) for parent in fields.pop("parents", ()))
+            parents = tuple(_parent(parent) for parent in fields.pop("parents", ()))
             naming = fields.pop("naming", None)
             return cls(
                 labels=tuple(map(str, fields.pop("labels"))),
@@ -153,3 +154,10 @@ class ModelCard:
             raise
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"the model card lacks or misstates a field: {error}") from None
+
+
+def _parent(stored: Mapping[str, Any]) -> Parent:
+    """A parent as the card holds it; cards before format 3 did not say how it was related."""
+    own = {key: stored[key] for key in ("name", "graph_sha256", "relation", "weight") if key in stored}
+    facts = stored.get("facts") or {key: value for key, value in stored.items() if key not in own and key != "facts"}
+    return Parent(**own, facts=facts or None)

@@ -20,6 +20,7 @@ import mien
 from mien.contract.card import ImageSpec, ModelCard
 from mien.contract.emotions import FERPLUS_EMOTIONS
 from mien.contract.errors import ModelError, RunError
+from mien.contract.lineage import Parent
 from mien.data.votes import VOTES
 from mien.export.torchfiles import card_of_pth
 from mien.recognition.classifier import Classifier
@@ -46,6 +47,7 @@ class Checkpoint:
         rejected: what the outputs after those stand for; a head of votes has "unknown" and "not a face".
         classifier: on the CPU, in eval mode.
         data: fingerprint and counts of the data set.
+        parents: the models that it was fine-tuned from or taught by.
         provenance: seconds, best epoch, machine, versions of libraries.
     """
 
@@ -57,6 +59,7 @@ class Checkpoint:
     data: Mapping[str, Any]
     provenance: Mapping[str, Any]
     rejected: tuple[str, ...] = ()
+    parents: tuple[Parent, ...] = ()
 
     @classmethod
     def open(cls, path: Path, head: str = "labels") -> Checkpoint:
@@ -122,6 +125,7 @@ class Checkpoint:
             recipe=self.recipe,
             data=self.data,
             rejected=self.rejected,
+            parents=self.parents,
             provenance={
                 **self.provenance,
                 "mien": mien.__version__,
@@ -173,6 +177,10 @@ def _load(classifier: FaceClassifier, state: Mapping[str, Any], path: Path) -> F
         detail = " ".join(str(error).split())[:120]
         raise RunError(f"{path}: its weights are not of the network that its recipe names ({detail})") from None
     return classifier.eval()
+
+
+def _parents(run: Run) -> tuple[Parent, ...]:
+    return tuple(Parent(**parent) for parent in run.facts.get("parents", ()))
 
 
 def _provenance(run: Run) -> dict[str, Any]:

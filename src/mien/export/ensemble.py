@@ -27,6 +27,7 @@ from mien.contract.atomic_files import write_whole
 from mien.contract.card import ModelCard
 from mien.contract.emotions import canonical
 from mien.contract.errors import ModelError
+from mien.contract.lineage import Parent
 from mien.data.faceset import FaceSet
 from mien.evaluate.calibration import accept_threshold
 from mien.evaluate.ensemble_weights import average, cross_fit_average, fit_weights
@@ -93,6 +94,7 @@ def merge_models(
         accept_threshold=accept_threshold(probs_NC, labels_N, accept_error),
         metrics={"validation": figures(probs_NC, ordered) | fitted, "accepted_error_rate": accept_error},
         recipe={},
+        naming=None,
         data=first.data if all(card.data == first.data for card in cards) else {},
         precision=" + ".join(sorted({card.precision for card in cards})),
         parents=tuple(_parent(card, float(weight)) for card, weight in zip(cards, weights_M, strict=True)),
@@ -143,15 +145,13 @@ def _labels_in_order(faces: FaceSet, labels: tuple[str, ...]) -> NDArray[np.int6
     return np.array([wanted.index(canonical(label)) for label in faces.labels], dtype=np.int64)[faces.labels_N]
 
 
-def _parent(card: ModelCard, weight: float) -> dict[str, Any]:
-    return {
-        "name": card.name,
-        "graph_sha256": card.graph_sha256,
-        "weight": weight,
+def _parent(card: ModelCard, weight: float) -> Parent:
+    facts = {
         "precision": card.precision,
         "recipe_sha256": card.recipe.get("sha256"),
         "accuracy": card.metrics.get("validation", {}).get("accuracy"),
     }
+    return Parent(card.name, card.graph_sha256, "averaged from", weight, facts)
 
 
 def _merged(

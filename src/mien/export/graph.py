@@ -22,6 +22,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from mien.contract.card import ModelCard
 from mien.contract.errors import ModelError
+from mien.contract.lineage import check_lineage
 from mien.contract.onnx_container import write_card
 from mien.recognition.classifier import Classifier
 from mien.recognition.providers import open_session
@@ -52,7 +53,12 @@ def read_model(path: Path) -> tuple[ModelProto, ModelCard]:
 
 
 def stamp(proto: ModelProto, card: ModelCard) -> tuple[bytes, ModelCard]:
-    """The file's bytes, with a card that holds the digest of the graph; traces of this machine are removed."""
+    """The file's bytes, with a card that holds the digest of the graph; traces of this machine are removed.
+
+    Raises:
+        ModelError: the card's recipe names a model that its lineage lacks.
+    """
+    check_lineage(card)
     for node in proto.graph.node:  # stack traces of this machine's paths
         node.ClearField("metadata_props")
         node.doc_string = ""

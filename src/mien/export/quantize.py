@@ -30,6 +30,7 @@ from onnx import ModelProto
 from mien.contract.atomic_files import write_whole
 from mien.contract.card import ModelCard
 from mien.contract.errors import DataError, ModelError
+from mien.contract.lineage import Parent
 from mien.data.faceset import FaceSet
 from mien.data.votes import by_votes
 from mien.evaluate.scoring import Predictor, in_data_order, predict_all
@@ -127,7 +128,7 @@ def quantize_model(
     refuse_past(max_loss_points, loss, path, "allow more, or keep to fp32")
     store_exact_halves(made)  # what stayed float32
     facts |= loss.facts()
-    parent = {"name": card.name, "graph_sha256": card.graph_sha256, "weight": 1.0}
+    parent = Parent(card.name, card.graph_sha256, "quantised from")
     card = rescored(
         card,
         probs_NC,

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mien.contract.card import ModelCard
+from mien.contract.lineage import DIGEST_SHOWN
 
 INTENDED = """\
 To describe the expressions that faces in photos and video show, for research, art, interfaces and self-observation by
@@ -83,7 +84,11 @@ def _facts(card: ModelCard, size_bytes: int | None) -> list[tuple[str, str]]:
     if card.precision != "fp32":
         facts.append(("Arithmetic", card.precision))
     if card.parents:
-        facts.append(("Made from", ", ".join(str(parent["name"]) for parent in card.parents)))
+        shown = "; ".join(
+            f"{parent.relation} {parent.name} ({(parent.graph_sha256 or 'no digest')[:DIGEST_SHOWN]})"
+            for parent in card.parents
+        )
+        facts.append(("Descends", shown))
     if parts := origin.get("weights_averaged"):
         shown = " and ".join(f"{part['share']:.0%} of {part['source']} ({part['recipe']})" for part in parts)
         facts.append(("Weights", f"the average of {shown}"))

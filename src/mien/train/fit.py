@@ -14,6 +14,7 @@ import logging
 import os
 import platform
 import warnings
+from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -35,7 +36,7 @@ from mien.train.batches import FaceData
 from mien.train.callbacks import Dashboard, History, MovingAverage
 from mien.train.config import PhaseConfig, Recipe
 from mien.train.devices import Machine, is_first_process, keep_freed_memory
-from mien.train.model_file import SETTLING_FACES, model_path, recalibrate_batchnorm
+from mien.train.model_file import SETTLING_FACES, model_path, parents_of, recalibrate_batchnorm
 from mien.train.module import FaceTraining
 from mien.train.network import FaceClassifier, outputs
 from mien.train.run import Run, torch_bytes
@@ -83,6 +84,7 @@ def fit(recipe: Recipe, faces: FaceSet, *, runs: Path, machine: Machine | None =
         "labels": list(faces.labels),
         "data": {"fingerprint": faces.fingerprint, "counts": faces.counts()},
         "recipe_sha256": recipe.sha256,
+        "parents": [asdict(parent) for parent in parents_of(recipe)],
         "versions": {
             "mien": version("mien"),
             "python": platform.python_version(),

@@ -27,8 +27,10 @@ from torch import Tensor, nn
 
 from mien.contract.card import ModelCard
 from mien.contract.errors import ModelError, RecipeError
+from mien.contract.lineage import Parent, Relation
+from mien.contract.onnx_container import read_card
 from mien.contract.shipped_models import resolve_model, shipped_models
-from mien.train.config import NetworkConfig
+from mien.train.config import NetworkConfig, Recipe
 from mien.train.freeze import BATCH_NORMS
 
 PREFIX, HALF = "classifier.network.", ".half"
@@ -98,6 +100,21 @@ def state_of_model(path: Path, network: nn.Module) -> dict[str, Tensor]:
             "give the best.pth of its run instead"
         )
     return state
+
+
+def parents_of(recipe: Recipe) -> tuple[Parent, ...]:
+    """The model files that a recipe starts from and learns from; run folders and state_dicts have no digest."""
+    weights = recipe.network.weights
+    named: list[tuple[Relation, str]] = [] if weights is None else [("fine-tuned from", weights)]
+    named += [("taught by", name) for name in (recipe.teacher.models if recipe.teacher is not None else ())]
+    found = []
+    for relation, name in named:
+        path = model_path(name)
+        card = read_card(path.read_bytes()) if path.suffix == ".onnx" and path.is_file() else None
+        found.append(
+            Parent(path.name, None, relation) if card is None else Parent(card.name, card.graph_sha256, relation)
+        )
+    return tuple(found)
 
 
 def recalibrate_batchnorm(network: nn.Module, x_NCHW: Tensor) -> None:
