@@ -94,6 +94,7 @@ def merge_models(
         accept_threshold=accept_threshold(probs_NC, labels_N, accept_error),
         metrics={"validation": figures(probs_NC, ordered) | fitted, "accepted_error_rate": accept_error},
         recipe={},
+        graph_sha256=None,
         naming=None,
         data=first.data if all(card.data == first.data for card in cards) else {},
         precision=" + ".join(sorted({card.precision for card in cards})),

@@ -137,6 +137,7 @@ def quantize_model(
         name=name or f"{card.name}-{precision}",
         precision=precision,
         parents=(parent,),
+        graph_sha256=None,  # of the new graph, once it is written
     )
     blob, card = stamp(made, card)
     write_whole(path, blob)
