@@ -7,8 +7,8 @@ import pytest
 
 from mien.contract.errors import DataError
 from mien.contract.naming import naming_weights
+from mien.contract.statistics import wilson_interval
 from mien.evaluate.field import choose_naming, field_figures
-from mien.evaluate.metrics import wilson_interval
 
 LABELS = ("neutral", "happy", "sad", "disgust")
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import DataError
 from mien.contract.naming import Naming, naming_weights
-from mien.evaluate.metrics import expected_calibration_error, wilson_interval
+from mien.contract.statistics import wilson_interval
+from mien.evaluate.calibration_error import expected_calibration_error
 
 BALANCED_OVER = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 """Emotions whose mean recall is the balanced figure."""

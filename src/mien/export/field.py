@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from mien.contract.card import ModelCard
 from mien.contract.errors import ModelError
 from mien.contract.naming import naming_weights
+from mien.contract.onnx_container import write_card
 from mien.data.faceset import FaceSet
 from mien.evaluate.field import choose_naming, field_figures
 from mien.evaluate.scoring import predict_all
-from mien.export.graph import stamp
 from mien.recognition.classifier import Classifier
 from mien.train.run import write_whole
 
@@ -82,7 +81,7 @@ def fit_to_field(
         accept_threshold=threshold,
         metrics={**card.metrics, "field": field},
     )
-    blob, card = stamp(onnx.load(source), card)
+    blob, card = write_card(source.read_bytes(), card)
     write_whole(path, blob)
     return card
 
