@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.contract.atomic_files import write_whole
 from mien.contract.card import ModelCard
 from mien.contract.errors import ModelError
 from mien.contract.naming import naming_weights
@@ -25,7 +26,6 @@ from mien.data.faceset import FaceSet
 from mien.evaluate.field import choose_naming, field_figures
 from mien.evaluate.scoring import predict_all
 from mien.recognition.classifier import Classifier
-from mien.train.run import write_whole
 
 KEPT_SHARE = 0.95
 """Share of the calibration faces that the threshold accepts."""
