@@ -11,7 +11,7 @@ from PIL import Image
 
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.errors import DataError
-from mien.data.layouts import LAYOUTS, Source, find_source
+from mien.data.layouts import LOOKED_FOR, Source, find_source
 from mien.data.loading import load_faces
 
 PIXELS = " ".join(["7", "9"] * 1152)
@@ -51,10 +51,10 @@ PUBLISHED: dict[str, Callable[[Path], Path]] = {
 
 
 def test_all_are_tested() -> None:
-    assert set(PUBLISHED) == set(LAYOUTS)
+    assert set(PUBLISHED) == set(LOOKED_FOR)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", LOOKED_FOR)
 def test_recognised_and_nameable(layout: str, tmp_path: Path) -> None:
     root = PUBLISHED[layout](tmp_path)
     found = look(root)
@@ -62,7 +62,7 @@ def test_recognised_and_nameable(layout: str, tmp_path: Path) -> None:
     assert len(load_faces(root, strict=True, layout=layout)) == (1 if layout.endswith("csv") else 2)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", LOOKED_FOR)
 def test_named_but_not_there(layout: str, tmp_path: Path) -> None:
     other = "fer2013-csv" if layout != "fer2013-csv" else "folders"
     root = PUBLISHED[layout](tmp_path)

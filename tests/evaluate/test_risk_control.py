@@ -67,3 +67,16 @@ def test_realised_risk_over_splits() -> None:
     assert found.mean_risk is not None and 0.07 < found.mean_risk < 0.1
     hopeless = risk_over_splits(probs_NC, 1 - wrong_N.astype(np.int64), 0.1, splits=5)
     assert (hopeless.found, hopeless.mean_risk) == (0, None)
+
+
+def test_faces_of_one_person_count_as_fewer() -> None:
+    """Twenty faces of each of 60 persons, all right or all wrong: 1,200 faces are 60 trials."""
+    rng = np.random.default_rng(0)
+    kept, kept_by_person = 0, 0
+    for _ in range(40):
+        units_N = np.repeat(np.arange(60), 20)
+        wrong_N = (rng.uniform(size=60) < 0.1)[units_N]  # the true risk is 0.1 at every threshold
+        kept += control_risk_of(np.full(1200, 0.9), wrong_N, 0.099).threshold is not None
+        kept_by_person += control_risk_of(np.full(1200, 0.9), wrong_N, 0.099, units_N=units_N).threshold is not None
+    assert kept > 8  # face by face the promise is broken far more often than in 5 %
+    assert kept_by_person <= 5

@@ -37,6 +37,7 @@ VERBS = (
     "compare",
     "bench",
     "export",
+    "adapt",
     "prune",
     "data",
     "recipes",

@@ -62,7 +62,7 @@ def crop(
     from mien.contract.atomic_files import write_png
     from mien.contract.errors import DataError, ImageError
     from mien.contract.images import read_image
-    from mien.data.layouts import find_source
+    from mien.data.layouts import LOOKED_FOR, find_source
     from mien.data.persons import write_crops_of_persons
     from mien.recognition.alignment import crop_aligned
     from mien.recognition.detectors import make_detector
@@ -75,6 +75,7 @@ def crop(
     source = find_source(root.expanduser(), layout, classes=_names(classes), problem=log, note=log)
     if not source.images:
         raise DataError(f"{root}: no photos; a .csv holds faces already")
+    published = source.layout not in LOOKED_FOR  # whose labels are not in the tree
     finder, written = make_detector(detector, detector_model), dict[str, str]()
     with progress("cutting") as on_progress:
         for done, image in enumerate(source.images, start=1):
@@ -89,7 +90,8 @@ def crop(
                 log(f"{source.path / image.file}: no face found")
                 continue
             face = crop_aligned(frame_rgb, found, side, MARGINS[finder.name])[0]
-            written[image.file] = f"{image.file}.png"
+            place = f"{source.labels[image.label]}/{image.file.replace('/', '-')}" if published else image.file
+            written[image.file] = f"{place}.png"
             write_png(out / written[image.file], face)
     log.close()
     if source.layout == "persons":

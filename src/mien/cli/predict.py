@@ -37,6 +37,14 @@ def predict(
     priors: Annotated[
         str, typer.Option(help="What is named: balanced, field, uniform, or frequencies: happy=0.5,neutral=0.5.")
     ] = "balanced",
+    max_risk: Annotated[
+        float | None,
+        typer.Option(help="Accept only what is wrong in at most this share, such as 0.1, on faces like the model's."),
+    ] = None,
+    set_coverage: Annotated[
+        float | None,
+        typer.Option(help="Add a column with the emotions that hold the true one this often, such as 0.9, to --out."),
+    ] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
     out: Annotated[
         Path | None, typer.Option(help="A row for each face: .jsonl, .csv or .parquet.", rich_help_panel=FILES)
@@ -110,6 +118,10 @@ def predict(
     recognizer = Recognizer(model, detector, detector_model, priors=parse_priors(priors))
     if detector == "auto" and (better := better_detector(recognizer.detector.name)) is not None:
         say(better)
+    if max_risk is not None:
+        recognizer.accept_threshold = _risk_threshold(recognizer, max_risk)
+    if set_coverage is not None:
+        _check_sets(recognizer, set_coverage, out)
     failed = 0
     sources: list[str] = []
     for path in paths:
@@ -124,7 +136,7 @@ def predict(
             if resume and out.exists() and not out.with_name(f"{out.name}.partial.jsonl").exists():
                 say(f"{out}: is whole already")
                 return
-            rows = cleanup.enter_context(_rows(out, recognizer, window, options, resume))
+            rows = cleanup.enter_context(_rows(out, recognizer, window, options, resume, set_coverage))
             failed += _report_before(rows, sources)
         outputs: list[Output] = _outputs(_naming(sources), recognizer, annotate, chart, explain, crops, tracks, rows)
         for output in outputs:
@@ -149,7 +161,51 @@ def predict(
         raise typer.Exit(1)
 
 
-def _rows(out: Path, recognizer: Recognizer, window: Any, options: StreamOptions, resume: bool) -> RowFile:
+def _risk_threshold(recognizer: Recognizer, max_risk: float) -> float:
+    """The confidence from which on the model's card promises this error rate; MienError where it does not."""
+    from mien.contract.errors import MienError, ModelError
+
+    if not 0 < max_risk < 1:
+        raise MienError(f"--max-risk: expected a share between 0 and 1, such as 0.1, got {max_risk}")
+    promised = recognizer.card.guarantees
+    if promised is None:
+        raise ModelError(
+            f"the model {recognizer.card.name!r} promises no error rate; "
+            "add that with: mien adapt MODEL --data LABELLED --method none --out FILE.onnx"
+        )
+    threshold = promised.risks.threshold(max_risk)
+    if threshold is None:
+        kept = [each for each, limit in zip(promised.risks.risks, promised.risks.thresholds, strict=True) if limit]
+        least = f"the lowest that was shown is {min(kept):g}" if kept else "none was shown"
+        raise ModelError(
+            f"no threshold was shown to keep the error rate at {max_risk:g} or less on {promised.faces:,} labelled "
+            f"faces ({promised.data}); {least}"
+        )
+    return threshold
+
+
+def _check_sets(recognizer: Recognizer, coverage: float, out: Path | None) -> None:
+    from mien.contract.errors import MienError, ModelError
+
+    if not 0 < coverage < 1:
+        raise MienError(f"--set-coverage: expected a share between 0 and 1, such as 0.9, got {coverage}")
+    if out is None:
+        raise MienError("--set-coverage adds a column to the file that --out names; name it")
+    if recognizer.card.guarantees is None:
+        raise ModelError(
+            f"the model {recognizer.card.name!r} promises no sets of emotions; "
+            "add that with: mien adapt MODEL --data LABELLED --method none --out FILE.onnx"
+        )
+
+
+def _rows(
+    out: Path,
+    recognizer: Recognizer,
+    window: Any,
+    options: StreamOptions,
+    resume: bool,
+    set_coverage: float | None,
+) -> RowFile:
     """The file of rows, with all that its figures depend on."""
     import hashlib
     from dataclasses import asdict
@@ -164,9 +220,11 @@ def _rows(out: Path, recognizer: Recognizer, window: Any, options: StreamOptions
         "smooth": options.half_life_s,
         "max_gap": options.max_gap_s,
         "priors": recognizer.priors if isinstance(recognizer.priors, str) else dict(recognizer.priors),
+        "accept_threshold": recognizer.accept_threshold,
+        "set_coverage": set_coverage,
         **asdict(window),
     }
-    return RowFile(out, card.labels, settings, resume)
+    return RowFile(out, card.labels, settings, resume, set_coverage)
 
 
 def _report_before(rows: RowFile, sources: Sequence[str]) -> int:

@@ -17,12 +17,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mien.contract.errors import ModelError
+from mien.contract.guarantees import Guarantees
 from mien.contract.lineage import Parent, check_descent
 from mien.contract.naming import Naming
 from mien.contract.pixels import Margin
 
 CARD_FORMAT = 3
-"""Raised when a reader of this version could misread a newer card. 2 added what follows ``vector``, 3 ``naming``."""
+"""Raised when a reader of this version could misread a newer card.
+
+2 added what follows ``vector``, 3 ``naming`` and ``guarantees``.
+"""
 
 CARD_KEY = "mien_card"
 """Name of the card among an ONNX file's metadata properties."""
@@ -70,6 +74,8 @@ class ModelCard:
         parents: the models that this one was made from or taught by (mien.contract.lineage).
         naming: how often each emotion occurs in the photos that the probabilities are calibrated for, and how strongly
             the default corrects for it when it names one; None names the most probable emotion.
+        guarantees: sets of emotions and thresholds that keep a promise on faces like those that they were fitted on;
+            None where nothing was promised.
     """
 
     name: str
@@ -88,6 +94,7 @@ class ModelCard:
     graph_sha256: str | None = None
     parents: tuple[Parent, ...] = ()
     naming: Naming | None = None
+    guarantees: Guarantees | None = None
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
@@ -142,12 +149,14 @@ class ModelCard:
             rejected = tuple(map(str, fields.pop("rejected", ())))
             parents = tuple(_parent(parent) for parent in fields.pop("parents", ()))
             naming = fields.pop("naming", None)
+            guarantees = fields.pop("guarantees", None)
             return cls(
                 labels=tuple(map(str, fields.pop("labels"))),
                 image=spec,
                 rejected=rejected,
                 parents=parents,
                 naming=None if naming is None else Naming(**naming),
+                guarantees=None if guarantees is None else Guarantees.from_dict(guarantees),
                 **fields,
             )
         except ModelError:

@@ -9,8 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+
+from mien.contract.errors import ModelError
+from mien.contract.guarantees import Guarantees
 
 Box = tuple[float, float, float, float]
 
@@ -30,6 +35,7 @@ class Face:
         scores: probability of every emotion by name, in the model's index order; they sum to 1, or to less where the
             model also says "none of these" (``ModelCard.rejected``).
         track_id: the same person over frames of a video; None for single images.
+        guarantees: of the model, for ``emotions_at``; no part of ``to_dict``.
     """
 
     box_xyxy: Box
@@ -39,6 +45,7 @@ class Face:
     accepted: bool
     scores: Mapping[str, float]
     track_id: int | None = None
+    guarantees: Guarantees | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         x1, y1, x2, y2 = self.box_xyxy
@@ -53,6 +60,32 @@ class Face:
         if self.emotion not in self.scores or self.scores[self.emotion] != self.confidence:
             raise ValueError(f"expected confidence to be the score of {self.emotion!r}, got {self.confidence}")
         object.__setattr__(self, "scores", dict(self.scores))
+
+    def emotions_at(self, coverage: float, *, by_class: bool = False) -> tuple[str, ...]:
+        """The smallest set of emotions that holds the true one with at least this frequency, the likeliest first.
+
+        The frequency is over new faces like those that the model's guarantees were fitted on (``Guarantees.data``); it
+        is a promise for single photos, not for scores that were smoothed over a video. ``emotion`` is always in it.
+
+        Args:
+            coverage: between 0 and 1, such as 0.9.
+            by_class: promise it for each emotion by itself, not over all faces together; the sets are larger.
+
+        Raises:
+            ModelError: the model's card promises nothing of the kind.
+            ValueError: ``coverage`` is not between 0 and 1.
+        """
+        sets = None
+        if self.guarantees is not None:
+            sets = self.guarantees.sets_by_class if by_class else self.guarantees.sets
+        if sets is None:
+            raise ModelError(
+                "the model's card holds no calibration scores for sets of emotions; "
+                "add them with: mien adapt MODEL --data LABELLED --method none --out FILE.onnx"
+            )
+        inside_C = sets.emotions(np.array([list(self.scores.values())]), coverage)[0]
+        chosen = {name for name, inside in zip(self.scores, inside_C, strict=True) if inside} | {self.emotion}
+        return tuple(sorted(chosen, key=lambda name: -self.scores[name]))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types for JSON; ``track_id`` only where there is one."""

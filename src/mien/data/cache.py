@@ -35,8 +35,9 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import DataError
 from mien.data.faceset import FaceSet
-from mien.data.layouts import Report, Source, find_source
+from mien.data.layouts import find_source
 from mien.data.loading import Progress, Request, finish, load_faces, write_faces
+from mien.data.source import Report, Source
 from mien.data.splits import DEFAULT_SHARES
 
 FORMAT = 1

@@ -61,15 +61,23 @@ def read_pixels(path: str | Path) -> NDArray[np.uint8]:
     return pixels
 
 
-def read_face(path: str | Path, side: int) -> tuple[NDArray[np.uint8], Shape]:
+def read_face(
+    path: str | Path, side: int, box_xyxy: tuple[float, float, float, float] | None = None
+) -> tuple[NDArray[np.uint8], Shape]:
     """Read an image file as a grey (side, side) uint8 face, and the shape it has on disk.
 
-    An image that is not square is made so as any box is: its edge repeats along the shorter axis.
+    An image that is not square is made so as any box is: its edge repeats along the shorter axis. With a box, only what
+    is in it counts.
 
     Raises:
         DataError: names the file and says why it cannot be read.
     """
     pixels = read_pixels(path)
+    if box_xyxy is not None:
+        height, width = round(box_xyxy[3] - box_xyxy[1]), round(box_xyxy[2] - box_xyxy[0])
+        if min(height, width) < MIN_SIDE_PX:
+            raise DataError(f"{path}: its box is too small ({width} x {height} px, expected {MIN_SIDE_PX} or more)")
+        return crop_faces(pixels, [box_xyxy], side)[0], (height, width, 1 if pixels.ndim == 2 else 3)
     return whole(pixels, side), (pixels.shape[0], pixels.shape[1], 1 if pixels.ndim == 2 else 3)
 
 

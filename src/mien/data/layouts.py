@@ -12,6 +12,7 @@
 | challenge-csv | train.csv: emotion,pixels (test.csv has no labels)            | the challenge as it was held |
 | persons       | faces.csv: path,emotion,person                                | photos of known persons |
 | classes       | <class>/… with two or more folders of images                  | one's own |
+| ck+, raf-db, … | published_sets.py: read by name, never recognised by looking | |
 
 The first four name their splits, "persons" is split by person (mien.data.persons); for the others a split is made
 (mien.data.splits). Any ``.csv`` of faces may be given by its path.
@@ -24,15 +25,15 @@ it is.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from mien.contract.emotions import FER2013_EMOTIONS, FERPLUS_EMOTIONS, canonical, index_order
 from mien.contract.errors import DataError
 from mien.data.face_images import IMAGE_SUFFIXES
 from mien.data.persons import fold_of, has_persons, read_persons
+from mien.data.published_sets import PUBLISHED, find_published
+from mien.data.source import Image, Report, Source
 
 SPLIT_FOLDERS = {
     "train": "train",
@@ -46,39 +47,20 @@ MERGED_TEST_PREFIXES = {"PublicTest_": "validation", "PrivateTest_": "test"}
 """Kaggle's folder release keeps both of FER2013's held-out splits in ``test/``; the file names tell them apart."""
 
 CSV_LAYOUTS = {"fer2013-csv": "fer2013.csv", "icml-csv": "icml_face_data.csv", "challenge-csv": "train.csv"}
-LAYOUTS = ("folders", "images", *CSV_LAYOUTS, "persons", "classes")
+LOOKED_FOR = ("folders", "images", *CSV_LAYOUTS, "persons", "classes")
 """In the order in which they are looked for."""
 
-Report = Callable[[str], None]
-
-
-class Image(NamedTuple):
-    """One image of a tree: its path relative to the tree, its split ("" if none is given) and its class."""
-
-    file: str
-    split: str
-    label: int
-
-
-@dataclass(frozen=True)
-class Source:
-    """A data set that was found but not yet read.
-
-    Attributes:
-        layout: one of ``LAYOUTS``.
-        path: the CSV, or the folder that the images' paths start from.
-        labels: class names in index order.
-        images: of a tree, in the order of their paths; empty for a CSV.
-    """
-
-    layout: str
-    path: Path
-    labels: tuple[str, ...]
-    images: tuple[Image, ...] = ()
+LAYOUTS = (*LOOKED_FOR, *PUBLISHED)
 
 
 def find_source(
-    root: Path, layout: str = "auto", *, classes: Sequence[str] | None = None, problem: Report, note: Report
+    root: Path,
+    layout: str = "auto",
+    *,
+    classes: Sequence[str] | None = None,
+    keep_unknown: bool = False,
+    problem: Report,
+    note: Report,
 ) -> Source:
     """Look at ``root`` and list what there is to read.
 
@@ -86,6 +68,7 @@ def find_source(
         root: a folder, or a ``.csv`` file.
         layout: one of ``LAYOUTS``, or "auto" for the first that is there.
         classes: read these class folders alone, in this index order.
+        keep_unknown: also read class folders that are no known emotion.
         problem: called with one line for each class folder left out.
         note: called with one line for what is unusual but not wrong: an empty class, labels that are missing.
 
@@ -96,6 +79,8 @@ def find_source(
         raise DataError(f"no layout {layout!r}; there are: auto, {', '.join(LAYOUTS)}")
     if not root.exists():
         raise DataError(f"{root}: no such file or folder; expected a FER2013 folder tree or fer2013.csv")
+    if layout in PUBLISHED:
+        return find_published(root, layout, problem=problem, note=note)
     if root.is_file():
         if root.suffix.lower() != ".csv":
             raise DataError(f"{root}: expected a folder or a .csv file; unpack an archive first")
@@ -103,7 +88,7 @@ def find_source(
             raise DataError(f"{root}: a file, where layout {layout!r} needs a folder")
         named = next((each for each, name in CSV_LAYOUTS.items() if name == root.name.lower()), "fer2013-csv")
         return Source(named if layout == "auto" else layout, root, FER2013_EMOTIONS)
-    for each in LAYOUTS if layout == "auto" else (layout,):
+    for each in LOOKED_FOR if layout == "auto" else (layout,):
         path = _locate(root, each)
         if path is None:
             continue
@@ -113,7 +98,7 @@ def find_source(
             return Source(each, path, FER2013_EMOTIONS)
         if each == "persons":
             return _of_persons(path, classes, problem)
-        return _tree(each, path, classes, problem, note)
+        return _tree(each, path, classes, keep_unknown, problem, note)
     if (root / "test.csv").is_file():
         raise DataError(f"{root}: only the challenge's test.csv, which has no labels; add train.csv or fer2013.csv")
     looked = "train/<class>/, validation|val/<class>/ or test/<class>/ nor fer2013.csv in it"
@@ -149,11 +134,16 @@ def _of_persons(path: Path, classes: Sequence[str] | None, problem: Report) -> S
     return Source("persons", path, labels, images)
 
 
-def _tree(layout: str, path: Path, classes: Sequence[str] | None, problem: Report, note: Report) -> Source:
+def _tree(
+    layout: str, path: Path, classes: Sequence[str] | None, keep_unknown: bool, problem: Report, note: Report
+) -> Source:
     folders = [("", path)] if layout == "classes" else [(split, folder) for folder, split in _split_folders(path)]
     found = [(split, folder) for split, above in folders for folder in _subfolders(above)]
     names = {canonical(folder.name) for _, folder in found}
-    wanted = _wanted(names, classes)
+    wanted = names if keep_unknown and not classes else _wanted(names, classes)
+    for folder_name in sorted({folder.name for _, folder in found}):
+        if canonical(folder_name) in wanted and canonical(folder_name) != folder_name.strip().lower():
+            note(f"{path}: class folder {folder_name!r} is read as {canonical(folder_name)!r}")
     labels = tuple(map(canonical, classes)) if classes else index_order(wanted)
     images: list[Image] = []
     for split, folder in found:

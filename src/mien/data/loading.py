@@ -25,7 +25,8 @@ from mien.contract.errors import DataError
 from mien.data.face_images import Shape, VanishedError, read_face, read_grey, whole
 from mien.data.faceset import FaceSet
 from mien.data.fer_csv import CSV_SIDE, read_fer_csv
-from mien.data.layouts import Report, Source, find_source
+from mien.data.layouts import find_source
+from mien.data.source import Report, Source
 from mien.data.splits import DEFAULT_SHARES, make_split
 from mien.data.votes import find_votes, read_votes
 
@@ -88,6 +89,7 @@ def load_faces(
     classes: Sequence[str] | None = None,
     votes: str | Path | None = "auto",
     shares: Mapping[str, float] = DEFAULT_SHARES,
+    keep_unknown: bool = False,
     on_progress: Progress | None = None,
 ) -> FaceSet:
     """Read a data set into memory.
@@ -103,6 +105,7 @@ def load_faces(
         classes: read these class folders alone, in this index order.
         votes: FER+'s ``fer2013new.csv`` or ``ferplus.csv``; "auto" takes one that lies beside the data, None none.
         shares: of the split that is made where the data names none.
+        keep_unknown: also read class folders that are no known emotion.
         on_progress: called now and then with (done, in all).
 
     Raises:
@@ -116,7 +119,7 @@ def load_faces(
         note(line)
 
     request = Request(Path(root).expanduser(), side, layout, classes, votes, shares)
-    source = find_source(request.root, layout, classes=classes, problem=problem, note=note)
+    source = find_source(request.root, layout, classes=classes, keep_unknown=keep_unknown, problem=problem, note=note)
     pixels = io.BytesIO()
     table = write_faces(source, side, pixels, problem, on_progress)
     faces_NHW = np.frombuffer(pixels.getbuffer(), dtype=np.uint8).reshape(-1, side, side)
@@ -174,7 +177,7 @@ def _rows(source: Source, side: int, table: Table, problem: Report, on_progress:
         if done % PROGRESS_EVERY == 0 or done == len(source.images):
             on_progress(done, len(source.images))
         try:
-            face, shape = read_face(source.path / image.file, side)
+            face, shape = read_face(source.path / image.file, side, image.box_xyxy)
         except DataError as error:
             table.vanished += isinstance(error, VanishedError)
             problem(str(error))

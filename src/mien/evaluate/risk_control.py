@@ -16,6 +16,7 @@ Shape legend: N faces, C classes, T thresholds, R random splits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -76,7 +77,11 @@ class RiskControl:
 
 
 def control_risk(
-    probs_NC: ArrayLike, labels_N: ArrayLike, max_risk: float, confidence: float = CONFIDENCE
+    probs_NC: ArrayLike,
+    labels_N: ArrayLike,
+    max_risk: float,
+    confidence: float = CONFIDENCE,
+    units_N: ArrayLike | None = None,
 ) -> RiskControl:
     """Choose the lowest threshold whose error rate is at most ``max_risk`` with the stated confidence.
 
@@ -85,6 +90,8 @@ def control_risk(
         labels_N: index of the true class, shape (N,).
         max_risk: share of the accepted faces that may be wrong, between 0 and 1.
         confidence: between 0 and 1.
+        units_N: person of each face, where persons have several: their faces count as fewer, by how alike they are
+            (effective sample size, Korn & Graubard 1998). None where each face stands for itself.
 
     Raises:
         DataError: an impossible share, or labels of the wrong shape or range.
@@ -92,15 +99,19 @@ def control_risk(
     """
     given = np.asarray(probs_NC, dtype=np.float64)
     _, truth_N = check_predictions(given, labels_N, given.shape[-1])
-    return control_risk_of(given.max(axis=1), given.argmax(axis=1) != truth_N, max_risk, confidence)
+    return control_risk_of(given.max(axis=1), given.argmax(axis=1) != truth_N, max_risk, confidence, units_N)
 
 
 def control_risk_of(
-    confidence_N: NDArray[np.float64], wrong_N: NDArray[np.bool_], max_risk: float, confidence: float = CONFIDENCE
+    confidence_N: NDArray[np.float64],
+    wrong_N: NDArray[np.bool_],
+    max_risk: float,
+    confidence: float = CONFIDENCE,
+    units_N: ArrayLike | None = None,
 ) -> RiskControl:
     """As ``control_risk``, of any confidence in 0..1 and which answers were wrong."""
     try:
-        from scipy.stats import beta, binom
+        from scipy.stats import beta
     except ImportError:
         raise MissingExtraError("scikit-learn", "evaluate") from None  # which brings scipy
 
@@ -108,9 +119,12 @@ def control_risk_of(
         raise DataError(f"expected max_risk and confidence between 0 and 1, got {max_risk} and {confidence}")
     grid_T = np.array(GRID)
     accepted_T, errors_T = _counts(confidence_N, grid_T), _counts(confidence_N[wrong_N], grid_T)
-    starts = _starts(accepted_T, max_risk, 1 - confidence)
+    effect_T = np.ones(len(grid_T))
+    if units_N is not None:
+        effect_T = _design_effects(confidence_N, wrong_N, np.asarray(units_N), grid_T)
+    starts = _starts(accepted_T / effect_T, max_risk, 1 - confidence)
     level = (1 - confidence) / max(len(starts), 1)
-    kept_T = binom.cdf(errors_T, accepted_T, max_risk) <= level
+    kept_T = _at_most(errors_T / effect_T, accepted_T / effect_T, max_risk) <= level
     chosen = None
     for start in starts:
         failed = np.flatnonzero(~kept_T[: start + 1])
@@ -121,7 +135,8 @@ def control_risk_of(
     if chosen is None:
         return RiskControl(max_risk, confidence, None, n, 0, 0, None)
     accepted, errors = int(accepted_T[chosen]), int(errors_T[chosen])
-    bound = 1.0 if errors == accepted else float(beta.ppf(1 - level, errors + 1, accepted - errors))
+    some, all_ = errors / effect_T[chosen], accepted / effect_T[chosen]
+    bound = 1.0 if errors == accepted else float(beta.ppf(1 - level, some + 1, all_ - some))
     return RiskControl(max_risk, confidence, float(grid_T[chosen]), n, accepted, errors, bound)
 
 
@@ -130,25 +145,60 @@ def _counts(confidence_N: NDArray[np.float64], grid_T: NDArray[np.float64]) -> N
     return np.asarray(len(confidence_N) - np.searchsorted(np.sort(confidence_N), grid_T, side="left"))
 
 
-def _starts(accepted_T: NDArray[np.int64], max_risk: float, level: float) -> list[int]:
+def _at_most(errors_T: NDArray[np.float64], trials_T: NDArray[np.float64], risk: float) -> NDArray[np.float64]:
+    """Chance of so few errors or fewer, if each answer is wrong with the chance ``risk``; numbers may be fractions."""
+    from scipy.special import betainc
+
+    some_T = errors_T < trials_T
+    chance_T = betainc(np.where(some_T, trials_T - errors_T, 1.0), errors_T + 1, 1 - risk)
+    return np.where(some_T, chance_T, 1.0)
+
+
+def _design_effects(
+    confidence_N: NDArray[np.float64],
+    wrong_N: NDArray[np.bool_],
+    units_N: NDArray[np.generic],
+    grid_T: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Variance of each error rate with units drawn whole, over that of as many single faces; 1 or more."""
+    if units_N.shape != wrong_N.shape:
+        raise DataError(f"expected a unit for each of {len(wrong_N)} faces, got shape {units_N.shape}")
+    _, unit_N = np.unique(units_N, return_inverse=True)
+    effect_T = np.ones(len(grid_T))
+    for at, threshold in enumerate(grid_T):
+        in_N = confidence_N >= threshold
+        count, errors = int(in_N.sum()), int((wrong_N & in_N).sum())
+        rate = (errors + 1) / (count + 2)  # a rate of 0 would have no variance to compare with
+        sums_U = np.bincount(unit_N[in_N], weights=wrong_N[in_N] - rate)
+        faces_U = np.bincount(unit_N[in_N])
+        if count > 1:
+            alike = float((sums_U**2).sum()) / (count * rate * (1 - rate))
+            effect_T[at] = max(1.0, alike, float((faces_U**2).sum()) / count if errors == 0 else 1.0)
+    return effect_T
+
+
+def _starts(accepted_T: NDArray[Any], max_risk: float, level: float) -> list[int]:
     """Where the tests begin: positions of the strictest thresholds that accept enough faces, at three shares of them.
 
     Enough: the test would reject at a third of the allowed error rate. This looks at how many faces are accepted, never
     at the labels, so the tests stay valid. Several starts share the level, so that bad luck among the few surest faces
     does not end the search.
     """
-    from scipy.stats import binom
-
-    enough_T = binom.cdf(np.floor(accepted_T * max_risk / 3), accepted_T, max_risk) <= level / len(START_SHARES)
+    few_T = np.floor(accepted_T * max_risk / 3)
+    enough_T = (accepted_T > 0) & (_at_most(few_T, accepted_T, max_risk) <= level / len(START_SHARES))
     found = (np.flatnonzero(enough_T & (accepted_T >= share * accepted_T[0])) for share in START_SHARES)
     return sorted({int(at_T[-1]) for at_T in found if len(at_T)})
 
 
 def fit_risks(
-    probs_NC: ArrayLike, labels_N: ArrayLike, risks: tuple[float, ...] = RISKS, confidence: float = CONFIDENCE
+    probs_NC: ArrayLike,
+    labels_N: ArrayLike,
+    risks: tuple[float, ...] = RISKS,
+    confidence: float = CONFIDENCE,
+    units_N: ArrayLike | None = None,
 ) -> RiskThresholds:
     """Thresholds for several error rates, each with a promise of its own. Arguments and errors as ``control_risk``."""
-    found = tuple(control_risk(probs_NC, labels_N, risk, confidence).threshold for risk in risks)
+    found = tuple(control_risk(probs_NC, labels_N, risk, confidence, units_N).threshold for risk in risks)
     return RiskThresholds(confidence, risks, found)
 
 
@@ -191,8 +241,10 @@ def risk_over_splits(
     _, truth_N = check_predictions(given, labels_N, given.shape[-1])
     sure_N, wrong_N = given.max(axis=1), given.argmax(axis=1) != truth_N
     risks, shares = [], []
-    for half_N in random_halves(len(truth_N), splits, seed, units_N):
-        threshold = control_risk_of(sure_N[half_N], wrong_N[half_N], max_risk, confidence).threshold
+    units = None if units_N is None else np.unique(np.asarray(units_N), return_inverse=True)[1]
+    for half_N in random_halves(len(truth_N), splits, seed, units):
+        own = None if units is None else units[half_N]
+        threshold = control_risk_of(sure_N[half_N], wrong_N[half_N], max_risk, confidence, own).threshold
         accepted_N = ~half_N & (sure_N >= (2.0 if threshold is None else threshold))
         if accepted_N.any():
             risks.append(wrong_N[accepted_N].mean())

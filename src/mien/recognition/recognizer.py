@@ -226,6 +226,7 @@ class Recognizer:
             accepted=max(rounded) >= self.accept_threshold,
             scores=dict(zip(self.card.labels, rounded, strict=True)),
             track_id=track_id,
+            guarantees=self.card.guarantees,
         )
 
 

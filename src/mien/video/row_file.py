@@ -44,6 +44,7 @@ class RowFile:
         labels: emotions of the model.
         settings: what the results depend on; a run can only be resumed with the same.
         resume: go on with what an interrupted run left.
+        set_coverage: also write the set of emotions that holds the truth with this frequency; None for no such column.
 
     Raises:
         OutputError: another ending, a place that cannot be written, something left there while ``resume`` is False,
@@ -52,13 +53,18 @@ class RowFile:
     """
 
     def __init__(
-        self, path: Path, labels: Sequence[str], settings: Mapping[str, Any] | None = None, resume: bool = False
+        self,
+        path: Path,
+        labels: Sequence[str],
+        settings: Mapping[str, Any] | None = None,
+        resume: bool = False,
+        set_coverage: float | None = None,
     ) -> None:
         if path.suffix.lower() not in SUFFIXES:
             raise OutputError(f"{path}: expected a name that ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
         if path.suffix.lower() == ".parquet":
             _load_pyarrow()
-        self.path, self.labels = path, tuple(labels)
+        self.path, self.labels, self._set_coverage = path, tuple(labels), set_coverage
         self.partial = path.with_name(f"{path.name}.partial.jsonl")
         self.done: dict[str, str | None] = {}
         """Sources that were done before, and what was wrong with them."""
@@ -87,7 +93,7 @@ class RowFile:
     def add(self, result: FrameResult) -> None:
         """Write the faces of one photo or frame."""
         with self._writing():
-            for row in rows(result, self.labels):
+            for row in rows(result, self.labels, self._set_coverage):
                 self._line(row)
 
     def end(self, source: str, problem: str | None = None) -> None:
@@ -168,7 +174,7 @@ class RowFile:
 
     def _csv(self, to: Path) -> None:
         with to.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(columns(self.labels)))
+            writer = csv.DictWriter(file, list(columns(self.labels, self._set_coverage is not None)))
             writer.writeheader()
             for line in self._lines():
                 row = json.loads(line)
@@ -177,7 +183,10 @@ class RowFile:
     def _parquet(self, to: Path) -> None:
         arrow, parquet = _load_pyarrow()
         kinds = {str: arrow.string(), float: arrow.float64(), int: arrow.int64(), bool: arrow.bool_()}
-        fields = [arrow.field(name, kinds[kind]) for name, kind in columns(self.labels).items()]
+        fields = [
+            arrow.field(name, kinds[kind])
+            for name, kind in columns(self.labels, self._set_coverage is not None).items()
+        ]
         schema = arrow.schema(fields, metadata={"mien_schema": str(SCHEMA_VERSION)})
         lines = self._lines()
         with parquet.ParquetWriter(to, schema) as writer:

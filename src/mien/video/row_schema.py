@@ -10,6 +10,7 @@
 | confidence | float | its calibrated probability, 0..1; in videos smoothed over time |
 | accepted | bool | false where the model abstains |
 | valence, arousal | float | -1..1, projected from the scores (mien.contract.emotions.valence_arousal) |
+| emotions | string | only with --set-coverage: the emotions of the set, likeliest first, joined by a bar |
 | score_<emotion> | float | probability of each emotion in the model's order; they sum to 1, or to less where the |
 | | | model also says "none of these" |
 
@@ -47,21 +48,27 @@ COLUMNS: dict[str, type] = {
 """All but the scores."""
 
 
-def columns(labels: Sequence[str]) -> dict[str, type]:
-    """Names and types of a model's columns, in order."""
-    return COLUMNS | {f"score_{label}": float for label in labels}
+def columns(labels: Sequence[str], sets: bool = False) -> dict[str, type]:
+    """Names and types of a model's columns, in order; ``sets`` adds the column of sets."""
+    return COLUMNS | ({"emotions": str} if sets else {}) | {f"score_{label}": float for label in labels}
 
 
-def rows(result: FrameResult, labels: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of one photo or frame, every column in each; one row with nulls where there is no face."""
-    empty: dict[str, Any] = dict.fromkeys(columns(labels)) | {"source": result.source, "t_s": result.t_s}
+def rows(result: FrameResult, labels: Sequence[str], set_coverage: float | None = None) -> list[dict[str, Any]]:
+    """The rows of one photo or frame, every column in each; one row with nulls where there is no face.
+
+    ``set_coverage`` fills the column ``emotions``; ModelError where the model promises no sets.
+    """
+    empty: dict[str, Any] = dict.fromkeys(columns(labels, set_coverage is not None)) | {
+        "source": result.source,
+        "t_s": result.t_s,
+    }
     if not result.faces:
         return [empty]
     found = []
     for face in result.faces:
         valence, arousal = (round(value, AFFECT_DECIMALS) for value in valence_arousal(face.scores))
         x1, y1, x2, y2 = face.box_xyxy
-        filled = {
+        filled: dict[str, Any] = {
             "track_id": face.track_id,
             "x1": x1,
             "y1": y1,
@@ -73,5 +80,7 @@ def rows(result: FrameResult, labels: Sequence[str]) -> list[dict[str, Any]]:
             "valence": valence,
             "arousal": arousal,
         }
+        if set_coverage is not None:
+            filled["emotions"] = "|".join(face.emotions_at(set_coverage))
         found.append(empty | filled | {f"score_{label}": face.scores[label] for label in labels})
     return found

@@ -1,0 +1,264 @@
+"""A model for one's own camera: labelled faces in, a better model file out, or the reason why not.
+
+    source = Source(resolve_model("base"))
+    result = adapt_model(source, faces)                    # labelled faces, 20 to a few thousand
+    if result.adaptation.helps:
+        write_model(source, result, Path("mine.onnx"), data="mine/")
+
+    estimate = adapt_to_shares(source, faces_NSS)          # without labels: the shares of the emotions alone
+
+No training framework is needed. The new file is an ordinary model of mien's, with a card that says what it was made
+from, what it was adapted to, and what that brought on faces held out.
+
+Not here: the fitting (mien.evaluate.readout), its choice and its measurement (mien.evaluate.adaptation).
+
+Shape legend: N faces, S side of the crop, C classes of the model, D classes of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mien.adapt.features import Source
+from mien.adapt.tail import adapted
+from mien.contract.atomic_files import write_whole
+from mien.contract.card import ModelCard
+from mien.contract.errors import DataError, ModelError
+from mien.contract.guarantees import Guarantees, SetRule
+from mien.contract.lineage import Parent
+from mien.contract.naming import Naming
+from mien.contract.onnx_container import write_card
+from mien.data.faceset import FaceSet
+from mien.evaluate.adaptation import Adaptation, Score, adapt
+from mien.evaluate.calibration import accept_threshold
+from mien.evaluate.conformal_sets import fit_sets
+from mien.evaluate.prior_shift import PriorEstimate, estimate_priors
+from mien.evaluate.readout import METHODS, Evidence, Readout
+from mien.evaluate.risk_control import fit_risks
+from mien.recognition.classifier import Classifier
+
+PARITY = 1e-3
+"""By so much the written file may differ from the fitted readout: float32, and what int8 layers add."""
+
+USUAL_ERROR = 0.2
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """What ``adapt_model`` found.
+
+    Attributes:
+        classes: of the adapted model.
+        adaptation: method, figures before and after, readout.
+        held_probs_ND: of the adapted model on the labelled faces, each by a readout without it; rows sum to less than 1
+            where the model rejects.
+        labels_N: their classes.
+        units_N: person of each face; None where each stands for itself.
+    """
+
+    classes: tuple[str, ...]
+    adaptation: Adaptation
+    held_probs_ND: NDArray[np.float64]
+    labels_N: NDArray[np.int64]
+    units_N: NDArray[np.int64] | None
+
+
+def adapt_model(
+    source: Source,
+    faces: FaceSet,
+    *,
+    methods: Sequence[str] = METHODS,
+    units_N: ArrayLike | None = None,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+) -> Adapted:
+    """Find the best way to adapt a model to labelled faces, and measure it.
+
+    Args:
+        source: the model.
+        faces: labelled faces of the side that the model wants. Where the model knows all of their classes it keeps its
+            own, so that a class without a face is not lost; otherwise the adapted model has the classes of the data.
+        methods: that may be chosen.
+        units_N: person of each face; None where each face stands for itself.
+        seed: of the folds.
+        on_progress: called with (faces done, faces in all) while the model looks at them.
+
+    Raises:
+        DataError: too few faces, or of another side.
+        ModelError: the model cannot be run.
+    """
+    if faces.side != source.card.image.side:
+        raise DataError(f"expected faces of {source.card.image.side} px for this model, got {faces.side} px")
+    known = source.card.labels
+    classes = known if set(faces.labels) <= set(known) else faces.labels
+    labels_N = np.array([classes.index(name) for name in faces.labels], dtype=np.int64)[faces.labels_N]
+    evidence = source.evidence(faces.faces_NHW, on_progress)
+    units = None if units_N is None else np.unique(np.asarray(units_N), return_inverse=True)[1].astype(np.int64)
+    found = adapt(evidence, labels_N, classes, known, methods=methods, units_N=units, seed=seed)
+    return Adapted(classes, found, found.held_probs_ND * _totals(source, evidence), labels_N, units)
+
+
+def _totals(source: Source, evidence: Evidence) -> NDArray[np.float64]:
+    """What the old probabilities sum to, (N, 1): 1, or less where the model rejects."""
+    if not source.rest:
+        return np.ones((len(evidence.log_probs_NC), 1))
+    return np.asarray(np.exp(evidence.log_probs_NC).sum(axis=1, keepdims=True).clip(max=1))
+
+
+def write_model(source: Source, result: Adapted, out: Path, *, data: str, name: str | None = None) -> ModelCard:
+    """Write the adapted model and return its card. The file is run before it is kept.
+
+    Args:
+        source: the model that was adapted.
+        result: what was found; its readout is written even where it does not help, that is the caller's to decide.
+        out: an .onnx file.
+        data: what the labelled faces were, for the card.
+        name: of the new model; None for the file's.
+
+    Raises:
+        ModelError: the written file would not give the fitted answers.
+        OutputError: it cannot be written.
+    """
+    if out.suffix.lower() != ".onnx":
+        raise ModelError(f"{out}: expected a name that ends in .onnx")
+    unchanged = result.adaptation.method == "none"
+    file_bytes = source.file_bytes if unchanged else adapted(source, result.adaptation.readout)
+    file_bytes, card = write_card(file_bytes, _card(source, result, out.stem if name is None else name, data))
+    _check(source, result.adaptation.readout, file_bytes, out)
+    return card
+
+
+def _card(source: Source, result: Adapted, name: str, data: str) -> ModelCard:
+    old, found = source.card, result.adaptation
+    error = float(old.metrics.get("accepted_error_rate", USUAL_ERROR))
+    shares_D = (np.bincount(result.labels_N, minlength=len(result.classes)) + 0.5) / (
+        len(result.labels_N) + 0.5 * len(result.classes)
+    )
+    unchanged = found.method == "none"
+    own = {
+        "n": found.faces,
+        "accuracy": found.after.accuracy,
+        "balanced_accuracy": found.after.balanced_accuracy,
+        "nll": found.after.nll,
+        "before": _plain(found.before),
+        "measured": "cross-validated: each face by a model that was adapted without it",
+    }
+    changes = {"adapted": {"method": found.method, "penalty": found.penalty, "faces": found.faces, "data": data}}
+    frequencies = dict(zip(result.classes, (shares_D / shares_D.sum()).tolist(), strict=True))
+    return replace(
+        old,
+        name=name,
+        labels=result.classes,
+        accept_threshold=accept_threshold(result.held_probs_ND, result.labels_N, error),
+        metrics=(dict(old.metrics) if unchanged else {"accepted_error_rate": error}) | {"adapted": own},
+        provenance={**old.provenance, **changes},
+        naming=old.naming if unchanged else Naming(frequencies, 0.0, data),
+        guarantees=promises(result.held_probs_ND, result.labels_N, data, result.units_N),
+        graph_sha256=None,
+        parents=old.parents if unchanged else (Parent(old.name, old.graph_sha256),),
+    )
+
+
+def _plain(score: Score) -> dict[str, float]:
+    return {"accuracy": score.accuracy, "balanced_accuracy": score.balanced_accuracy, "nll": score.nll}
+
+
+def promises(
+    probs_NC: NDArray[np.float64],
+    labels_N: NDArray[np.int64],
+    data: str,
+    units_N: NDArray[np.int64] | None = None,
+) -> Guarantees:
+    """Sets and thresholds fitted on faces that the model has not learnt from."""
+    rule = SetRule("lac")
+    return Guarantees(
+        len(labels_N),
+        data,
+        fit_sets(probs_NC, labels_N, rule),
+        fit_sets(probs_NC, labels_N, rule, by_class=True),
+        fit_risks(probs_NC, labels_N, units_N=units_N),
+    )
+
+
+def _check(source: Source, readout: Readout, file_bytes: bytes, out: Path) -> None:
+    """Write the file beside its place, run it, compare it with the readout, and only then put it in its place."""
+    beside = out.with_name(f".{out.stem}.checking.onnx")
+    write_whole(beside, file_bytes)
+    try:
+        side = source.card.image.side
+        faces_NSS = np.random.default_rng(0).integers(0, 256, (8, side, side), dtype=np.uint8)
+        evidence = source.evidence(faces_NSS)
+        expected_ND = readout(evidence) * _totals(source, evidence)
+        classifier = Classifier(beside, provider="cpu")
+        found_ND = classifier(faces_NSS)
+        apart = float(np.abs(found_ND - expected_ND).max())
+        if apart > PARITY:
+            raise ModelError(f"{out}: not written, its answers would differ by {apart:.4f} from what was fitted")
+    finally:
+        beside.unlink(missing_ok=True)
+    write_whole(out, file_bytes)
+
+
+def adapt_to_shares(
+    source: Source, faces_NSS: NDArray[np.uint8], on_progress: Progress | None = None
+) -> tuple[PriorEstimate, Readout]:
+    """Estimate the shares of the emotions among unlabelled faces, and the readout that takes them into account.
+
+    Raises:
+        DataError: no face.
+        ModelError: the model's card does not say how often each emotion occurs in its own data.
+    """
+    source_C = source_shares(source.card)
+    evidence = source.evidence(faces_NSS, on_progress)
+    probs_NC = np.exp(evidence.log_probs_NC)
+    found = estimate_priors(probs_NC / probs_NC.sum(axis=1, keepdims=True), source_C)
+    classes = len(source_C)
+    offsets_C = np.log(found.priors_C / source_C)
+    return found, Readout(np.eye(classes), np.zeros((evidence.features_NK.shape[1], classes)), offsets_C)
+
+
+def source_shares(card: ModelCard) -> NDArray[np.float64]:
+    """How often each label occurs in the faces that a model's probabilities are calibrated for.
+
+    Raises:
+        ModelError: its card does not say.
+    """
+    if card.naming is not None:
+        shares_C = np.array([card.naming.frequencies[label] for label in card.labels])
+        return np.asarray(np.maximum(shares_C, 1e-4) / np.maximum(shares_C, 1e-4).sum())
+    counts = card.data.get("counts")
+    split = counts.get("validation", counts.get("train")) if isinstance(counts, dict) else None
+    if not isinstance(split, dict) or not all(split.get(label, 0) > 0 for label in card.labels):
+        raise ModelError(f"the card of {card.name!r} does not say how often each emotion occurs in its data")
+    counts_C = np.array([float(split[label]) for label in card.labels])
+    return np.asarray(counts_C / counts_C.sum())
+
+
+def write_shares(source: Source, readout: Readout, estimate: PriorEstimate, out: Path, *, data: str) -> ModelCard:
+    """Write the model for estimated shares of the emotions. It makes no promise: nothing was measured.
+
+    Raises:
+        ModelError, OutputError: as ``write_model``.
+    """
+    if out.suffix.lower() != ".onnx":
+        raise ModelError(f"{out}: expected a name that ends in .onnx")
+    file_bytes, old = adapted(source, readout), source.card
+    card = replace(
+        old,
+        name=out.stem,
+        metrics={},
+        provenance={**old.provenance, "adapted": {"method": "estimated shares", "data": data}},
+        naming=Naming(dict(zip(old.labels, estimate.priors_C.tolist(), strict=True)), 0.0, data),
+        guarantees=None,
+        graph_sha256=None,
+        parents=(Parent(old.name, old.graph_sha256),),
+    )
+    file_bytes, card = write_card(file_bytes, card)
+    _check(source, readout, file_bytes, out)
+    return card
