@@ -137,10 +137,15 @@ def test_upright_by_exif(tmp_path: Path) -> None:
     assert np.array_equal(read_grey(tmp_path / "turned.png", 48), np.rot90(grey, -1))
 
 
-def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
+def test_sixteen_bits_are_scaled(tmp_path: Path) -> None:
     Image.fromarray(np.full((48, 48), 40_000, np.uint16)).save(tmp_path / "deep.png")
-    with pytest.raises(DataError, match="deep.png.*expected 8 bits per channel"):
-        read_grey(tmp_path / "deep.png", 48)
+    assert (read_grey(tmp_path / "deep.png", 48) == round(40_000 / 257)).all()
+
+
+def test_floating_point_is_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.full((48, 48), 0.5, np.float32)).save(tmp_path / "real.tiff")
+    with pytest.raises(DataError, match="real.tiff: not a readable image .floating-point greyscale"):
+        read_grey(tmp_path / "real.tiff", 48)
 
 
 @pytest.mark.parametrize(

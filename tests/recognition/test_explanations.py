@@ -115,6 +115,35 @@ def test_the_picture_glows_where_the_evidence_is(mapped_model: Path) -> None:
     assert (legend.max(axis=2) - legend.min(axis=2)).max() > 60, "colours"
 
 
+def test_a_tilted_face_is_explained_as_the_classifier_saw_it(mapped_model: Path) -> None:
+    """The bright place is the upper right one of the aligned crop; upright it would lie between two places."""
+
+    class Tilted(OneFace):
+        def detect(self, frame_rgb: NDArray[np.uint8]) -> Detections:
+            eyes = [[230.0, 120], [266, 152.4]]  # 42 degrees clockwise
+            return Detections(np.array([[200.0, 100, 296, 196]]), None, np.array([eyes + [[248.0, 148]] * 3]))
+
+    turn = np.radians(42)
+    rows, columns = np.mgrid[:480, :640]
+    right, down = columns + 0.5 - 248, rows + 0.5 - 148
+    x, y = right * np.cos(turn) + down * np.sin(turn), down * np.cos(turn) - right * np.sin(turn)
+    frame_rgb = np.full((480, 640, 3), 51, dtype=np.uint8)
+    frame_rgb[(x > 16) & (x < 48) & (y > -48) & (y < -16)] = 255
+    recognizer = Recognizer(mapped_model, Tilted())
+    result = recognizer.recognize(frame_rgb)
+    picture_rgb = explain(frame_rgb, result, recognizer).astype(int)
+    x_hot, y_hot = (
+        round(248 + 32 * np.cos(turn) + 32 * np.sin(turn)),
+        round(148 + 32 * np.sin(turn) - 32 * np.cos(turn)),
+    )
+    assert picture_rgb[y_hot, x_hot, 0] > 230 and picture_rgb[y_hot, x_hot, 2] < 200  # hot, in the turned place
+    assert picture_rgb[112, 212].tolist() == [51, 51, 51]  # in the upright square, outside the turned one
+    upright = Recognizer(mapped_model, Tilted(), align=False)
+    assert explain(frame_rgb, upright.recognize(frame_rgb), upright)[y_hot, x_hot].tolist() != [
+        *picture_rgb[y_hot, x_hot]
+    ]
+
+
 def test_small_pictures_are_enlarged_and_empty_ones_are_fine(mapped_model: Path) -> None:
     recognizer = Recognizer(mapped_model, "none")
     crop_rgb = np.repeat(spotted(1, 1)[:, :, None], 3, axis=2)

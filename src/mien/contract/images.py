@@ -6,7 +6,7 @@
 Pillow is the only reader: JPEG, PNG, WebP, BMP, TIFF, GIF (its first frame) and whatever else it knows. The EXIF
 orientation is applied, 16 bits become 8 by scaling, transparency is composited on white, colour profiles are ignored.
 
-Not here: video (frames come from its own reader), resizing, faces.
+Not here: the decoder itself (image_decoding.py), video (mien.video.reader), faces.
 
 Shape legend: H height, W width in pixels of the upright image.
 """
@@ -14,16 +14,25 @@ Shape legend: H height, W width in pixels of the upright image.
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.errors import ImageError
+from mien.contract.image_decoding import (
+    check_size,
+    decode,
+    error_line,
+    open_image,
+    orientation_of,
+    to_array,
+    to_grey_or_rgb,
+    upright,
+)
 from mien.contract.pixels import check_frame
 
 if TYPE_CHECKING:
@@ -34,12 +43,6 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".
 
 MAX_PIXELS = 200_000_000
 """Larger images are refused before they are decoded: 200 megapixels take 0.6 GB, and Pillow holds a second copy."""
-
-EXIF_ORIENTATION = 0x0112
-
-STRIP_PX = 512
-
-_PILLOW_LIMIT = threading.Lock()
 
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:
@@ -63,9 +66,9 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
             raise ImageError("no such file")
         if path.stat().st_size == 0:
             raise ImageError("the file is empty")
-        return _decode(path, MAX_PIXELS)
+        return decode(path, MAX_PIXELS)
     except Exception as error:  # Pillow's decoders raise a dozen unrelated types on damaged bytes
-        raise ImageError(f"{path}: {_reason(error)}") from None
+        raise ImageError(f"{path}: {error_line(error)}") from None
 
 
 def decode_image(
@@ -87,9 +90,9 @@ def decode_image(
     try:
         if not data:
             raise ImageError("the image is empty")
-        return _decode(io.BytesIO(data), max_pixels, formats)
+        return decode(io.BytesIO(data), max_pixels, formats)
     except Exception as error:
-        raise ImageError(_reason(error)) from None
+        raise ImageError(error_line(error)) from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +130,8 @@ def decode_reduced(
     try:
         if not data:
             raise ImageError("the image is empty")
-        with _open(io.BytesIO(data), formats) as image:
-            _check_size(image, max_pixels)
+        with open_image(io.BytesIO(data), formats) as image:
+            check_size(image, max_pixels)
             width, height = image.size
             scale = min(1.0, longest_side_px / max(width, height))
             drafted = scale < 1 and image.draft(None, (round(width * scale), round(height * scale)))
@@ -136,13 +139,13 @@ def decode_reduced(
             if not drafted:  # loading may turn a TIFF
                 width, height = image.size
             size = max(1, round(width * scale)), max(1, round(height * scale))
-            orientation = _orientation(image)
-            small = _upright(_rgb(_shrink(image, size) if scale < 1 else image), orientation)
+            orientation = orientation_of(image)
+            small = upright(to_grey_or_rgb(_shrink(image, size) if scale < 1 else image), orientation)
         if orientation >= 5:  # these turn the picture by 90 degrees
             width, height = height, width
-        return Reduced(_array(small), width, height)
+        return Reduced(to_array(small.convert("RGB")), width, height)
     except Exception as error:
-        raise ImageError(_reason(error)) from None
+        raise ImageError(error_line(error)) from None
 
 
 def image_size(data: bytes, formats: tuple[str, ...] | None = None) -> tuple[int, int]:
@@ -152,10 +155,10 @@ def image_size(data: bytes, formats: tuple[str, ...] | None = None) -> tuple[int
         ImageError: empty, of another format or not an image.
     """
     try:
-        with _open(io.BytesIO(data), formats) as image:
+        with open_image(io.BytesIO(data), formats) as image:
             return image.size
     except Exception as error:
-        raise ImageError("the image is empty" if not data else _reason(error)) from None
+        raise ImageError("the image is empty" if not data else error_line(error)) from None
 
 
 def as_frame(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -196,22 +199,6 @@ def find_images(paths: Iterable[str | Path]) -> list[Path]:
     return found
 
 
-def _decode(file: Path | BinaryIO, max_pixels: int, formats: tuple[str, ...] | None = None) -> NDArray[np.uint8]:
-    with _open(file, formats) as image:
-        _check_size(image, max_pixels)
-        image.load()
-        return _array(_upright(_rgb(image), _orientation(image)))
-
-
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    width, height = image.size
-    if width * height > max_pixels:
-        megapixels, limit = round(width * height / 1e6, 1), max_pixels / 1e6
-        raise ImageError(
-            f"{width} x {height} is {megapixels:g} megapixels, the limit is {limit:g}; make it smaller first"
-        )
-
-
 def _shrink(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Resize before the conversion to RGB, so that a large one-bit image never takes three bytes a pixel."""
     from PIL import Image
@@ -219,83 +206,7 @@ def _shrink(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     if image.mode == "1":
         image = image.convert("L")
     elif image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"):
-        image = image.convert("RGBA") if image.has_transparency_data else _rgb(image)
+        image = image.convert("RGBA") if image.has_transparency_data else to_grey_or_rgb(image)
     elif image.mode == "RGB" and image.has_transparency_data:  # one colour stands for "transparent"
         image = image.convert("RGBA")
     return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-
-
-def _open(file: Path | BinaryIO, formats: tuple[str, ...] | None) -> Image.Image:
-    """Read the header only. Pillow's own size limit warns on stderr from 89 megapixels on, so ours stands in for it."""
-    from PIL import Image
-
-    with _PILLOW_LIMIT:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(file, formats=formats)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    from PIL import Image
-
-    if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion clips everything above 255 to white
-        grey_HW = np.asarray(image)
-        if grey_HW.min() < 0 or grey_HW.max() > 65535:
-            raise ImageError("32-bit greyscale is not supported; save it with 8 or 16 bits")
-        return Image.fromarray(((grey_HW.astype(np.uint32) + 128) // 257).astype(np.uint8)).convert("RGB")
-    if image.mode == "F":
-        raise ImageError("floating-point greyscale has no agreed white; save it with 8 or 16 bits")
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _array(image: Image.Image) -> NDArray[np.uint8]:
-    """Copy the pixels strip by strip: at once, Pillow would hold the whole picture twice more (0.4 GB at 72 MP)."""
-    frame_HW3 = np.empty((image.height, image.width, 3), dtype=np.uint8)
-    for top in range(0, image.height, STRIP_PX):
-        bottom = min(top + STRIP_PX, image.height)
-        frame_HW3[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
-    return frame_HW3
-
-
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1..8. Pillow has already turned a TIFF by the time it is decoded, and says 1 for it then."""
-    try:
-        return int(image.getexif().get(EXIF_ORIENTATION, 1))
-    except Exception:  # damaged EXIF is no reason to refuse the picture
-        return 1
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    from PIL.Image import Transpose
-
-    turns = {
-        2: Transpose.FLIP_LEFT_RIGHT,
-        3: Transpose.ROTATE_180,
-        4: Transpose.FLIP_TOP_BOTTOM,
-        5: Transpose.TRANSPOSE,
-        6: Transpose.ROTATE_270,
-        7: Transpose.TRANSVERSE,
-        8: Transpose.ROTATE_90,
-    }
-    return image.transpose(turns[orientation]) if orientation in turns else image
-
-
-def _reason(error: Exception) -> str:
-    """What to tell the user, on one line."""
-    from PIL import UnidentifiedImageError
-
-    if isinstance(error, ImageError):
-        return str(error)
-    if isinstance(error, PermissionError):
-        return "no permission to read it"
-    if isinstance(error, MemoryError):
-        return "not enough memory to decode it"
-    if isinstance(error, UnidentifiedImageError):
-        return "is not an image, or is damaged from its first bytes on"
-    detail = " ".join(str(error).split()) or type(error).__name__
-    return f"is cut short or damaged ({detail})"

@@ -2,8 +2,9 @@
 
     face_SS = read_grey("happy/1.jpg", side=48)
 
-A 48 px grey JPEG passes through as its decoder gives it. Not here: finding the face in a photograph (``mien data crop``
-does that with a detector, and writes files that this reads).
+A 48 px grey JPEG passes through as its decoder gives it. The decoder is the one that recognition uses
+(mien.contract.image_decoding). Not here: finding the face in a photograph; ``mien data crop`` does that with a detector,
+and writes files that this reads.
 
 Shape legend: S side of the face in pixels.
 """
@@ -14,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mien.contract.errors import DataError
+from mien.contract.image_decoding import decode, error_line
+from mien.contract.images import MAX_PIXELS
 from mien.contract.pixels import crop_faces
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -40,21 +42,11 @@ def read_pixels(path: str | Path) -> NDArray[np.uint8]:
         DataError: names the file and says why it is not an image.
     """
     try:
-        with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):  # Pillow would clip all above 255 to white
-                raise DataError(f"{path}: not a readable image (mode {image.mode}, expected 8 bits per channel)")
-            upright = ImageOps.exif_transpose(image) if "exif" in image.info else image
-            pixels: NDArray[np.uint8] = np.asarray(
-                upright if upright.mode in ("L", "RGB") else upright.convert("L" if upright.mode == "1" else "RGB")
-            )
-    except DataError:
-        raise
-    except UnidentifiedImageError:
-        raise DataError(f"{path}: not a readable image (unknown format or empty file)") from None
+        pixels = decode(Path(path), MAX_PIXELS, keep_grey=True)
     except Exception as error:  # a damaged file raises whatever its parser met: struct.error, IndexError, OSError, …
         if isinstance(error, OSError) and error.errno is not None:
             raise VanishedError(f"{path}: cannot be read ({error.strerror})") from None
-        raise DataError(f"{path}: not a readable image ({error})") from error
+        raise DataError(f"{path}: not a readable image ({error_line(error)})") from error
     if min(pixels.shape[:2]) < MIN_SIDE_PX:
         height, width = pixels.shape[:2]
         raise DataError(f"{path}: too small ({width} x {height} px, expected {MIN_SIDE_PX} or more)")

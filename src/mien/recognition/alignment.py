@@ -2,9 +2,9 @@
 
     crops_NSS = crop_aligned(frame_rgb, found, side=48, margin=margin)
 
-The square that ``crop_faces`` would cut is turned about its own centre by the angle of the eyes. A detector's box lies
-around the tilted face, so its centre already is where it should be. Faces whose eyes are less than ``LEAST_DEG`` off,
-and those without landmarks, are cut as always, bit for bit; beyond ``MOST_DEG`` landmarks are not to be trusted.
+The square that ``crop_faces`` would cut is turned about its own centre by the angle of the eyes. A detector's box is
+centred on the tilted face, so the centre stays. Faces whose eyes are less than ``LEAST_DEG`` off, and faces without
+landmarks, are cut by ``crop_faces``; beyond ``MOST_DEG`` the landmarks are not reliable.
 
 YuNet's landmarks tell about half of the angle, so a face comes out half as tilted as it was. By benchmarks/alignment.py
 that is worth 6 to 8 points of accuracy at 30 degrees, 2 to 3 at 20, and nothing, neither way, on faces as FER2013 holds
@@ -37,6 +37,14 @@ def roll_deg(landmarks_N52: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.degrees(np.arctan2(across_N2[:, 1], across_N2[:, 0])))
 
 
+def turned_by_deg(found: Detections) -> NDArray[np.float64]:
+    """By how much ``crop_aligned`` turns each face's square, in degrees clockwise; 0 for faces that it cuts upright."""
+    if found.landmarks_N52 is None:
+        return np.zeros(len(found))
+    angles_N = roll_deg(found.landmarks_N52)
+    return np.where((np.abs(angles_N) >= LEAST_DEG) & (np.abs(angles_N) <= MOST_DEG), angles_N, 0.0)
+
+
 def crop_aligned(
     frame: NDArray[np.uint8], found: Detections, side: int, margin: Margin = (0.0, 0.0, 0.0, 0.0)
 ) -> NDArray[np.uint8]:
@@ -57,10 +65,9 @@ def crop_aligned(
     """
     check_frame(frame)
     squares_N4 = square_boxes(found.boxes_N4, margin)
-    angles_N = np.zeros(len(found)) if found.landmarks_N52 is None else roll_deg(found.landmarks_N52)
     crops_NSS = np.empty((len(found), side, side), dtype=np.uint8)
-    for index, (square_4, angle) in enumerate(zip(squares_N4, angles_N, strict=True)):
-        if LEAST_DEG <= abs(angle) <= MOST_DEG:
+    for index, (square_4, angle) in enumerate(zip(squares_N4, turned_by_deg(found), strict=True)):
+        if angle:
             crops_NSS[index] = _crop_turned(frame, square_4, side, float(angle))
         else:
             crops_NSS[index] = crop_square(frame, square_4, side)

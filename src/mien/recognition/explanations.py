@@ -17,20 +17,33 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contract.pixels import crop_faces, square_boxes
+from mien.contract.pixels import LUMA_RGB, square_boxes
 from mien.contract.results import FrameResult
+from mien.recognition.alignment import turned_by_deg
 from mien.recognition.classifier import Classifier
+from mien.recognition.detectors import Detections
 
 if TYPE_CHECKING:
     from mien.recognition.recognizer import Recognizer
 
 OPACITY = 0.6
 """Of the colours over the face."""
+
+INFERNO = (
+    *((0, 0, 4), (12, 8, 38), (36, 12, 79), (66, 10, 104), (93, 18, 110), (120, 28, 109), (147, 38, 103)),
+    *((174, 48, 92), (199, 62, 76), (221, 81, 58), (237, 105, 37), (248, 133, 15), (252, 165, 10), (250, 198, 45)),
+    *((242, 230, 97), (252, 255, 164)),
+)
+"""Every 17th of the 256 colours of "inferno" (Smith & van der Walt 2015, CC0); straight lines between them are off by 7
+of 255 at most."""
+
+SAME_BOX_PX = 0.02
+"""Boxes of a result are rounded to two decimals."""
 
 SMALLEST_PX = 480
 """Smaller pictures are enlarged to about this, so that label and legend can be read."""
@@ -51,7 +64,7 @@ def heat(classifier: Classifier, crops_NSS: NDArray[np.uint8]) -> tuple[NDArray[
         ModelError: the file holds no maps.
         ValueError: another shape or type.
     """
-    import cv2
+    from PIL import Image
 
     probs_NC, maps_NChw = classifier.maps(crops_NSS)
     maps_NChw = maps_NChw - maps_NChw.mean(axis=1, keepdims=True)
@@ -59,7 +72,7 @@ def heat(classifier: Classifier, crops_NSS: NDArray[np.uint8]) -> tuple[NDArray[
     heat_NCSS = np.empty((*maps_NChw.shape[:2], side, side), dtype=np.float32)
     for face, maps_Chw in enumerate(maps_NChw):
         for emotion, map_hw in enumerate(maps_Chw):
-            heat_NCSS[face, emotion] = cv2.resize(map_hw, (side, side), interpolation=cv2.INTER_CUBIC)
+            heat_NCSS[face, emotion] = Image.fromarray(map_hw).resize((side, side), Image.Resampling.BICUBIC)
     return probs_NC, heat_NCSS
 
 
@@ -68,8 +81,8 @@ def explain(frame_rgb: NDArray[np.uint8], result: FrameResult, recognizer: Recog
 
     Args:
         frame_rgb: uint8 RGB of shape (H, W, 3), the image that ``result`` came from.
-        result: its faces as ``recognizer`` found them; tilted ones are explained as they stand in the picture, since a
-            result does not say how their crop was turned.
+        result: its faces as ``recognizer`` found them. The detector searches the frame once more, since a result does
+            not say how each crop was turned; a face that it does not find again is explained as it stands.
         recognizer: whose model is asked.
 
     Returns:
@@ -79,24 +92,27 @@ def explain(frame_rgb: NDArray[np.uint8], result: FrameResult, recognizer: Recog
         ModelError: the model file holds no maps.
         ValueError: ``result`` is of an image of another size.
     """
-    import cv2
+    from PIL import Image
 
     from mien.recognition.drawing import annotate
 
     height, width = frame_rgb.shape[:2]
     if (result.width, result.height) != (width, height):
         raise ValueError(f"expected a frame of {result.width} x {result.height} pixels, got {width} x {height}")
-    boxes_N4 = np.array([face.box_xyxy for face in result.faces]).reshape(-1, 4)
-    squares_N4 = square_boxes(boxes_N4, recognizer.margin)
-    crops_NSS = crop_faces(frame_rgb, boxes_N4, recognizer.card.image.side, recognizer.margin)
+    found = _as_seen(frame_rgb, result, recognizer)
+    squares_N4 = square_boxes(found.boxes_N4, recognizer.margin)
+    angles_N = turned_by_deg(found) if recognizer.align else np.zeros(len(found))
+    crops_NSS = recognizer.crops(frame_rgb, found)
     _, heat_NCSS = heat(recognizer.classifier, crops_NSS)
 
     zoom = max(1, round(SMALLEST_PX / min(height, width)))
-    large_rgb = cv2.resize(frame_rgb, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC) if zoom > 1 else frame_rgb
-    picture_rgb = np.array(large_rgb, dtype=np.uint8)
+    picture = Image.fromarray(frame_rgb)
+    if zoom > 1:
+        picture = picture.resize((width * zoom, height * zoom), Image.Resampling.BICUBIC)
+    picture_rgb = np.array(picture)
     for index, face in enumerate(result.faces):  # largest first, so that a small face in front of it stays visible
         emotion = recognizer.card.labels.index(face.emotion)
-        _glow(picture_rgb, squares_N4[index] * zoom, heat_NCSS[index, emotion])
+        _glow(picture_rgb, squares_N4[index] * zoom, heat_NCSS[index, emotion], float(angles_N[index]))
     faces = tuple(replace(face, box_xyxy=_scaled(face.box_xyxy, zoom)) for face in result.faces)
     marked = replace(result, width=width * zoom, height=height * zoom, faces=faces)
     return _with_legend(annotate(picture_rgb, marked))
@@ -107,33 +123,70 @@ def _scaled(box: tuple[float, float, float, float], zoom: int) -> tuple[float, f
     return x1 * zoom, y1 * zoom, x2 * zoom, y2 * zoom
 
 
+def _as_seen(frame_rgb: NDArray[np.uint8], result: FrameResult, recognizer: Recognizer) -> Detections:
+    """The result's faces in its order, with landmarks where the detector finds them all again."""
+    boxes_N4 = np.array([face.box_xyxy for face in result.faces]).reshape(-1, 4)
+    again = recognizer.detector.detect(frame_rgb)
+    if len(again) and len(boxes_N4) and again.landmarks_N52 is not None:
+        away_NM = np.abs(boxes_N4[:, None] - again.boxes_N4).max(axis=2)
+        if (away_NM.min(axis=1) <= SAME_BOX_PX).all():
+            return Detections(boxes_N4, None, again.landmarks_N52[away_NM.argmin(axis=1)])
+    return Detections(boxes_N4)
+
+
 def _colours() -> NDArray[np.uint8]:
-    """256 colours whose lightness rises evenly, RGB: "inferno" (Smith & van der Walt 2015)."""
-    import cv2
+    """256 colours whose lightness rises evenly, RGB."""
+    knots_K = np.linspace(0, 255, len(INFERNO))
+    channels = [np.interp(np.arange(256), knots_K, [colour[channel] for colour in INFERNO]) for channel in range(3)]
+    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
 
-    level = np.arange(256, dtype=np.uint8)[:, None]
-    return np.asarray(cv2.applyColorMap(level, cv2.COLORMAP_INFERNO)[:, 0, ::-1], dtype=np.uint8)
 
+def _glow(
+    picture_rgb: NDArray[np.uint8],
+    square_xyxy: NDArray[np.float64],
+    heat_SS: NDArray[np.float32],
+    angle_deg: float = 0.0,
+) -> None:
+    """Paint one face's heat into its square, in place; the photo below turns grey, so that every colour is heat.
 
-def _glow(picture_rgb: NDArray[np.uint8], square_xyxy: NDArray[np.float64], heat_SS: NDArray[np.float32]) -> None:
-    """Paint one face's heat into its square, in place; the photo below turns grey, so that every colour is heat."""
-    import cv2
-
+    Args:
+        picture_rgb: uint8 (H, W, 3).
+        square_xyxy: the square as it would be upright.
+        heat_SS: the heat of the crop.
+        angle_deg: by how much the square is turned clockwise about its centre.
+    """
     height, width = picture_rgb.shape[:2]
-    x1, y1, x2, y2 = square_xyxy
-    left, top = max(0, math.floor(x1)), max(0, math.floor(y1))
-    right, bottom = min(width, math.ceil(x2)), min(height, math.ceil(y2))
+    side, radians = heat_SS.shape[0], math.radians(angle_deg)
+    cos, sin = math.cos(radians), math.sin(radians)
+    centre_x, centre_y = (square_xyxy[:2] + square_xyxy[2:]) / 2
+    half = (square_xyxy[2] - square_xyxy[0]) / 2
+    reach = half * (abs(cos) + abs(sin))
+    left, top = max(0, math.floor(centre_x - reach)), max(0, math.floor(centre_y - reach))
+    right, bottom = min(width, math.ceil(centre_x + reach)), min(height, math.ceil(centre_y + reach))
     if right <= left or bottom <= top:
         return
-    side = heat_SS.shape[0]
-    scale = (x2 - x1) / side
-    move_23 = np.array([[scale, 0, x1 - left + scale / 2 - 0.5], [0, scale, y1 - top + scale / 2 - 0.5]])
-    heat_HW = cv2.warpAffine(
-        heat_SS, move_23, (right - left, bottom - top), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
+    # Each pixel's place in the crop, whose axes are turned with the square.
+    right_W, down_H1 = np.arange(left, right) + 0.5 - centre_x, (np.arange(top, bottom) + 0.5 - centre_y)[:, None]
+    x_HW, y_HW = right_W * cos + down_H1 * sin, down_H1 * cos - right_W * sin
+    scale = side / (2 * half)
+    heat_HW = _bilinear(heat_SS, (x_HW + half) * scale - 0.5, (y_HW + half) * scale - 0.5)
     share_HW = np.clip(heat_HW / max(float(heat_SS.max()), 1e-9), 0, 1)
-    grey_HW1 = cv2.cvtColor(picture_rgb[top:bottom, left:right], cv2.COLOR_RGB2GRAY)[:, :, None]
-    picture_rgb[top:bottom, left:right] = _over(grey_HW1.astype(np.float64), share_HW)
+    region_HW3 = picture_rgb[top:bottom, left:right]
+    grey_HW1 = (region_HW3 @ np.asarray(LUMA_RGB))[:, :, None]
+    covered_HW1 = ((np.abs(x_HW) <= half) & (np.abs(y_HW) <= half))[:, :, None]
+    picture_rgb[top:bottom, left:right] = np.where(covered_HW1, _over(grey_HW1, share_HW), region_HW3)
+
+
+def _bilinear(values_SS: NDArray[np.float32], x_HW: NDArray[np.float64], y_HW: NDArray[np.float64]) -> NDArray[Any]:
+    """Values between the places of a square grid; beyond its edge the edge repeats."""
+    last = values_SS.shape[0] - 1
+    x_HW, y_HW = np.clip(x_HW, 0, last), np.clip(y_HW, 0, last)
+    left_HW, top_HW = np.floor(x_HW).astype(np.intp), np.floor(y_HW).astype(np.intp)
+    right_HW, below_HW = np.minimum(left_HW + 1, last), np.minimum(top_HW + 1, last)
+    across_HW, down_HW = x_HW - left_HW, y_HW - top_HW
+    upper_HW = values_SS[top_HW, left_HW] * (1 - across_HW) + values_SS[top_HW, right_HW] * across_HW
+    lower_HW = values_SS[below_HW, left_HW] * (1 - across_HW) + values_SS[below_HW, right_HW] * across_HW
+    return np.asarray(upper_HW * (1 - down_HW) + lower_HW * down_HW)
 
 
 def _over(grey: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.uint8]:

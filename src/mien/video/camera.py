@@ -25,7 +25,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contract.errors import MienError, VideoError
+from mien.contract.errors import MienError, MissingExtraError, VideoError
 from mien.contract.urls import without_password
 from mien.video.frames import Frame
 from mien.video.reader import VideoReader, load_av
@@ -82,7 +82,7 @@ class Camera:
         self._lost: str | None = None
         self._broken: str | None = None
         capture = connect()
-        self._thread = threading.Thread(target=self._supervise, args=(capture,), name="mien-camera", daemon=True)
+        self._thread = threading.Thread(target=self._keep_reading, args=(capture,), name="mien-camera", daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Camera:
@@ -149,15 +149,6 @@ class Camera:
         while self.notes:
             yield Note(self.notes.popleft())
 
-    def _supervise(self, capture: Capture) -> None:
-        """Read until the camera is closed. An error that nobody expected ends the stream with its cause."""
-        try:
-            self._keep_reading(capture)
-        except Exception as error:
-            with self._arrived:
-                self._broken = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-                self._arrived.notify_all()
-
     def _keep_reading(self, capture: Capture | None) -> None:
         pause_s = FIRST_PAUSE_S
         while not self._over.is_set():
@@ -212,11 +203,14 @@ class DeviceCapture:
 
     Raises:
         VideoError: there is none of that number, or another program uses it.
+        MissingExtraError: OpenCV is not installed.
     """
 
     def __init__(self, number: int) -> None:
-        import cv2
-
+        try:
+            import cv2
+        except ModuleNotFoundError:
+            raise MissingExtraError("OpenCV, which a camera of this machine needs,", "camera") from None
         self._name = f"camera {number}"
         before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would fill the terminal
         try:
@@ -227,12 +221,10 @@ class DeviceCapture:
             raise VideoError(f"{self._name}: is not there, or another program uses it")
 
     def read(self) -> NDArray[np.uint8]:
-        import cv2
-
         arrived, frame_bgr = self._device.read()
         if not arrived:
             raise VideoError(f"{self._name}: unplugged, or it stopped sending")
-        return np.asarray(cv2.cvtColor(frame_bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+        return np.ascontiguousarray(frame_bgr[:, :, ::-1])
 
     def close(self) -> None:
         self._device.release()

@@ -174,13 +174,15 @@ class VideoWriter:
             return np.ascontiguousarray(picture_rgb)
         if 0 <= height - own_height <= 1 and 0 <= width - own_width <= 1:
             return np.pad(picture_rgb, ((0, height - own_height), (0, width - own_width), (0, 0)), mode="edge")
-        import cv2
+        from PIL import Image
 
         scale = min(height / own_height, width / own_width)
         inner = max(1, round(own_width * scale)), max(1, round(own_height * scale))
         top, left = (height - inner[1]) // 2, (width - inner[0]) // 2
         fitted_rgb = np.zeros((height, width, 3), dtype=np.uint8)
-        fitted_rgb[top : top + inner[1], left : left + inner[0]] = cv2.resize(picture_rgb, inner)
+        fitted_rgb[top : top + inner[1], left : left + inner[0]] = Image.fromarray(picture_rgb).resize(
+            inner, Image.Resampling.BILINEAR
+        )
         return fitted_rgb
 
     def _ticks(self, seconds: float) -> int:
