@@ -3,8 +3,10 @@
     face_SS = read_grey("happy/1.jpg", side=48)
 
 A 48 px grey JPEG passes through as its decoder gives it. The decoder is the one that recognition uses
-(mien.contract.image_decoding). Not here: finding the face in a photograph; ``mien data crop`` does that with a detector,
-and writes files that this reads.
+(mien.contract.image_decoding).
+
+Not here: finding the face in a photograph; ``mien data crop`` does that with a detector, and writes files that this
+reads.
 
 Shape legend: S side of the face in pixels.
 """

@@ -180,9 +180,8 @@ class VideoWriter:
         inner = max(1, round(own_width * scale)), max(1, round(own_height * scale))
         top, left = (height - inner[1]) // 2, (width - inner[0]) // 2
         fitted_rgb = np.zeros((height, width, 3), dtype=np.uint8)
-        fitted_rgb[top : top + inner[1], left : left + inner[0]] = Image.fromarray(picture_rgb).resize(
-            inner, Image.Resampling.BILINEAR
-        )
+        small = Image.fromarray(picture_rgb).resize(inner, Image.Resampling.BILINEAR)
+        fitted_rgb[top : top + inner[1], left : left + inner[0]] = np.asarray(small)
         return fitted_rgb
 
     def _ticks(self, seconds: float) -> int:
