@@ -100,6 +100,7 @@ def page(browser: Any, server: Server) -> Iterator[Any]:
 def begin(page: Any, keep: bool = True) -> None:
     """Agree and start the camera; returns when a face has a name."""
     page.check("#told")
+    page.check("#place")
     if keep:
         page.check("#keep")
     page.click("#start")
@@ -115,9 +116,11 @@ def drawn(page: Any, selector: str) -> int:
 
 def test_nothing_starts_without_consent(page: Any) -> None:
     text = page.inner_text("#consent")
-    assert "People must be told" in text and "At work and in schools the EU prohibits it" in text
-    assert not page.is_checked("#told") and not page.is_checked("#keep")
-    page.click("#start")  # the browser asks for the box first
+    assert "People must be told" in text and "at work or in education. The EU prohibits that" in text
+    assert "Everyone who can open this page on this machine can see, export and delete the history" in text
+    assert not page.is_checked("#told") and not page.is_checked("#place") and not page.is_checked("#keep")
+    page.check("#told")
+    page.click("#start")  # the browser asks for the other box first
     assert page.inner_text("#state-text") == "Camera off" and page.is_hidden("#live-grid")
     assert page.evaluate("document.querySelector('#video').srcObject") is None
 
@@ -128,7 +131,7 @@ def test_live(page: Any, tmp_path: Path) -> None:
     assert "happy" in page.get_attribute("#overlay", "aria-label")
     assert page.locator("#bars .bar").count() == 7
     happy = int(page.get_attribute("#bars [aria-label=happy]", "aria-valuenow"))
-    assert happy > 50 and page.inner_text("#now-sure") == f"{happy} % sure"
+    assert happy > 50 and page.inner_text("#now-sure") == f"{happy} %"
     assert page.get_attribute("#circumplex", "aria-label").startswith("Valence 0.")
     assert "Learning your calm minute" in page.inner_text("#stress")
     assert "not a diagnosis" in page.inner_text("body")
@@ -155,6 +158,7 @@ def test_live(page: Any, tmp_path: Path) -> None:
     page.keyboard.press("d")
     assert page.evaluate("getComputedStyle(document.querySelector('#video')).visibility") == "hidden"
 
+    expect(page.locator("#kept")).to_contain_text("Kept as session", timeout=WAIT_MS)
     number = page.inner_text("#kept").removeprefix("Kept as session ")
     with page.expect_download() as waiting:
         page.click("#exports [data-format=csv]")
@@ -209,6 +213,7 @@ def test_photos_dropped_anywhere(page: Any, photo: Path) -> None:
     page.evaluate(script, list(photo.read_bytes()))
     page.wait_for_selector(".photo-box")
     assert page.is_visible("#view-photos") and page.inner_text(".photo-box").startswith("happy ")
+    assert page.inner_text(".photo:not(.failed) p") == "1 face · 0.07 MB · detector: haar"
     assert page.inner_text(".photo-face h3") == "happy" and page.locator(".photo-face .bar").count() == 7
     page.wait_for_selector(".photo.failed")
     assert "is not an image" in page.inner_text(".photo.failed")
@@ -217,15 +222,72 @@ def test_photos_dropped_anywhere(page: Any, photo: Path) -> None:
 
 def test_a_server_that_restarts(page: Any, server: Server) -> None:
     begin(page)
+    expect(page.locator("#kept")).to_contain_text("Kept as session", timeout=WAIT_MS)
     first = page.inner_text("#kept")
     server.process.stop(signal.SIGTERM)
     expect(page.locator("#state-text")).to_contain_text("Connection lost", timeout=WAIT_MS)
+    expect(page.locator("#now-stale")).to_have_text("No connection")  # and no figures as if they were of now
+    assert (
+        page.is_hidden("#now-label")
+        and page.evaluate("getComputedStyle(document.querySelector('#bars')).opacity") < "1"
+    )
     server.restart()
     expect(page.locator("#state-text")).to_have_text("Live", timeout=WAIT_MS)
     expect(page.locator("#kept")).to_contain_text("Kept as session", timeout=WAIT_MS)
     assert page.inner_text("#kept") != first
+    assert "what is kept from here on is a new session" in page.inner_text("#notice")
+    page.click("#notice button")
+    assert page.is_hidden("#notice")
     expect(page.locator("#overlay")).to_have_attribute("aria-label", re.compile("happy"), timeout=WAIT_MS)
     page.complaints.clear()  # the browser's own lines about the connections that failed
+
+
+def test_somebody_who_leaves_leaves_no_figures_behind(page: Any) -> None:
+    begin(page, keep=False)
+    page.evaluate("""const v = document.querySelector('#video'); const old = v.srcObject;
+        const c = document.createElement('canvas'); c.width = 640; c.height = 480;
+        c.getContext('2d').fillRect(0, 0, 640, 480); v.srcObject = c.captureStream(5); v.play()""")
+    expect(page.locator("#now-stale")).to_have_text("Nobody", timeout=WAIT_MS)
+    assert page.is_hidden("#now-label") and "stale" in page.get_attribute("#live-grid", "class")
+    assert page.inner_text("#stage-note") == "No face in view"
+
+
+def test_the_sign_for_bystanders(page: Any) -> None:
+    page.click("#consent [data-sign]")
+    assert "Emotion recognition in use" in page.inner_text("#sign") and page.is_visible("#sign")
+    page.click("#sign-close")
+    assert page.is_hidden("#sign")
+
+
+@pytest.mark.parametrize(
+    ("locale", "language", "words"),
+    [("de-AT", "de", "Bevor die Kamera startet"), ("es-MX", "es", "Antes de encender la cámara")]
+    + [("en-GB", "en", "Before the camera starts"), ("fr-FR", "en", "Before the camera starts")],
+)
+def test_the_browsers_language(browser: Any, server: Server, locale: str, language: str, words: str) -> None:
+    context = browser.new_context(locale=locale)
+    page = context.new_page()
+    page.goto(server.url)
+    assert page.inner_text("#consent h2") == words
+    assert page.evaluate("document.documentElement.lang") == language
+    context.close()
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_phones_and_forced_colours(browser: Any, server: Server, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 780}, forced_colors="active", locale="de-DE")
+    page = context.new_page()
+    page.goto(server.url)
+    page.check("#told")
+    page.check("#place")
+    page.click("#start")
+    expect(page.locator("#now-label")).to_have_text("Freude", timeout=WAIT_MS)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    top = {name: page.locator(name).bounding_box()["y"] for name in ("#stage", "#now-title", "#stress", "#timeline")}
+    assert list(top) == sorted(top, key=top.__getitem__)  # stress is not under the timeline
+    meter = "getComputedStyle(document.querySelector('[aria-label=Freude] i')).backgroundColor"
+    assert page.evaluate(meter) == "rgb(240, 228, 66)"  # bars keep their colour
+    context.close()
 
 
 def test_camera_refused(browser: Any, server: Server) -> None:
@@ -236,6 +298,7 @@ def test_camera_refused(browser: Any, server: Server) -> None:
     )
     page.goto(server.url)
     page.check("#told")
+    page.check("#place")
     page.click("#start")
     page.wait_for_selector("#banner:not([hidden])")
     assert "permission was refused" in page.inner_text("#banner")
@@ -262,8 +325,8 @@ def test_keyboard_names_and_width_of_a_phone(browser: Any, server: Server) -> No
     context.close()
 
 
-def test_page_without_its_token(browser: Any, tiny_model: Path) -> None:
-    secured = Process("--host", "0.0.0.0", "--no-history", "--model", tiny_model, "--detector", "none")
+def test_page_without_its_token(browser: Any, tiny_model: Path, tmp_path: Path) -> None:
+    secured = Process("--host", "0.0.0.0", "--db", tmp_path / "mood.db", "--model", tiny_model, "--detector", "none")
     try:
         context = browser.new_context()
         page = context.new_page()
@@ -274,7 +337,9 @@ def test_page_without_its_token(browser: Any, tiny_model: Path) -> None:
         page = context.new_page()
         page.goto(f"http://127.0.0.1:{secured.port}/#{token}")
         assert "token" not in page.url  # it left the address at once
+        expect(page.locator("#who")).to_contain_text("Only this browser and the owner of the server", timeout=WAIT_MS)
         page.check("#told")
+        page.check("#place")
         page.click("#start")
         expect(page.locator("#state-text")).to_have_text("Live", timeout=WAIT_MS)
         context.close()

@@ -227,3 +227,14 @@ def test_slot() -> None:
 
 def test_header_layout() -> None:
     assert frame_message(2**32 + 5, 1.5, b"x") == b"mien" + struct.pack(">Id", 5, 1.5) + b"x"
+
+
+def test_whether_a_mood_is_sure_is_decided_on_the_smoothed_scores(serve: Serve) -> None:
+    """A single frame must not turn the badge to "unsure" while its percentage stays."""
+    with serve() as client, client.websocket_connect(LIVE) as live:
+        live.receive_json()
+        threshold = client.app.state.mien.engine.recognizer.accept_threshold
+        for level in (255, 0, 51, 128, 200, 30):
+            (answer,) = results(live, picture(level))
+            (mood,) = answer["moods"]
+            assert mood["accepted"] is (max(mood["scores"].values()) >= threshold)

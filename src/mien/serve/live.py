@@ -74,6 +74,7 @@ class LiveSession:
         entry: where its seconds are kept; None to keep nothing.
         baseline_s: seconds of a person's baseline; 0 for none.
         address: of its client.
+        accept_threshold: a mood in which no emotion is that probable is marked as not accepted, 0..1.
         clock: seconds, monotonic.
     """
 
@@ -83,9 +84,11 @@ class LiveSession:
         entry: Entry | None = None,
         baseline_s: float = 60.0,
         address: str = "",
+        accept_threshold: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.source, self.entry, self.address = source, entry, address
+        self._accept_threshold = accept_threshold
         self.tracker = Tracker(max_gap_s=TRACK_GAP_S)
         self.mood = MoodTracker(baseline_s=baseline_s, max_gap_s=MOOD_GAP_S, history_s=HISTORY_S)
         self.result: FrameResult | None = None
@@ -119,7 +122,7 @@ class LiveSession:
             "type": "result",
             "session": self.session_id,
             **self.result.to_dict(),
-            "moods": [_rounded(mood.to_dict()) for mood in moods],
+            "moods": [self._told(mood) for mood in moods],
             "episodes": {
                 str(number): [_rounded(each.to_dict()) for each in found] for number, found in episodes.items()
             },
@@ -128,6 +131,11 @@ class LiveSession:
                 for number, each in baselines.items()
             },
         }
+
+    def _told(self, mood: Mood) -> dict[str, Any]:
+        """A mood for clients. Whether it is sure is decided on the smoothed scores, which are what people see."""
+        sure = bool(mood.scores) and max(mood.scores.values()) >= self._accept_threshold
+        return {**_rounded(mood.to_dict()), "accepted": sure}
 
     def analytics(self) -> dict[str, Any]:
         """The published analytics document, of the main face, and our index beside it."""

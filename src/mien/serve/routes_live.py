@@ -74,7 +74,8 @@ async def live(
     if full or state.hub.pacer.late_s > LATE_S or state.hub.stopping.is_set():
         state.metrics.refused.labels("load").inc()
         return await socket.close(1013, "the server is full; try again later")
-    session = LiveSession(source, baseline_s=baseline_s, address=address)
+    threshold = state.engine.recognizer.accept_threshold
+    session = LiveSession(source, baseline_s=baseline_s, address=address, accept_threshold=threshold)
     with state.hub.hosting(session):  # before the first await, so that two arrivals cannot take the last place
         secret = None
         if keep and state.journal is not None:

@@ -51,7 +51,7 @@ class CameraFeed:
 
     def __init__(self, camera: str, state: ServerState) -> None:
         self.camera = camera
-        self.live = LiveSession("camera")
+        self.live = LiveSession("camera", accept_threshold=state.engine.recognizer.accept_threshold)
         self._state = state
         self._slot: Newest[NDArray[np.uint8]] = Newest()
         self._viewers: list[Newest[bytes]] = []

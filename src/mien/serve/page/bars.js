@@ -1,5 +1,5 @@
 // A distribution over emotions as bars, in the model's own order so that bars do not jump about.
-import { percent } from "./strings.js";
+import { nameOf, percent } from "./strings.js";
 import { colourOf } from "./colours.js";
 
 /** Show `scores` in `root`; `best` is set in bold. */
@@ -24,9 +24,9 @@ function bar(name) {
   const row = document.createElement("div");
   row.className = "bar";
   const [label, meter, value] = ["span", "div", "span"].map((tag) => document.createElement(tag));
-  label.textContent = name;
+  label.textContent = nameOf(name);
   meter.className = "meter";
-  for (const [key, text] of [["role", "meter"], ["aria-label", name], ["aria-valuemin", 0], ["aria-valuemax", 100]]) {
+  for (const [key, text] of [["role", "meter"], ["aria-label", nameOf(name)], ["aria-valuemin", 0], ["aria-valuemax", 100]]) {
     meter.setAttribute(key, text);
   }
   const fill = document.createElement("i");

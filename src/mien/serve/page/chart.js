@@ -1,18 +1,20 @@
 // One drawing of mood over time, live and stored: a ribbon of emotions with episodes, valence and arousal, and stress.
 //
 // A row is {t, label, valence, arousal, stress, low, high}; t, from and to are seconds; stress may be null.
-import { S } from "./strings.js";
+import { S, nameOf } from "./strings.js";
 import { colourOf, fitted, font, inkOn, theme } from "./colours.js";
+import { make } from "./dom.js";
 
-const PAD = 10;
+const PAD = 12;
+const LEFT = 38; // room for the axes' figures
 const RIBBON = 26;
 const EPISODE = 18;
 
 /** Draw rows between `from` and `to`; `step` is the seconds of a row, `tick` makes a time's words. */
-export function drawChart(canvas, { rows, episodes = [], from, to, step = 1, tick }) {
+export function drawChart(canvas, { rows, episodes = [], from, to, step = 1, tick, learning = false }) {
   const { context, width, height } = fitted(canvas);
   const colours = theme();
-  const x = (t) => PAD + ((t - from) / (to - from)) * (width - 2 * PAD);
+  const x = (t) => LEFT + ((t - from) / (to - from)) * (width - LEFT - PAD);
   const seen = rows.filter((row) => row.t + step > from && row.t <= to);
   const bottom = height - 20;
   const ribbonTop = EPISODE + 4;
@@ -23,7 +25,7 @@ export function drawChart(canvas, { rows, episodes = [], from, to, step = 1, tic
 
   context.save();
   context.beginPath();
-  context.rect(PAD, 0, width - 2 * PAD, height);
+  context.rect(LEFT, 0, width - LEFT - PAD, height);
   context.clip();
   ticks(context, colours, x, from, to, tick, affect, stress);
   ribbon(context, seen, x, ribbonTop, step, colours);
@@ -39,12 +41,13 @@ export function drawChart(canvas, { rows, episodes = [], from, to, step = 1, tic
   const known = seen.filter((row) => row.stress !== null);
   band(context, known, x, s, step, colours.stress);
   line(context, known, x, (row) => s(row.stress), step, colours.stress);
+  if (seen.length && !known.length) told(context, colours, learning ? S.lane_learning : S.lane_no_stress, width, s(50));
   context.restore();
 
   words(context, colours, x, from, to, width, bottom, tick);
   legend(context, colours, affect.top - 9, [[S.lane_affect[0], colours.accent, []], [S.lane_affect[1], colours.second, [6, 4]]]);
   legend(context, colours, stress.top - 9, [[S.lane_stress, colours.stress, []]]);
-  ends(context, colours, width, [["+1", y(1) + 4], ["−1", y(-1) - 4], ["100", s(100) + 4], ["0", s(0) - 4]]);
+  ends(context, colours, [["+1", y(1) + 4], ["−1", y(-1) - 4], ["100", s(100) + 4], ["0", s(0) - 4]]);
 }
 
 function ticks(context, colours, x, from, to, tick, affect, stress) {
@@ -69,7 +72,7 @@ function words(context, colours, x, from, to, width, bottom, tick) {
   for (const t of tick.times(from, to, stepFor(x, from, to))) {
     const text = tick.words(t);
     const half = context.measureText(text).width / 2;
-    context.fillText(text, Math.min(Math.max(x(t) - half, PAD), width - PAD - 2 * half), bottom + 15);
+    context.fillText(text, Math.min(Math.max(x(t) - half, LEFT), width - PAD - 2 * half), bottom + 15);
   }
 }
 
@@ -82,7 +85,7 @@ function stepFor(x, from, to) {
 function ribbon(context, rows, x, top, step, colours) {
   context.fillStyle = colours.faint;
   context.beginPath();
-  context.roundRect(PAD, top, context.canvas.width, RIBBON, 6);
+  context.roundRect(LEFT, top, context.canvas.width, RIBBON, 6);
   context.fill();
   let start = 0;
   rows.forEach((row, index) => {
@@ -94,10 +97,11 @@ function ribbon(context, rows, x, top, step, colours) {
     context.font = font(12, 600);
     context.textAlign = "left";
     context.textBaseline = "middle";
-    const visible = Math.max(from, PAD);
-    if (to - visible > context.measureText(row.label).width + 14) {
+    const visible = Math.max(from, LEFT);
+    const words = nameOf(row.label);
+    if (to - visible > context.measureText(words).width + 14) {
       context.fillStyle = inkOn(colourOf(row.label));
-      context.fillText(row.label, visible + 7, top + RIBBON / 2 + 0.5);
+      context.fillText(words, visible + 7, top + RIBBON / 2 + 0.5);
     }
     start = index + 1;
   });
@@ -163,14 +167,14 @@ function guide(context, colours, y, width, dash = []) {
   context.lineWidth = 1;
   context.setLineDash(dash);
   context.beginPath();
-  context.moveTo(PAD, y);
+  context.moveTo(LEFT, y);
   context.lineTo(width - PAD, y);
   context.stroke();
   context.setLineDash([]);
 }
 
 function legend(context, colours, y, entries) {
-  let x = PAD;
+  let x = LEFT;
   context.font = font(12, 550);
   context.textAlign = "left";
   context.textBaseline = "middle";
@@ -189,10 +193,56 @@ function legend(context, colours, y, entries) {
   }
 }
 
-function ends(context, colours, width, marks) {
+/** Words in the middle of an empty lane, on as many lines as they need. */
+function told(context, colours, words, width, y) {
+  context.font = font(12);
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillStyle = colours.quiet;
+  const lines = [""];
+  for (const word of words.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (context.measureText(longer).width > width - LEFT - PAD - 16 && lines.at(-1)) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  lines.forEach((line, index) => {
+    context.fillText(line, (LEFT + width - PAD) / 2, y + 16 * (index - (lines.length - 1) / 2));
+  });
+}
+
+function ends(context, colours, marks) {
   context.font = font(10.5);
   context.textAlign = "right";
   context.textBaseline = "middle";
   context.fillStyle = colours.quiet;
-  for (const [words, y] of marks) context.fillText(words, width - PAD, y);
+  for (const [words, y] of marks) context.fillText(words, LEFT - 6, y);
+}
+
+/** Episodes as the ribbon shows them: at least `least` seconds of one emotion other than neutral, without a gap. */
+export function episodesOf(rows, step = 1, least = 3) {
+  const found = [];
+  let start = 0;
+  rows.forEach((row, index) => {
+    const next = rows[index + 1];
+    if (next && next.label === row.label && next.t - row.t <= 2.5 * step) return;
+    const part = rows.slice(start, index + 1);
+    start = index + 1;
+    const end = row.t + step;
+    if (row.label === "neutral" || end - part[0].t < least) return;
+    const peak = part.reduce((best, each) => ((each.confidence ?? 0) > (best.confidence ?? 0) ? each : best));
+    found.push({ onset: part[0].t, peak: peak.t + step / 2, end });
+  });
+  return found;
+}
+
+/** The emotions of some rows with their colours, for people who cannot read them off the ribbon. */
+export function keyOf(rows) {
+  const names = [...new Set(rows.map((row) => row.label))];
+  return make("p", { className: "key" }, ...names.map((name) => swatch(name)));
+}
+
+export function swatch(name) {
+  const dot = make("i");
+  dot.style.background = colourOf(name);
+  return make("span", {}, dot, nameOf(name));
 }

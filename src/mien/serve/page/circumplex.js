@@ -1,9 +1,9 @@
 // Valence and arousal as a moving point with a trail, among the places that the literature gives the emotions
 // (Russell and Mehrabian 1977). A projection of probabilities, so the point stays inside the emotions' outline.
-import { S } from "./strings.js";
+import { S, nameOf } from "./strings.js";
 import { colourOf, fitted, font, theme } from "./colours.js";
 
-const PLACES = {
+export const PLACES = {
   happy: [0.81, 0.51],
   angry: [-0.51, 0.59],
   disgust: [-0.6, 0.35],
@@ -65,8 +65,8 @@ export class Circumplex {
     context.fillText(axes.left, cx - r - (narrow ? 0 : 8), cy + (narrow ? 12 : 0));
 
     context.font = font(11.5);
-    for (const [name, place] of Object.entries(PLACES)) {
-      const [x, y] = at(...place);
+    for (const [name, affect] of Object.entries(PLACES)) {
+      const [x, y] = at(...affect);
       const [dx, dy] = BESIDE[name] ?? [1, -1];
       context.fillStyle = colourOf(name);
       context.beginPath();
@@ -74,7 +74,9 @@ export class Circumplex {
       context.fill();
       context.fillStyle = colours.quiet;
       context.textAlign = dx > 0 ? "left" : "right";
-      context.fillText(name, x + 6 * dx, y + 8 * dy);
+      const room = context.measureText(nameOf(name)).width;
+      const place = dx > 0 ? Math.min(x + 6, width - room) : Math.max(x - 6, room);
+      context.fillText(nameOf(name), place, y + 8 * dy);
     }
 
     const now = this.points.at(-1);

@@ -1,7 +1,7 @@
 // Colours: one for each emotion (Okabe and Ito's, told apart with any common colour blindness), the page's from its CSS.
 // Names are always written next to a colour.
 
-const EMOTIONS = {
+export const EMOTIONS = {
   angry: "#D55E00",
   disgust: "#009E73",
   fear: "#CC79A7",
@@ -11,7 +11,7 @@ const EMOTIONS = {
   neutral: "#56B4E9",
   contempt: "#8C6D46",
 };
-const OTHER = "#8A93A0";
+export const OTHER = "#8A93A0";
 
 export const colourOf = (emotion) => EMOTIONS[emotion] ?? OTHER;
 

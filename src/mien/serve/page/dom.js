@@ -30,6 +30,13 @@ export function confirmed(question, yes) {
   });
 }
 
+/** Tell something that the visitor should know, with a button that takes it away. */
+export function notice(text, button) {
+  const element = byId("notice");
+  element.replaceChildren(text, " ", make("button", { type: "button", onclick: () => (element.hidden = true) }, button));
+  element.hidden = false;
+}
+
 /** Tell what went wrong, on top of the page; nothing to take it away. */
 export function banner(text) {
   const element = byId("banner");

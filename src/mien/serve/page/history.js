@@ -1,20 +1,22 @@
 // What was kept: a day or a week at a time, the list of sessions, and one session in full.
-import { S, length } from "./strings.js";
+import { S, length, locale, nameOf, percent } from "./strings.js";
 import { ask, askJson, download, FORMATS } from "./api.js";
 import { colourOf } from "./colours.js";
 import { banner, byId, confirmed, make } from "./dom.js";
-import { drawChart } from "./chart.js";
+import { drawChart, episodesOf, keyOf, swatch } from "./chart.js";
 
 const DAY_MS = 86_400_000;
 const MOST_POINTS = 600;
+const PAGE = 50;
 
 let scale = "day";
 let shown = new Date();
+let shownSessions = PAGE;
 let charts = []; // functions that draw again, for a new size or theme
 const local = (date) =>
   `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, "0")}-${String(date.getDate()).padStart(2, "0")}`;
-const hour = (seconds) => new Date(1000 * seconds).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-const exact = (seconds) => new Date(1000 * seconds).toLocaleTimeString();
+const hour = (seconds) => new Date(1000 * seconds).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+const exact = (seconds) => new Date(1000 * seconds).toLocaleTimeString(locale);
 
 /** Wire the controls up, once. */
 export function setUp() {
@@ -58,20 +60,34 @@ async function attempt(step) {
 export async function show() {
   charts = [];
   const [first, last] = period();
+  byId("later").disabled = last >= new Date(new Date().setHours(0, 0, 0, 0)); // there is nothing to see in the future
   byId("period").textContent =
     scale === "day"
-      ? first.toLocaleDateString([], { weekday: "long", day: "numeric", month: "long", year: "numeric" })
-      : `${first.toLocaleDateString([], { day: "numeric", month: "short" })} – ${last.toLocaleDateString([], { day: "numeric", month: "short", year: "numeric" })}`;
+      ? first.toLocaleDateString(locale, { weekday: "long", day: "numeric", month: "long", year: "numeric" })
+      : `${first.toLocaleDateString(locale, { day: "numeric", month: "short" })} – ${last.toLocaleDateString(locale, { day: "numeric", month: "short", year: "numeric" })}`;
   const both = await attempt(() =>
-    Promise.all([askJson("/v1/sessions"), askJson(`/v1/days?first=${local(first)}&last=${local(last)}`), askJson("/v1/days")]),
+    Promise.all([sessionsUpTo(shownSessions), askJson(`/v1/days?first=${local(first)}&last=${local(last)}`), askJson("/v1/days")]),
   );
   if (!both) return;
-  const [sessions, days, all] = both;
-  list(sessions);
+  const [{ sessions, total }, days, all] = both;
+  list(sessions, total);
   const body = byId("period-body");
   if (!days.days.length) body.replaceChildren(make("p", { className: "quiet" }, S.period_empty));
   else if (scale === "week") week(body, first, days.days, all.trends);
   else await day(body, first, days.days[0], sessions);
+}
+
+/** The newest sessions, and how many there are. */
+async function sessionsUpTo(count) {
+  const sessions = [];
+  let total = 0;
+  for (let offset = 0; offset < count; offset += PAGE) {
+    const answer = await ask(`/v1/sessions?limit=${PAGE}&offset=${offset}`);
+    total = Number(answer.headers.get("mien-total"));
+    sessions.push(...(await answer.json()));
+    if (sessions.length >= total) break;
+  }
+  return { sessions, total };
 }
 
 function period() {
@@ -97,8 +113,9 @@ async function day(body, first, figures, sessions) {
   if (!rows) return;
   const canvas = make("canvas", { className: "timeline", role: "img" });
   canvas.setAttribute("aria-label", `${S.day_figures}: ${shares(figures.labels)}`);
-  body.replaceChildren(facts(figures), canvas);
-  chart(canvas, folded(rows.flat()), [], from, Math.max(to, from + 60), step);
+  const joined = folded(rows.flat());
+  body.replaceChildren(facts(figures), canvas, keyOf(joined));
+  chart(canvas, joined, [], from, Math.max(to, from + 60), step);
 }
 
 function week(body, first, days, trends) {
@@ -123,44 +140,38 @@ function week(body, first, days, trends) {
     };
     return make(
       "button",
-      { className: "column", type: "button", disabled: !found, onclick: open, "aria-label": `${date.toLocaleDateString([], { weekday: "long" })}: ${found ? shares(found.labels) : S.period_empty}` },
+      { className: "column", type: "button", disabled: !found, onclick: open, "aria-label": `${date.toLocaleDateString(locale, { weekday: "long" })}: ${found ? shares(found.labels) : S.period_empty}` },
       make("span", { className: "stack-box" }, stack),
-      make("b", {}, date.toLocaleDateString([], { weekday: "short", day: "numeric" })),
+      make("b", {}, date.toLocaleDateString(locale, { weekday: "short", day: "numeric" })),
       make("span", { className: "quiet" }, found ? length(found.person_s) : "–"),
-      make("span", { className: "quiet" }, found?.stress_index != null ? `${S.fact_stress.split(" ").slice(1, 2)} ${found.stress_index.toFixed(0)}` : " "),
+      make("span", { className: "quiet" }, found?.stress_index != null ? S.stress_short(found.stress_index.toFixed(0)) : " "),
     );
   });
   const names = [...new Set(days.flatMap((each) => Object.keys(each.labels)))];
   const key = make("p", { className: "key" }, ...names.map((name) => swatch(name)));
   const lines = Object.entries(trends)
     .filter(([, trend]) => trend)
-    .map(([name, trend]) => make("p", { className: "quiet" }, S.trend_line(name.replace("_", " "), S.trend[trend.direction])));
-  body.replaceChildren(make("div", { className: "week" }, ...columns), key, ...lines);
-}
-
-function swatch(name) {
-  const dot = make("i");
-  dot.style.background = colourOf(name);
-  return make("span", {}, dot, name);
+    .map(([name, trend]) => make("p", { className: "quiet" }, S.trend_line(S.quantity[name], S.trend[trend.direction])));
+  body.replaceChildren(make("p", { className: "quiet" }, S.week_axis), make("div", { className: "week" }, ...columns), key, ...lines);
 }
 
 const shares = (labels) =>
   Object.entries(labels)
-    .map(([name, share]) => `${name} ${Math.round(100 * share)} %`)
+    .map(([name, share]) => `${nameOf(name)} ${percent(share)}`)
     .join(", ");
 
-function facts(figures) {
+function facts(figures, episodes = null) {
   const most = Object.entries(figures.labels)[0];
   const number = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
   const stress = figures.stress_index == null ? "–" : figures.stress_index.toFixed(0);
   const pairs = [
     [S.fact_time, length(figures.person_s)],
-    [S.fact_most, most ? `${most[0]} ${Math.round(100 * most[1])} %` : "–"],
+    [S.fact_most, most ? `${nameOf(most[0])} ${percent(most[1])}` : "–"],
     [S.fact_valence, number(figures.valence)],
-    [S.fact_stress, stress],
+    [figures.stress_index == null ? S.fact_stress_none : S.fact_stress, stress],
   ];
   if (figures.stress_peak != null) pairs.push([S.fact_peak, `${figures.stress_peak.toFixed(0)} · ${hour(figures.stress_peak_at)}`]);
-  if (figures.people) pairs.push([S.fact_episodes, figures.people.reduce((sum, each) => sum + each.episodes.length, 0)]);
+  if (episodes !== null) pairs.push([S.fact_episodes, episodes.length]);
   return make("div", { className: "facts" }, ...pairs.map(([name, value]) => make("div", {}, make("b", {}, `${value}`), make("span", {}, name))));
 }
 
@@ -176,7 +187,7 @@ function folded(seconds) {
     const counts = Map.groupBy(rows, (row) => row.label);
     const label = [...counts].sort((a, b) => b[1].length - a[1].length)[0][0];
     const stress = mean("stress_index");
-    return { t, label, valence: mean("valence"), arousal: mean("arousal"), stress, low: mean("stress_low"), high: mean("stress_high") };
+    return { t, label, confidence: mean("confidence"), valence: mean("valence"), arousal: mean("arousal"), stress, low: mean("stress_low"), high: mean("stress_high") };
   });
 }
 
@@ -193,7 +204,7 @@ function chart(canvas, rows, episodes, from, to, step) {
   draw();
 }
 
-function list(sessions) {
+function list(sessions, total) {
   const root = byId("session-list");
   if (!sessions.length) return root.replaceChildren(make("p", { className: "quiet" }, S.session_empty));
   const head = make("tr", {}, ...S.session_columns.map((words) => make("th", { scope: "col" }, words)));
@@ -203,14 +214,21 @@ function list(sessions) {
       "tr",
       { "data-session": each.id },
       make("td", {}, `${each.id}`),
-      make("td", {}, started.toLocaleString([], { dateStyle: "medium", timeStyle: "short" })),
-      make("td", {}, each.ended || !each.recorded_until ? span(each) : `${span(each)}, ${S.session_running}`),
+      make("td", {}, started.toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" })),
+      make("td", {}, each.ended ? span(each) : `${span(each)}, ${S.session_running}`),
       make("td", {}, `${each.people}`),
       make("td", {}, each.source),
       make("td", { className: "end" }, make("button", { type: "button", onclick: () => open(each) }, S.session_open)),
     );
   });
-  return root.replaceChildren(make("div", { className: "scroll" }, make("table", {}, head, ...lines)));
+  const more = () => {
+    shownSessions += PAGE;
+    show();
+  };
+  return root.replaceChildren(
+    make("div", { className: "scroll" }, make("table", { className: "sessions" }, head, ...lines)),
+    sessions.length < total ? make("button", { type: "button", onclick: more }, S.sessions_more) : "",
+  );
 }
 
 const span = (session) =>
@@ -228,6 +246,8 @@ async function open(session) {
   );
   if (!found) return;
   const [summary, seconds] = found;
+  const rows = folded(seconds);
+  const episodes = episodesOf(rows, step);
   const canvas = make("canvas", { className: "timeline", role: "img" });
   canvas.setAttribute("aria-label", `${S.session_title(session.id)}: ${shares(summary.labels)}`);
   const save = (format) => () => attempt(() => download(`/v1/sessions/${session.id}/export?format=${format}`));
@@ -252,13 +272,11 @@ async function open(session) {
       make("span", { className: "segments", role: "group", "aria-label": S.export }, ...formats),
       make("button", { type: "button", className: "danger", onclick: remove }, S.delete_session),
     ),
-    facts(summary),
+    facts(summary, episodes),
     canvas,
+    keyOf(rows),
     make("p", { className: "note" }, `${S.timeline_note} ${S.stress_note}`),
   );
-  const episodes = summary.people.flatMap((person) =>
-    person.episodes.map((each) => ({ onset: each.onset_s, peak: each.peak_s, end: each.end_s })),
-  );
-  chart(canvas, folded(seconds), episodes, from, to, step);
+  chart(canvas, rows, episodes, from, to, step);
   root.scrollIntoView({ block: "nearest" });
 }

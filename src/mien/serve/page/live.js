@@ -3,7 +3,7 @@
 import { liveUrl } from "./api.js";
 
 const UNDER_WAY = 2;
-const MOST_FPS = 20;
+const MOST_FPS = 20; // the server may ask for less
 const LOST_MS = 5000; // a frame without an answer for so long is given up
 const MAGIC = [0x6d, 0x69, 0x65, 0x6e]; // "mien"
 
@@ -20,12 +20,15 @@ export class Live {
     this.sent = new Map();
     this.number = 0;
     this.tries = 0;
+    this.rate = MOST_FPS;
+    this.connections = 0;
   }
 
   /** Connect and stay connected until `stop`. */
   start(options) {
     this.wanted = options;
     this.paused = false;
+    this.connections = 0;
     this.#connect();
   }
 
@@ -64,8 +67,9 @@ export class Live {
     while (socket === this.socket && socket.readyState === WebSocket.OPEN) {
       const now = performance.now();
       for (const [number, at] of this.sent) if (now - at > LOST_MS) this.sent.delete(number);
-      const due = now - last >= 1000 / MOST_FPS;
-      if (!this.paused && due && this.sent.size < UNDER_WAY && socket.bufferedAmount === 0) {
+      const due = now - last >= 1000 / Math.min(MOST_FPS, this.rate);
+      const most = this.rate < MOST_FPS ? 1 : UNDER_WAY;
+      if (!this.paused && !document.hidden && due && this.sent.size < most && socket.bufferedAmount === 0) {
         last = now;
         const blob = await this.grab();
         if (blob && !this.paused && socket.readyState === WebSocket.OPEN) this.#send(socket, blob);
@@ -88,9 +92,11 @@ export class Live {
     if (message.type === "hello") {
       this.tries = 0;
       this.told.state(this.paused ? "paused" : "live");
-      this.told.hello(message);
+      this.connections += 1;
+      this.told.hello(message, this.connections > 1);
     } else if (message.type === "result") {
       const sent = this.sent.get(message.id);
+      this.rate = message.rate;
       for (const number of this.sent.keys()) if (number <= message.id) this.sent.delete(number); // older ones were replaced
       if (!this.paused) this.told.result(message, sent === undefined ? null : performance.now() - sent);
     } else if (message.type === "error") {

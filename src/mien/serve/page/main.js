@@ -1,11 +1,11 @@
 // The page: which view is shown, the controls of the live view, and where results go.
-import { S, fill } from "./strings.js";
-import { ask, askJson, download, remember } from "./api.js";
+import { S, fill, nameOf, percent } from "./strings.js";
+import { about, ask, askJson, download, remember } from "./api.js";
 import { closeCamera, grab, openCamera } from "./camera.js";
 import { showBars } from "./bars.js";
 import { Circumplex } from "./circumplex.js";
-import { colourOf, fitted, inkOn, theme } from "./colours.js";
-import { banner, byId, confirmed, make } from "./dom.js";
+import { OTHER, colourOf, fitted, inkOn, theme } from "./colours.js";
+import { banner, byId, confirmed, make, notice } from "./dom.js";
 import { drawFace } from "./glyph.js";
 import * as past from "./history.js";
 import { Live } from "./live.js";
@@ -18,7 +18,7 @@ fill(document);
 const video = byId("video");
 const stage = new Stage(byId("stage"));
 const circumplex = new Circumplex(byId("circumplex"));
-const timeline = new Timeline(byId("timeline"), byId("timeline-table"));
+const timeline = new Timeline(byId("timeline"), byId("timeline-table"), byId("timeline-key"));
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 let followed = null; // the person whose figures are shown
@@ -57,10 +57,11 @@ addEventListener("resize", () => requestAnimationFrame(draw));
 
 const live = new Live(() => grab(video), {
   state: showState,
-  hello(message) {
+  hello(message, again) {
     timeline.newClock();
     remember(message.visitor);
-    keptAs(message.session);
+    keptAs(message.session, message.keeping);
+    if (again) notice(S.resumed, S.go_on);
     banner(message.store_problem && S.error_store(message.store_problem));
   },
   result: showResult,
@@ -72,12 +73,23 @@ const live = new Live(() => grab(video), {
 function showState(kind) {
   byId("state").dataset.kind = kind;
   byId("state-text").textContent = S[`state_${kind}`];
-  stage.say(kind === "paused" ? S.stage_paused : kind === "again" || kind === "full" ? S[`state_${kind}`] : null);
+  const lost = ["again", "full", "connecting"].includes(kind);
+  stage.say(kind === "paused" ? S.stage_paused : lost ? S[`state_${kind}`] : null);
+  setStale(lost ? S.no_connection : kind === "paused" ? S.state_paused : null);
+  byId("on-air").hidden = kind !== "live";
 }
 
-function keptAs(number) {
+/** Figures that are not of now are dimmed, with the reason in words; null takes that back. */
+function setStale(reason) {
+  byId("live-grid").classList.toggle("stale", reason !== null);
+  byId("now-stale").textContent = reason ?? "";
+  byId("now-stale").hidden = reason === null;
+  byId("now-label").hidden = byId("now-sure").hidden = reason !== null;
+}
+
+function keptAs(number, keeping = true) {
   session = number;
-  byId("kept").textContent = number === null ? S.kept_no : S.kept_yes(number);
+  byId("kept").textContent = number !== null ? S.kept_yes(number) : keeping && byId("keep").checked ? S.kept_soon : S.kept_no;
   byId("kept").classList.toggle("yes", number !== null);
   byId("exports").hidden = byId("delete").hidden = number === null;
 }
@@ -140,6 +152,21 @@ byId("pause").onclick = pause;
 byId("drawing").onclick = hide;
 byId("relearn").onclick = () => live.command("relearn");
 byId("stop").onclick = stop;
+byId("overlay").onclick = (event) => {
+  const person = stage.personAt(event.offsetX, event.offsetY);
+  if (person !== null) choose(person);
+};
+byId("overlay").onpointermove = (event) => {
+  event.target.classList.toggle("on-face", stage.personAt(event.offsetX, event.offsetY) !== null);
+};
+for (const button of document.querySelectorAll("[data-sign]")) button.onclick = () => byId("sign").showModal();
+byId("sign-close").onclick = () => byId("sign").close();
+byId("sign-print").onclick = () => print();
+document.addEventListener("visibilitychange", () => {
+  if (!live.wanted || live.paused) return;
+  if (document.hidden) showState("hidden");
+  else showState(live.socket?.readyState === WebSocket.OPEN ? "live" : "again");
+});
 addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, dialog");
   if (typing || event.ctrlKey || event.metaKey || event.altKey || byId("live-grid").hidden || byId("view-live").hidden) return;
@@ -151,6 +178,7 @@ addEventListener("keydown", (event) => {
 });
 
 for (const button of byId("span").children) {
+  button.textContent = S.minutes(button.dataset.minutes);
   button.onclick = () => {
     timeline.minutes = Number(button.dataset.minutes);
     for (const each of byId("span").children) each.setAttribute("aria-pressed", each === button);
@@ -165,7 +193,7 @@ byId("delete").onclick = async () => {
   if (!(await confirmed(S.delete_ask(number), S.delete_yes))) return;
   try {
     await ask(`/v1/sessions/${number}`, { method: "DELETE" });
-    keptAs(null);
+    keptAs(null, false);
     byId("announce").textContent = S.deleted;
   } catch (error) {
     banner(error.message);
@@ -181,18 +209,18 @@ function showResult(message, delayMs) {
   follow(message);
   const mood = message.moods.find((each) => each.track_id === followed);
   if (mood) {
+    setStale(null);
     circumplex.add(now, mood);
     showNow(mood);
     showStress(byId("stress"), mood, message.baselines[followed]);
     announce(mood, now);
-  } else if (!message.moods.length && gone > 15) {
-    byId("now-label").textContent = S.nobody;
-    byId("now-sure").textContent = "";
-  }
+  } else if (!message.moods.length && gone > 10) setStale(S.nobody);
+  showGroup(message.moods);
   byId("stage").dataset.faces = message.faces.length;
-  stage.say(message.faces.length || gone < 15 ? null : S.stage_no_face);
+  const slowed = live.rate < 5 && S.busy(live.rate);
+  stage.say(!message.faces.length && gone >= 10 ? S.stage_no_face : slowed || null);
   stage.show(message, followed);
-  if (message.session !== session) keptAs(message.session);
+  if (message.session !== session) keptAs(message.session, message.session !== null);
   if (message.store_problem !== undefined) {
     const words = message.store_problem && S.error_store(message.store_problem);
     if (words || byId("banner").textContent.startsWith(S.error_store("").slice(0, 20))) banner(words);
@@ -209,13 +237,21 @@ function follow(message) {
   }
   const root = byId("people");
   const people = here.length > 1 ? [...here].sort((a, b) => a - b) : [];
-  if (root.dataset.people !== `${people}:${followed}`) {
-    root.dataset.people = `${people}:${followed}`;
+  const labels = new Map(message.moods.map((mood) => [mood.track_id, mood.accepted ? nameOf(mood.label) : S.unsure]));
+  const state = people.map((number) => `${number} ${labels.get(number)}`).join() + `:${followed}`;
+  if (root.dataset.people !== state) {
+    root.dataset.people = state;
+    const focused = root.contains(document.activeElement) ? document.activeElement.dataset.person : null;
     root.replaceChildren(
       ...people.map((number) =>
-        make("button", { type: "button", "aria-pressed": `${number === followed}`, onclick: () => choose(number) }, S.person(number)),
+        make(
+          "button",
+          { type: "button", "aria-pressed": `${number === followed}`, "data-person": number, onclick: () => choose(number) },
+          S.person_shows(number, labels.get(number)),
+        ),
       ),
     );
+    if (focused) root.querySelector(`[data-person="${focused}"]`)?.focus();
   }
 }
 
@@ -224,11 +260,23 @@ function choose(number) {
   circumplex.clear();
 }
 
+/** Where several people are in view: how many show what. */
+function showGroup(moods) {
+  const counts = new Map();
+  for (const mood of moods) {
+    const name = mood.accepted ? nameOf(mood.label) : S.unsure;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const shares = [...counts].sort((a, b) => b[1] - a[1]).map(([name, count]) => `${count} ${name}`);
+  byId("group").textContent = moods.length > 1 ? S.group(moods.length, shares.join(", ")) : "";
+}
+
 function showNow(mood) {
   const label = byId("now-label");
-  label.textContent = mood.label;
-  label.style.setProperty("--mark", colourOf(mood.label));
-  byId("now-sure").textContent = S.sure(mood.confidence);
+  label.textContent = nameOf(mood.label);
+  label.classList.toggle("unsure", !mood.accepted);
+  label.style.setProperty("--mark", mood.accepted ? colourOf(mood.label) : OTHER);
+  byId("now-sure").textContent = `${mood.accepted ? "" : `${S.unsure}, `}${percent(mood.confidence)}`;
   showBars(byId("bars"), mood.scores, mood.label);
 }
 
@@ -236,7 +284,7 @@ function showNow(mood) {
 function announce(mood, now) {
   if (mood.label === spoken.label || now - spoken.at < 5) return;
   spoken = { label: mood.label, at: now };
-  byId("announce").textContent = S.announce(mood.label, mood.track_id);
+  byId("announce").textContent = S.announce(nameOf(mood.label), mood.track_id);
 }
 
 function measure(now, delayMs) {
@@ -281,7 +329,8 @@ function tick(time) {
 /** Say before the camera starts who will be able to see the history. */
 async function tellAccess() {
   try {
-    const { role, shared, history: kept } = await askJson("/v1/access");
+    Object.assign(about, await askJson("/v1/access"));
+    const { role, shared, history: kept } = about;
     byId("who").textContent = !kept ? S.who_off : !shared ? S.who_alone : role === "owner" ? S.who_owner : S.who_visitor;
     byId("keep").disabled = !kept;
   } catch (error) {

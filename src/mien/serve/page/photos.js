@@ -1,8 +1,8 @@
 // Photos: dropped anywhere on the page or chosen; recognised one after the other, shown with boxes and bars, forgotten.
-import { S, percent } from "./strings.js";
-import { ask } from "./api.js";
+import { S, megabytes, nameOf, percent } from "./strings.js";
+import { about, ask } from "./api.js";
 import { showBars } from "./bars.js";
-import { colourOf, inkOn } from "./colours.js";
+import { OTHER, colourOf, inkOn } from "./colours.js";
 import { byId, make } from "./dom.js";
 
 const MOST_SHOWN = 40;
@@ -13,6 +13,7 @@ export function setUp(showView) {
     take(input.files);
     input.value = "";
   };
+  byId("large-close").onclick = () => byId("large").close();
   let depth = 0;
   const over = (on) => document.body.classList.toggle("dropping", on);
   const files = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
@@ -22,7 +23,7 @@ export function setUp(showView) {
   addEventListener("drop", (event) => {
     if (!files(event)) return;
     event.preventDefault();
-    over((depth = 0));
+    over((depth = 0) > 0);
     showView("photos");
     take(event.dataTransfer.files);
   });
@@ -43,26 +44,56 @@ function placeholder(file) {
 async function recognise(file, card) {
   const tell = (words) => (card.querySelector("p").textContent = words);
   try {
-    const result = await patient(() =>
+    const answer = await patient(() =>
       ask("/v1/recognize", { method: "POST", body: file, headers: { "Content-Type": file.type || "application/octet-stream" } }),
     );
-    const { faces, width, height } = await result.json();
-    tell(faces.length ? S.photo_faces(faces.length) : S.photo_none);
-    const image = make("img", { alt: `${file.name}: ${faces.map((face) => face.emotion).join(", ") || S.photo_none}` });
-    image.src = URL.createObjectURL(file);
-    const frame = make("div", { className: "photo-frame" }, image, ...faces.map((face) => box(face, width, height)));
-    const lists = faces.map((face, index) => {
-      const bars = make("div", { className: "bars" });
-      showBars(bars, face.scores, face.emotion);
-      const title = `${faces.length > 1 ? `${S.face(index + 1)}: ` : ""}${face.accepted ? "" : `${S.unsure}: `}${face.emotion}`;
-      return make("div", { className: "photo-face" }, make("h3", {}, title), bars);
-    });
-    card.append(make("div", { className: "photo-row" }, frame, make("div", { className: "photo-faces" }, ...lists)));
+    const result = await answer.json();
+    const found = result.faces.length ? S.photo_faces(result.faces.length) : S.photo_none;
+    tell(S.photo_facts(found, megabytes(file.size), about.detector));
+    show(card, file, result);
   } catch (error) {
     card.classList.add("failed");
-    tell(error.message);
+    tell(`${megabytes(file.size)} · ${error.message}`);
   }
 }
+
+/** The photo with its boxes, and one button with bars for each face; a face and its button light up together. */
+function show(card, file, { faces, width, height }) {
+  const url = URL.createObjectURL(file);
+  const title = faces.map((face) => named(face)).join(", ") || S.photo_none;
+  const frame = () => {
+    const boxes = faces.map((face, index) => box(face, index, faces.length, width, height));
+    return make("div", { className: "photo-frame" }, make("img", { src: url, alt: `${file.name}: ${title}` }), ...boxes);
+  };
+  const picture = frame();
+  const open = () => {
+    byId("large-title").textContent = file.name;
+    byId("large-body").replaceChildren(frame());
+    byId("large").showModal();
+  };
+  const light = (index, on) => {
+    for (const part of card.querySelectorAll(`[data-face="${index}"]`)) part.classList.toggle("lit", on);
+  };
+  const lists = faces.map((face, index) => {
+    const bars = make("div", { className: "bars" });
+    showBars(bars, face.scores, face.emotion);
+    const words = `${faces.length > 1 ? `${S.face(index + 1)}: ` : ""}${named(face)}`;
+    const part = make("section", { className: "photo-face", tabIndex: 0, "data-face": index }, make("h3", {}, words), bars);
+    for (const [kind, on] of [["focus", true], ["blur", false], ["pointerenter", true], ["pointerleave", false]]) {
+      part.addEventListener(kind, () => light(index, on));
+    }
+    return part;
+  });
+  picture.querySelectorAll(".photo-box").forEach((each, index) => {
+    each.onclick = () => lists[index].focus();
+  });
+  const large = make("button", { type: "button", className: "photo-open", onclick: open }, S.photo_large);
+  card.append(
+    make("div", { className: "photo-row" }, make("div", {}, picture, large), make("div", { className: "photo-faces" }, ...lists)),
+  );
+}
+
+const named = (face) => `${face.accepted ? "" : `${S.unsure}: `}${nameOf(face.emotion)}`;
 
 /** Wait and ask again where the server is busy. */
 async function patient(step, tries = 6) {
@@ -76,13 +107,15 @@ async function patient(step, tries = 6) {
   }
 }
 
-function box(face, width, height) {
+/** A face's frame. One face has its name on it; several have numbers, which never cover each other's faces. */
+function box(face, index, count, width, height) {
   const [x1, y1, x2, y2] = face.box_xyxy;
-  const colour = face.accepted ? colourOf(face.emotion) : "#8A93A0";
-  const words = make("span", {}, `${face.emotion} ${percent(face.confidence)}`);
+  const colour = face.accepted ? colourOf(face.emotion) : OTHER;
+  const words = make("span", {}, count === 1 ? `${nameOf(face.emotion)} ${percent(face.confidence)}` : `${index + 1}`);
   words.style.background = colour;
   words.style.color = inkOn(colour);
-  const element = make("div", { className: `photo-box${face.accepted ? "" : " unsure"}` }, words);
+  if (y1 < 0.08 * height) words.className = "inside";
+  const element = make("div", { className: `photo-box${face.accepted ? "" : " unsure"}`, "data-face": index }, words);
   Object.assign(element.style, {
     left: `${(100 * x1) / width}%`,
     top: `${(100 * y1) / height}%`,

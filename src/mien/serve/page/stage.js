@@ -1,6 +1,6 @@
 // The camera's picture with a box, a name and the probabilities for each face; or, hidden, a drawing of the figures.
-import { S, percent } from "./strings.js";
-import { colourOf, fitted, font, inkOn, theme } from "./colours.js";
+import { S, nameOf, percent } from "./strings.js";
+import { OTHER, colourOf, fitted, font, inkOn, theme } from "./colours.js";
 import { drawFace } from "./glyph.js";
 
 const TOP = 3; // probabilities beside a face
@@ -12,6 +12,13 @@ export class Stage {
     this.note = root.querySelector("#stage-note");
     this.hidden = false;
     this.message = null;
+    this.boxes = []; // of the faces as they are drawn, in pixels of the stage
+  }
+
+  /** The person whose face is at a place on the stage; null where there is none. */
+  personAt(x, y) {
+    const hit = this.boxes.find((each) => x >= each.x && x <= each.x + each.w && y >= each.y && y <= each.y + each.h);
+    return hit?.person ?? null;
   }
 
   /** Show a result; `followed` is the person whose box is drawn strongest. */
@@ -43,22 +50,27 @@ export class Stage {
     const scale = message ? Math.min(width / message.width, height / message.height) : 1;
     const [left, top] = message ? [(width - message.width * scale) / 2, (height - message.height * scale) / 2] : [0, 0];
     const spoken = [];
+    const plates = [];
+    const several = (message?.faces.length ?? 0) > 1;
+    this.boxes = [];
     for (const face of message?.faces ?? []) {
       const mood = moods.get(face.track_id);
       const [x1, y1, x2, y2] = face.box_xyxy;
       // Mirrored, as people know themselves.
       const box = { x: width - left - x2 * scale, y: top + y1 * scale, w: (x2 - x1) * scale, h: (y2 - y1) * scale };
-      const label = mood?.label ?? face.emotion;
-      const colour = face.accepted ? colourOf(label) : "#8A93A0";
+      this.boxes.push({ ...box, person: face.track_id });
+      // One decision for badge, box and panel: the server's, on the smoothed scores.
+      const { label, accepted, confidence, scores } = mood ?? { ...face, label: face.emotion };
+      const colour = accepted ? colourOf(label) : OTHER;
       if (this.hidden && mood) {
         drawFace(context, box.x + box.w / 2, box.y + box.h / 2, box.h * 0.52, mood, colour, inkOn(colour));
       } else {
-        outline(context, box, colour, face.accepted, face.track_id === this.followed);
+        outline(context, box, colour, accepted, face.track_id === this.followed);
       }
-      const sure = mood?.confidence ?? face.confidence;
-      const words = `${face.accepted ? "" : `${S.unsure}: `}${label}  ${percent(sure)}`;
-      const plateEnd = plate(context, box, words, colour, width);
-      ranking(context, box, mood?.scores ?? face.scores, label, width, height, plateEnd);
+      const number = several ? `${face.track_id} · ` : "";
+      const words = `${number}${accepted ? "" : `${S.unsure}: `}${nameOf(label)}  ${percent(confidence)}`;
+      plate(context, box, words, colour, width, plates);
+      if (!several || face.track_id === this.followed) ranking(context, box, scores, label, width, height);
       spoken.push(words);
     }
     this.canvas.setAttribute("aria-label", S.overlay(spoken));
@@ -80,12 +92,16 @@ function outline(context, box, colour, accepted, followed) {
   context.setLineDash([]);
 }
 
-function plate(context, box, words, colour, width) {
+/** A badge above a face; moved up or down where it would cover another one. */
+function plate(context, box, words, colour, width, plates) {
   context.font = font(14, 650);
   context.textBaseline = "middle";
   const w = context.measureText(words).width + 18;
   const x = Math.min(Math.max(4, box.x), Math.max(4, width - w - 4));
-  const y = box.y >= 34 ? box.y - 32 : box.y + 6;
+  let y = box.y >= 34 ? box.y - 32 : box.y + 6;
+  const covers = () => plates.find((each) => x < each.x + each.w && each.x < x + w && Math.abs(each.y - y) < 28);
+  for (let tries = 0; tries < 6 && covers(); tries += 1) y = covers().y + 29;
+  plates.push({ x, y, w });
   context.fillStyle = colour;
   context.beginPath();
   context.roundRect(x, y, w, 26, 8);
@@ -93,13 +109,12 @@ function plate(context, box, words, colour, width) {
   context.fillStyle = inkOn(colour);
   context.textAlign = "left";
   context.fillText(words, x + 9, y + 13.5);
-  return y + 26;
 }
 
 function ranking(context, box, scores, shown, width, height) {
   const rows = Object.entries(scores).sort((a, b) => b[1] - a[1]).filter(([name]) => name !== shown).slice(0, TOP - 1);
   context.font = font(12.5, 550);
-  const lines = rows.map(([name, score]) => [name, score, `${name}  ${percent(score)}`]);
+  const lines = rows.map(([name, score]) => [name, score, `${nameOf(name)}  ${percent(score)}`]);
   const w = Math.max(...lines.map((line) => context.measureText(line[2]).width)) + 30;
   const h = lines.length * 19 + 8;
   const x = Math.min(Math.max(4, box.x), Math.max(4, width - w - 4));

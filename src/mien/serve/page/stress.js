@@ -22,7 +22,8 @@ export function showStress(root, mood, baseline) {
   } else text.textContent = S.stress_none;
   facts[0].textContent = mood ? S.baseline[mood.baseline] : "–";
   facts[1].textContent = mood ? percent(mood.coverage) : "–";
-  facts[2].textContent = mood ? S.stress_level[mood.stress_level] : "–";
+  facts[2].textContent = mood ? S.stress_level[mood.stress_level] : "";
+  for (const each of [facts[2], facts[2].previousSibling]) each.hidden = !mood || mood.baseline === "learning";
 }
 
 function build(root) {

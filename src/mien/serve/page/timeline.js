@@ -1,13 +1,14 @@
 // The live timeline: per-second rows and episodes of each person on the page's own clock, kept for half an hour.
-import { S, clock, percent } from "./strings.js";
-import { drawChart } from "./chart.js";
+import { S, clock, nameOf, percent } from "./strings.js";
+import { drawChart, episodesOf, keyOf } from "./chart.js";
 
 const KEEP_S = 30 * 60 + 10;
 
 export class Timeline {
-  constructor(canvas, table) {
+  constructor(canvas, table, key) {
     this.canvas = canvas;
     this.table = table;
+    this.key = key;
     this.minutes = 5;
     this.clear();
   }
@@ -33,6 +34,7 @@ export class Timeline {
       const row = {
         t,
         label: mood.label,
+        baseline: mood.baseline,
         confidence: mood.confidence,
         valence: mood.valence,
         arousal: mood.arousal,
@@ -43,16 +45,6 @@ export class Timeline {
       if (person.rows.at(-1)?.t === t) person.rows[person.rows.length - 1] = row;
       else person.rows.push(row);
       while (person.rows[0].t < now - KEEP_S) person.rows.shift();
-      for (const each of message.episodes[mood.track_id] ?? []) {
-        const episode = {
-          onset: each.onset_s + offset,
-          peak: each.peak_s + offset,
-          end: each.end_s === null ? null : each.end_s + offset,
-        };
-        const same = person.episodes.findIndex((old) => Math.abs(old.onset - episode.onset) < 0.6);
-        if (same < 0) person.episodes.push(episode);
-        else person.episodes[same] = episode;
-      }
     }
   }
 
@@ -62,14 +54,15 @@ export class Timeline {
 
   draw(person) {
     const now = performance.now() / 1000;
-    const { rows = [], episodes = [] } = this.people.get(person) ?? {};
-    const from = Math.max(now - this.minutes * 60, Math.min(this.began, now - 30));
+    const rows = this.rows(person);
+    const from = now - this.minutes * 60;
     const began = this.began;
     const last = rows.at(-1);
-    const closed = episodes.map((each) => ({ ...each, end: each.end ?? (last && now - last.t > 3 ? last.t + 1 : null) }));
+    const shown = rows.filter((row) => row.t >= from);
     drawChart(this.canvas, {
       rows,
-      episodes: closed,
+      episodes: episodesOf(rows),
+      learning: last?.baseline === "learning",
       from,
       to: now,
       tick: {
@@ -79,7 +72,12 @@ export class Timeline {
         },
       },
     });
-    this.canvas.setAttribute("aria-label", S.timeline_label(last?.label ?? S.nobody, this.minutes));
+    this.canvas.setAttribute("aria-label", S.timeline_label(last ? nameOf(last.label) : S.nobody, this.minutes));
+    const names = shown.map((row) => row.label).filter((name, index, all) => all.indexOf(name) === index).join();
+    if (this.key.dataset.names !== names) {
+      this.key.dataset.names = names;
+      this.key.replaceChildren(keyOf(shown));
+    }
   }
 
   /** The last minute in words and figures, for those who cannot see the drawing. */
@@ -90,7 +88,7 @@ export class Timeline {
     const body = rows.map((row) => {
       const line = document.createElement("tr");
       const figures = [row.valence.toFixed(2), row.arousal.toFixed(2), row.stress === null ? "–" : row.stress.toFixed(0)];
-      const words = [clock(Math.max(0, Math.round(row.t - this.began))), row.label, percent(row.confidence), ...figures];
+      const words = [clock(Math.max(0, Math.round(row.t - this.began))), nameOf(row.label), percent(row.confidence), ...figures];
       line.append(...words.map((each) => cell("td", each)));
       return line;
     });
@@ -98,7 +96,7 @@ export class Timeline {
   }
 
   #person(number) {
-    if (!this.people.has(number)) this.people.set(number, { rows: [], episodes: [] });
+    if (!this.people.has(number)) this.people.set(number, { rows: [] });
     return this.people.get(number);
   }
 }
