@@ -77,6 +77,7 @@ def page(context: BrowserContext, site: StaticSite) -> Iterator[Page]:
 def start(page: Page) -> None:
     """Agree and start the camera, with figures kept."""
     page.check("#told")
+    page.check("#place")
     page.check("#keep")
     page.click("#start")
     expect(page.locator("#stage")).to_have_attribute("data-faces", "1")
@@ -212,6 +213,7 @@ def test_a_camera_that_is_refused(site: StaticSite, context: BrowserContext) -> 
     page = strangers.new_page()
     page.goto(site.url)
     page.check("#told")
+    page.check("#place")
     page.click("#start")
     expect(page.locator("#banner")).to_contain_text(
         "permission was refused. Allow it in the address bar", timeout=WAIT_MS
@@ -230,6 +232,7 @@ def test_a_model_that_is_missing_or_altered(damage: str, dist: Path, tmp_path: P
     page = context.new_page()
     page.goto(own.url)
     page.check("#told")
+    page.check("#place")
     page.click("#start")
     words = {"missing": "no such file (the server answered 404)", "altered": "altered: its graph is not the one"}[
         damage

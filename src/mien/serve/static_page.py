@@ -16,6 +16,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from mien.contract.atomic_files import write_whole
@@ -85,7 +86,8 @@ def write_static_page(out: Path, model: str | Path = "nano", yunet: Path | None 
     if out.is_dir() and any(out.iterdir()) and not (out / SERVICE_WORKER).is_file():
         raise OutputError(f"{out}: holds files that are not mien's page; give a new folder")
 
-    files = {f"page/{path.name}": path.read_bytes() for path in sorted(SERVED.iterdir()) if path.suffix != ".html"}
+    served = [path for path in sorted(SERVED.rglob("*")) if path.is_file() and path.suffix != ".html"]
+    files = {f"page/{path.relative_to(SERVED).as_posix()}": path.read_bytes() for path in served}
     files["page/strings_server.js"] = files["page/strings.js"]
     for name in ("api.js", "live.js", "strings.js", "device.js"):
         files[f"page/{name}"] = (built / "page" / name).read_bytes()
@@ -153,10 +155,13 @@ def _service_worker(built: Path, files: Mapping[str, bytes]) -> bytes:
 
 def _notices(built: Path) -> bytes:
     """Licences of all that is in the folder; ONNX Runtime's list of what it holds comes with its Python package."""
-    import onnxruntime
-
-    inside = Path(onnxruntime.__file__).parent / "ThirdPartyNotices.txt"
-    more = inside.read_bytes() if inside.is_file() else b"github.com/microsoft/onnxruntime, ThirdPartyNotices.txt\n"
+    found = find_spec("onnxruntime")  # without importing it
+    inside = Path(found.origin).parent / "ThirdPartyNotices.txt" if found and found.origin else None
+    more = (
+        inside.read_bytes()
+        if inside and inside.is_file()
+        else b"github.com/microsoft/onnxruntime, ThirdPartyNotices.txt\n"
+    )
     return (built / "NOTICES.txt").read_bytes() + b"\n\nThird parties inside ONNX Runtime\n\n" + more
 
 

@@ -6,6 +6,8 @@ import { asCsv, asJson } from "./exports.js";
 import { daysOf, startOf } from "./figures.js";
 import type { History } from "./store.js";
 
+const DETECTOR = document.querySelector<HTMLMetaElement>('meta[name="mien-detector"]')?.content;
+
 export const FORMATS = ["csv", "json"];
 
 interface Options {
@@ -35,7 +37,7 @@ export const askJson = async (path: string, options?: Options): Promise<unknown>
 export const remember = (): void => undefined;
 
 async function answered({ pathname, searchParams: query }: URL, { method = "GET", body }: Options): Promise<unknown> {
-  if (pathname === "/v1/access") return { role: "owner", shared: false, history: true };
+  if (pathname === "/v1/access") return { role: "owner", shared: false, history: true, detector: DETECTOR };
   if (pathname === "/v1/recognize") {
     if (body === undefined) throw new Problem(400, "no photo was given");
     const source = body instanceof File ? body.name : "photo";

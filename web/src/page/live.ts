@@ -114,7 +114,8 @@ class Run {
         const found = await mien.recognize(video, { source: "browser" });
         if (this.#stopped as boolean) return;
         if (!this.#paused()) {
-          const message = await this.#message(this.#people.follow(found, (performance.now() - began) / 1000));
+          const followed = this.#people.follow(found, (performance.now() - began) / 1000);
+          const message = await this.#message(followed, mien.card.accept_threshold);
           this.#told.result(message, performance.now() - start);
         }
       }
@@ -123,7 +124,7 @@ class Run {
     }
   }
 
-  async #message(frame: ReturnType<Tracker["follow"]>): Promise<object> {
+  async #message(frame: ReturnType<Tracker["follow"]>, threshold: number): Promise<object> {
     const moods = this.moods.update(frame);
     const problem = await this.#journal?.take(moods);
     const of = <T>(value: (number: number) => T): Record<string, T> =>
@@ -132,7 +133,8 @@ class Run {
       type: "result",
       session: this.#journal?.session ?? null,
       ...frame,
-      moods,
+      // whether an emotion is sure is decided on the smoothed scores, which are what people see
+      moods: moods.map((mood) => ({ ...mood, accepted: Math.max(...Object.values(mood.scores)) >= threshold })),
       episodes: of((number) => this.moods.episodes(number).slice(-MOST_EPISODES)),
       baselines: of((number) => this.moods.baseline(number)),
       ...(problem !== undefined && { store_problem: problem }),

@@ -15,9 +15,6 @@ const token = sessionStorage.getItem("mien-token");
 // A visitor's secret: the server makes it with the first session that it keeps; this browser alone can show it later.
 let visitor = localStorage.getItem("mien-visitor");
 
-/** What the server says about itself and this visitor: role, labels, detector, history. Filled when the page opens. */
-export const about = { labels: [], detector: "" };
-
 /** Remember the secret that the server has just made for this visitor. */
 export function remember(secret) {
   if (!secret) return;

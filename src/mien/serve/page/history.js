@@ -83,8 +83,8 @@ async function sessionsUpTo(count) {
   let total = 0;
   for (let offset = 0; offset < count; offset += PAGE) {
     const answer = await ask(`/v1/sessions?limit=${PAGE}&offset=${offset}`);
-    total = Number(answer.headers.get("mien-total"));
     sessions.push(...(await answer.json()));
+    total = Number(answer.headers?.get("mien-total") ?? sessions.length);
     if (sessions.length >= total) break;
   }
   return { sessions, total };

@@ -1,6 +1,7 @@
 // The page: which view is shown, the controls of the live view, and where results go.
 import { S, fill, nameOf, percent } from "./strings.js";
-import { about, ask, askJson, download, remember } from "./api.js";
+import { about } from "./about.js";
+import { ask, askJson, download, remember } from "./api.js";
 import { closeCamera, grab, openCamera } from "./camera.js";
 import { showBars } from "./bars.js";
 import { Circumplex } from "./circumplex.js";

@@ -1,6 +1,7 @@
 // Photos: dropped anywhere on the page or chosen; recognised one after the other, shown with boxes and bars, forgotten.
 import { S, megabytes, nameOf, percent } from "./strings.js";
-import { about, ask } from "./api.js";
+import { about } from "./about.js";
+import { ask } from "./api.js";
 import { showBars } from "./bars.js";
 import { OTHER, colourOf, inkOn } from "./colours.js";
 import { byId, make } from "./dom.js";
@@ -49,7 +50,7 @@ async function recognise(file, card) {
     );
     const result = await answer.json();
     const found = result.faces.length ? S.photo_faces(result.faces.length) : S.photo_none;
-    tell(S.photo_facts(found, megabytes(file.size), about.detector));
+    tell(S.photo_facts(found, megabytes(file.size), about.detector ?? "–"));
     show(card, file, result);
   } catch (error) {
     card.classList.add("failed");

@@ -7,7 +7,7 @@ const LANGUAGES = { en, de, es };
 
 /** The first of the browser's languages that the page speaks; it also formats dates. */
 export const locale = (navigator.languages ?? []).find((each) => each.split("-")[0] in LANGUAGES) ?? "en";
-const language = locale.split("-")[0];
+export const language = locale.split("-")[0];
 export const S = LANGUAGES[language];
 
 /** An emotion's name in the visitor's language; a class that the page does not know keeps its own name. */
