@@ -52,9 +52,9 @@ from mien.train.batches import FaceBatches, FaceData
 from mien.train.callbacks import Dashboard
 from mien.train.config import Recipe
 from mien.train.devices import keep_freed_memory
-from mien.train.fit import EXPECTED_WARNINGS
 from mien.train.module import FaceTraining
 from mien.train.network import FaceClassifier
+from mien.train.phases import EXPECTED_WARNINGS
 from mien.train.recipe import load_recipe
 
 CLASSES = 7

@@ -1,4 +1,5 @@
 import csv
+import os
 import resource
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ from mien.data.toy import toy_faces
 from mien.data.votes import VOTES
 from mien.train.batches import FaceBatches
 from mien.train.config import AugmentConfig, Recipe
-from mien.train.fit import Machine, fit, resume
+from mien.train.fit import RUN_NAME, Machine, fit, resume
 from mien.train.module import FaceTraining
 from mien.train.run import Run, torch_bytes
 
@@ -132,11 +133,14 @@ def test_a_checkpoint_or_recipe_of_another_run_is_one_line(toy: FaceSet, tiny: R
     whole = (run.folder / "last.ckpt").read_bytes()
     state = torch.load(run.folder / "last.ckpt", weights_only=False)
     state["state_dict"]["classifier.network.head.weight"] = torch.zeros(9, 16)
-    for damaged, message in [(whole[:1000], "not a readable checkpoint"), (torch_bytes(state), "1 of .* do not fit")]:
-        (run.folder / "last.ckpt").write_bytes(damaged)
-        with pytest.raises(RunError, match=message):
-            resume(run.folder, toy, machine=CPU)
-        assert (run.folder / "last.ckpt").read_bytes() == damaged  # nothing overwritten
+    (run.folder / "last.ckpt").write_bytes(torch_bytes(state))
+    with pytest.raises(RunError, match="1 of .* do not fit"):
+        resume(run.folder, toy, machine=CPU)
+    (run.folder / "best.ckpt").unlink()
+    (run.folder / "last.ckpt").write_bytes(whole[:1000])
+    with pytest.raises(RunError, match="not a readable checkpoint .*, nor is best.ckpt; start the run again"):
+        resume(run.folder, toy, machine=CPU)
+    assert (run.folder / "last.ckpt").read_bytes() == whole[:1000]  # nothing overwritten
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of TensorBoard's writer
@@ -163,10 +167,43 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays_whole(
     assert history(resume(folder, toy, machine=CPU)) == history(unbroken)
 
 
-def test_nan_stops_with_one_line(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
+def test_nan_stops_with_one_line_and_a_failed_start_leaves_nothing(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
     wild = tiny.model_copy(update={"optimizer": tiny.optimizer.model_copy(update={"lr": 1e30, "name": "sgd"})})
     with pytest.raises(RunError, match=r"the loss became (nan|inf) in epoch \d+"):
-        fit(wild, toy, runs=tmp_path, machine=CPU)
+        fit(wild, toy, runs=tmp_path / "runs", machine=CPU, name="mine")
+    assert not list(tmp_path.iterdir()) and RUN_NAME not in os.environ
+    fit(tiny.model_copy(update={"epochs": 1}), toy, runs=tmp_path / "runs", machine=CPU, name="mine")
+    with pytest.raises(RunError, match="this run is there already: resume it .* or choose another --name"):
+        fit(tiny, toy, runs=tmp_path / "runs", machine=CPU, name="mine")
+    assert (tmp_path / "runs" / "base" / "mine" / "best.pth").is_file()  # of the run that was there
+
+
+def test_a_folder_that_cannot_be_made_leaves_no_name_for_the_next_run(
+    toy: FaceSet, tiny: Recipe, tmp_path: Path
+) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(RunError, match="cannot write the run folder"):
+        fit(tiny, toy, runs=tmp_path / "runs", machine=CPU, name="first")
+    assert RUN_NAME not in os.environ
+
+
+@pytest.mark.parametrize("name", ["../out", "a/b", ".hidden", ""])
+def test_a_name_stays_below_the_runs(name: str, toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="it names a folder: expected letters, digits and"):
+        fit(tiny, toy, runs=tmp_path / "runs", machine=CPU, name=name)
+    assert not list(tmp_path.iterdir()) and RUN_NAME not in os.environ
+
+
+def test_processes_of_a_launcher_need_one_name(
+    toy: FaceSet, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variables in ({"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2"}, {"SLURM_PROCID": "0", "SLURM_NTASKS": "2"}):
+        with monkeypatch.context() as patch:
+            for key, value in variables.items():
+                patch.setenv(key, value)
+            with pytest.raises(RunError, match="2 processes were started: give the run a name for all, with --name"):
+                fit(tiny, toy, runs=tmp_path, machine=CPU)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_split_is_named_before_anything_is_written(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:

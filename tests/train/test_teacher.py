@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from mien.train.config import AugmentConfig, MixConfig, Recipe, TeacherConfig
 from mien.train.fit import Machine, fit
 from mien.train.losses import distillation_loss
 from mien.train.module import FaceTraining
+from mien.train.run import Run
 from mien.train.teacher import Teacher, load_teacher
 
 
@@ -97,3 +99,29 @@ def test_a_teacher_of_something_else_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_bytes(b"junk")
     with pytest.raises(RecipeError, match="cannot be a teacher: truncated or not an ONNX .* or one of: base, "):
         load_teacher(TeacherConfig(models=(str(tmp_path / "x.onnx"),)), ("happy", "sad"), 48)
+
+
+def test_a_shipped_teacher_of_other_classes_is_left_out_and_that_is_said(tiny: Recipe, tmp_path: Path) -> None:
+    toy = toy_faces(per_class=6)
+    own = replace(toy, labels=("calm", *toy.labels[1:]))
+    recipe = tiny.model_copy(update={"epochs": 1, "teacher": TeacherConfig(models=("base",))})
+    told: list[str] = []
+    run = fit(recipe, own, runs=tmp_path, machine=Machine("cpu"), name="own", on_notice=told.append)
+    assert len(told) == 1 and "trains without its teacher 'base', which knows angry, " in told[0]
+    assert Run.read(run.folder).recipe.teacher is None and run.facts["notices"] == told
+    mine = recipe.model_copy(update={"teacher": TeacherConfig(models=(str(run.folder),))})
+    with pytest.raises(RecipeError, match="knows calm, .*; this data set has angry, .*--set teacher=null"):
+        fit(mine, toy, runs=tmp_path, machine=Machine("cpu"), name="refused")
+    assert not (tmp_path / "base" / "refused").exists()
+
+
+def test_a_teacher_of_the_same_classes_in_another_order_is_sorted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = Classifier(resolve_model("nano")).card.labels
+    x_NHW = torch.from_numpy(toy_faces(per_class=1).faces_NHW)
+    (tmp_path / "nano").mkdir()  # a folder of that name is not meant
+    monkeypatch.chdir(tmp_path)
+    config = TeacherConfig(models=("nano",))
+    in_order, turned = (load_teacher(config, names, 48)(x_NHW) for names in (labels, labels[::-1]))
+    torch.testing.assert_close(turned, in_order.flip(1))

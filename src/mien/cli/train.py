@@ -43,9 +43,9 @@ def train(
     say(f"{data}: " + ", ".join(f"{sum(counts.values()):,} {split}" for split, counts in faces.counts().items()))
     machine = Machine(accelerator, devices, nodes, progress=sys.stderr.isatty() and sys.stdout.isatty())
     if resume is not None:
-        run = training.resume(resume, faces, machine=machine)
+        run = training.resume(resume, faces, machine=machine, on_notice=say)
     else:
-        run = training.fit(resolved, faces, runs=runs, machine=machine, name=name)
+        run = training.fit(resolved, faces, runs=runs, machine=machine, name=name, on_notice=say)
     if resolved.artefacts:
         from mien.export.artefacts import write_artefacts
 

@@ -28,7 +28,7 @@ from mien.contract.card import ModelCard
 from mien.export.checkpoint import Checkpoint
 from mien.export.torchfiles import traced_bytes
 from mien.train.network import FaceClassifier, count_parameters
-from mien.train.run import Run, torch_bytes
+from mien.train.run import Run, read_state, torch_bytes
 
 
 def write_artefacts(run: Run) -> list[str]:
@@ -50,9 +50,8 @@ def _content(run: Run, classifier: FaceClassifier, what: str) -> bytes:
         return torch_bytes(classifier.network.state_dict())
     if what.startswith("phase-"):
         number = int(what.removeprefix("phase-"))
-        folder = run.folder / what if len(run.recipe.resolved_phases()) > 1 else run.folder
         facts = run.facts["phases"][number - 1]
-        weights = torch.load(folder / "best.pth", map_location="cpu", weights_only=True)
+        weights = read_state(run.phase_folders()[number - 1] / "best.pth")
         named = {"epoch": facts["epoch"], "val_accuracy": facts["validation_accuracy"]}
         return torch_bytes({"model_state_dict": weights, "class_names": list(run.labels)} | named)
     if what == "final":
@@ -63,10 +62,8 @@ def _content(run: Run, classifier: FaceClassifier, what: str) -> bytes:
 
 
 def _metadata(run: Run) -> dict[str, Any]:
-    phases = len(run.recipe.resolved_phases())
-    folders = [run.folder / f"phase-{number}" for number in range(1, phases + 1)] if phases > 1 else [run.folder]
     history = []
-    for number, folder in enumerate(folders, start=1):
+    for number, folder in enumerate(run.phase_folders(), start=1):
         with (folder / "metrics.csv").open(encoding="utf-8") as file:
             history += [{"phase": number} | {k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
     return {

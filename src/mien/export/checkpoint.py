@@ -28,7 +28,7 @@ from mien.recognition.detectors.margins import MARGINS
 from mien.train.config import Recipe
 from mien.train.model_file import network_of_card
 from mien.train.network import FaceClassifier, keep_outputs, load_weights, outputs
-from mien.train.run import Run
+from mien.train.run import Run, load_state
 
 PREFIX = "classifier.network."
 """Of the network's weights in Lightning's checkpoints."""
@@ -88,13 +88,13 @@ class Checkpoint:
             raise RunError(f"{path}: not a checkpoint of PyTorch ({type(error).__name__})") from None
         card = card_of_pth(content)
         if card is not None:
-            return cls._of_card(path, card, _load(_fresh(card, path), state, path))
+            return cls._of_card(path, card, _loaded(_fresh(card, path), state, path))
         folder = next((each for each in (path.parent, path.parent.parent) if (each / "run.json").is_file()), None)
         if folder is None:
             raise RunError(f"{path}: neither a .pth with a model card nor inside a run folder, which has the recipe")
         run = Run.read(folder)
         classifier = FaceClassifier.build(run.recipe, outputs(run.recipe, len(run.labels)))
-        _load(classifier, state, path)
+        _loaded(classifier, state, path)
         if run.recipe.votes is not None:
             keep_outputs(classifier.network, slice(len(run.labels)))
         return cls._of_run(path, run, classifier)
@@ -170,12 +170,8 @@ def _fresh(card: ModelCard, path: Path) -> FaceClassifier:
         raise RunError(f"{path}: {error}") from None
 
 
-def _load(classifier: FaceClassifier, state: Mapping[str, Any], path: Path) -> FaceClassifier:
-    try:
-        classifier.network.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        detail = " ".join(str(error).split())[:120]
-        raise RunError(f"{path}: its weights are not of the network that its recipe names ({detail})") from None
+def _loaded(classifier: FaceClassifier, state: Mapping[str, Any], path: Path) -> FaceClassifier:
+    load_state(classifier.network, state, path)
     return classifier.eval()
 
 

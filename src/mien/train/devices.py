@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,6 +42,15 @@ class Machine:
 def is_first_process() -> bool:
     """Whether this process writes the run's files; of several processes (DDP) one alone may."""
     return int(getattr(rank_zero_only, "rank", 0)) == 0  # Lightning sets it on import, from the launcher's variables
+
+
+def launched_processes() -> int:
+    """How many processes a launcher of the user's own started for this run: torchrun or SLURM's srun; else 1."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return int(os.environ.get("WORLD_SIZE", "1"))
+    if "SLURM_PROCID" in os.environ and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive"):
+        return int(os.environ.get("SLURM_NTASKS", "1"))  # a shell that salloc opened is one process, whatever it asked
+    return 1
 
 
 def keep_freed_memory() -> None:

@@ -108,7 +108,7 @@ class FaceTraining(L.LightningModule):
         if not torch.isfinite(loss):
             raise RunError(
                 f"the loss became {loss.item()} in epoch {self.current_epoch + 1}, step {self.global_step}; "
-                "lower optimizer.lr or set optimizer.clip_norm, then resume from the last checkpoint"
+                "start a new run with a lower optimizer.lr, or with optimizer.clip_norm set"
             )
         self.train_accuracy(logits_BC, labels_B)
         self.log(

@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from mien.contract.errors import RunError
 from mien.train.config import Recipe
@@ -39,23 +41,35 @@ class Run:
 
     @classmethod
     def read(cls, folder: Path) -> Run:
-        """Open a run folder; RunError says what is missing."""
+        """Open a run folder; RunError says what is missing or damaged."""
         try:
             recipe = load_recipe(folder / "recipe.yaml")
-            return cls(folder, recipe, json.loads((folder / "run.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+            facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{folder}: not a run folder ({error})") from None
+        problem = _problem(facts)
+        if problem is not None:
+            raise RunError(f"{folder}: run.json is damaged: {problem}; take it from a copy, or train a new run")
+        return cls(folder, recipe, facts)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Class names in index order."""
         return tuple(self.facts["labels"])
 
+    def phase_folders(self) -> list[Path]:
+        """Where each phase leaves its files: the run folder itself where there is one phase."""
+        count = len(self.recipe.resolved_phases())
+        return [self.folder / f"phase-{number}" for number in range(1, count + 1)] if count > 1 else [self.folder]
+
     def classifier(self, head: str = "labels") -> FaceClassifier:
         """The classifier with the run's best weights, on the CPU, in eval mode.
 
         Args:
             head: "labels", or "votes" for the one over FER+'s ten columns where the recipe has it.
+
+        Raises:
+            RunError: the run has not finished, has no such head, or its weights are damaged or of another network.
         """
         weights = self.folder / "best.pth"
         if not weights.is_file():
@@ -64,10 +78,46 @@ class Run:
             raise RunError(f"{self.folder}: has no head for votes; its recipe {self.recipe.name} has no section votes")
         classes = len(self.labels)
         classifier = FaceClassifier.build(self.recipe, outputs(self.recipe, classes))  # fresh, replaced at once
-        classifier.network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        load_state(classifier.network, read_state(weights), weights)
         if self.recipe.votes is not None:
             keep_outputs(classifier.network, slice(classes, None) if head == "votes" else slice(classes))
         return classifier.eval()
+
+
+def _problem(facts: Any) -> str | None:
+    """What makes the content of a run.json unusable; None where nothing does."""
+    if not isinstance(facts, dict):
+        return f"expected keys and values, found {type(facts).__name__}"
+    labels = facts.get("labels")
+    if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
+        return f"expected two or more class names under labels, found {labels!r:.60}"
+    wrong = [key for key in ("data", "versions", "machine") if not isinstance(facts.get(key), dict)]
+    return f"{wrong[0]} is missing" if wrong else None
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The plain state_dict in a ``best.pth``, read so that a hostile file cannot run code.
+
+    Raises:
+        RunError: damaged, or not a state_dict.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # zip, pickle and torch raise many kinds for a damaged file
+        content = type(error).__name__
+    if isinstance(content, dict) and content and all(isinstance(weight, Tensor) for weight in content.values()):
+        return content
+    reason = f" ({content})" if isinstance(content, str) else ""
+    raise RunError(f"{path}: damaged or not a state_dict of PyTorch{reason}; export from best.ckpt beside it instead")
+
+
+def load_state(network: nn.Module, state: Mapping[str, Any], path: Path) -> None:
+    """Load weights that were read from ``path``; RunError where they are of another network."""
+    try:
+        network.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        detail = " ".join(str(error).split())[:120]
+        raise RunError(f"{path}: its weights are not of the network that its recipe names ({detail})") from None
 
 
 def torch_bytes(value: Any) -> bytes:

@@ -3,64 +3,113 @@
     teacher = load_teacher(recipe.teacher, labels)
     probs_BC = teacher(augmented_BHW)
 
-A teacher is a run folder, a model file of ours or a shipped name; of several the probabilities are averaged. It runs in
-PyTorch on the training device and sees each augmented face, not mirrored.
+A teacher is a shipped model's name, a run folder or a model file of ours. Of several teachers the probabilities are
+averaged. They run in PyTorch on the training device and see each augmented face as the pupil does, not its mirror image
+as well. A teacher that names the same classes in another order fits: its columns are sorted.
 
 Shape legend: B faces of a batch, C classes, H = W side in pixels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from mien.contract.errors import ModelError, RecipeError
+from mien.contract.emotions import canonical
+from mien.contract.errors import ModelError, RecipeError, RunError
 from mien.contract.onnx_container import read_card
 from mien.contract.shipped_models import shipped_models
-from mien.train.config import TeacherConfig
+from mien.train.config import Recipe, TeacherConfig
 from mien.train.model_file import model_path, network_of_card
 from mien.train.network import FaceClassifier, load_weights
 from mien.train.run import Run
 
 
 class Teacher(nn.Module):
-    """Mean softened probabilities of some classifiers, without gradients."""
+    """Mean softened probabilities of some classifiers, without gradients.
 
-    def __init__(self, members: list[FaceClassifier], temperature: float) -> None:
+    Args:
+        members: the classifiers.
+        columns: for each member, which of its outputs stands for each class of the pupil.
+        temperature: what the logits are divided by; above 1 it shows more of what the teacher thinks of other classes.
+    """
+
+    def __init__(self, members: Sequence[FaceClassifier], columns: Sequence[Sequence[int]], temperature: float) -> None:
         super().__init__()
         self.members, self.temperature = nn.ModuleList(members).eval().requires_grad_(False), temperature
+        self.columns = [list(order) for order in columns]
 
     @torch.no_grad()
     def forward(self, faces_BHW: Tensor) -> Tensor:
-        members = [torch.softmax(member(faces_BHW).float() / self.temperature, dim=1) for member in self.members]
-        return torch.stack(members).mean(dim=0)
+        probs_MBC = [
+            torch.softmax(member(faces_BHW)[:, order].float() / self.temperature, dim=1)
+            for member, order in zip(self.members, self.columns, strict=True)
+        ]
+        return torch.stack(probs_MBC).mean(dim=0)
 
 
 def load_teacher(config: TeacherConfig, labels: tuple[str, ...], side: int) -> Teacher:
     """Open the models of ``config``.
 
+    Args:
+        config: names the models.
+        labels: classes of the pupil, in the order of its outputs.
+        side: px of the faces.
+
     Raises:
         RecipeError: not a model, or one of other classes or another size of face.
     """
-    members = []
+    members, columns = [], []
     for name in config.models:
         member, its_labels, its_side = _open(name)
-        if its_labels != labels or its_side != side:
+        if not _fits(its_labels, its_side, labels, side):
             raise RecipeError(
                 f"teacher.models: {name}: knows {', '.join(its_labels)} at {its_side} px; "
-                f"this data set has {', '.join(labels)} at {side} px"
+                f"this data set has {', '.join(labels)} at {side} px; train without one: --set teacher=null"
             )
         members.append(member)
-    return Teacher(members, config.temperature)
+        columns.append([list(map(canonical, its_labels)).index(canonical(label)) for label in labels])
+    return Teacher(members, columns, config.temperature)
+
+
+def without_unfit_teacher(recipe: Recipe, labels: tuple[str, ...], side: int) -> tuple[Recipe, str | None]:
+    """The recipe, without its teacher where that is a shipped model which names other classes than the data.
+
+    A built-in recipe names its teacher for FER2013's classes; somebody who trains it on classes of their own did not
+    choose that teacher. A teacher of the user's own that does not fit stays, and is refused by ``load_teacher``.
+
+    Returns:
+        The recipe to train by, and one line that says what was left out; None where nothing was.
+    """
+    if recipe.teacher is None or not set(recipe.teacher.models) <= set(shipped_models()):
+        return recipe, None
+    for name in recipe.teacher.models:
+        card = read_card(model_path(name).read_bytes())
+        if not _fits(card.labels, card.image.side, labels, side):
+            notice = (
+                f"recipe {recipe.name}: trains without its teacher {name!r}, which knows {', '.join(card.labels)} at "
+                f"{card.image.side} px; this data set has {', '.join(labels)} at {side} px"
+            )
+            return recipe.model_copy(update={"teacher": None}), notice
+    return recipe, None
+
+
+def _fits(its_labels: Sequence[str], its_side: int, labels: Sequence[str], side: int) -> bool:
+    return its_side == side and sorted(map(canonical, its_labels)) == sorted(map(canonical, labels))
 
 
 def _open(name: str) -> tuple[FaceClassifier, tuple[str, ...], int]:
+    """A teacher, its classes and the px of its faces. A shipped name wins over a folder of that name."""
     folder = Path(name).expanduser()
-    if folder.is_dir():
-        run = Run.read(folder)
-        return run.classifier(), run.labels, run.recipe.data.side
+    if name not in shipped_models() and folder.is_dir():
+        try:
+            run = Run.read(folder)
+            return run.classifier(), run.labels, run.recipe.data.side
+        except RunError as error:
+            raise RecipeError(f"teacher.models: {error}") from None
     path = model_path(name)
     try:
         card = read_card(path.read_bytes())
