@@ -9,7 +9,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, WeightAveraging
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, WeightAveraging
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
@@ -103,6 +103,26 @@ def _peak_memory_mb(device: torch.device) -> float:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+class FolderCheckpoint(ModelCheckpoint):
+    """Lightning's checkpoint callback in a run folder that may have been moved or copied since the run began.
+
+    Lightning stores absolute paths. In another folder it drops the best score with a warning, takes the first new epoch
+    for the best, and looks for the best weights where the folder was.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        assert self.dirpath is not None
+        folder = Path(self.dirpath)
+
+        def here(path: str) -> str:
+            return str(folder / Path(path).name) if path else path
+
+        paths = ("best_model_path", "kth_best_model_path", "last_model_path")
+        moved = {key: here(state_dict[key]) for key in paths if key in state_dict}
+        scores = {here(path): score for path, score in state_dict.get("best_k_models", {}).items()}
+        super().load_state_dict(state_dict | moved | {"best_k_models": scores, "dirpath": self.dirpath})
 
 
 class MovingAverage(WeightAveraging):

@@ -21,7 +21,7 @@ from typing import Any, Literal
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from mien.contract.atomic_files import write_whole
@@ -30,7 +30,7 @@ from mien.data.faceset import FaceSet
 from mien.data.splits import subset
 from mien.train.batch_size import batch_size
 from mien.train.batches import FaceData
-from mien.train.callbacks import Dashboard, History, MovingAverage
+from mien.train.callbacks import Dashboard, FolderCheckpoint, History, MovingAverage
 from mien.train.config import PhaseConfig, Recipe
 from mien.train.devices import Machine, is_first_process, keep_freed_memory
 from mien.train.model_file import SETTLING_FACES, model_path, recalibrate_batchnorm
@@ -126,10 +126,10 @@ def _train_phase(
     monitor, mode = BEST_BY[recipe.best_by]
     history = History(folder, not machine.progress, f"{folder.name} " if recipe.phases else "", machine.on_epoch)
     # the epoch's end is when the history has its row, so that a checkpoint holds the rows of all finished epochs
-    best = ModelCheckpoint(
+    best = FolderCheckpoint(
         folder, filename="best", monitor=monitor, mode=mode, save_on_train_epoch_end=True, enable_version_counter=False
     )
-    last = ModelCheckpoint(folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
+    last = FolderCheckpoint(folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
     callbacks: list[Callback] = [history, Dashboard(data.train.labels), best, last]
     if machine.progress:
         callbacks.append(RichProgressBar())
