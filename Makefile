@@ -1,27 +1,42 @@
 # make demo    the sample photo through the shipped model (installs the base package only)
-# make test    every test (installs the training extra too: about 6 GB, most of it torch)
-# make check   the one gate: format, lint, types, import contract, tests
+# make test    the one gate: format, lint, types, import contract, tests with their coverage, then the wheel by itself
+#              (installs the training extra too: about 6 GB, most of it torch)
+# make check   the first four of these, in half a minute
+# make wheel   the wheel alone: built, installed without extras in an environment of its own, and used
+# make lowest  the torch-free tests with the oldest versions that pyproject.toml allows
 # make web     the browser's part for `mien page` (needs Node 20 with npm), into src/mien/assets/web
 # Each does its own set-up in .venv; a second call finds it done.
 
 PYTHON ?= python3
+LOWEST_PYTHON ?= 3.11
+TORCH_FREE := tests/contract tests/data tests/evaluate tests/recognition tests/video tests/mood
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check web format clean
+.PHONY: demo test check wheel lowest web format clean
 
 demo: .venv/.demo
 	$(BIN)/mien demo
 
-test: .venv/.dev
-	$(BIN)/python -m pytest
+test: check
+	$(BIN)/python -m pytest -rs --cov --cov-report=term:skip-covered
+	$(BIN)/python scripts/check_wheel.py
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+
+wheel: .venv/.dev
+	$(BIN)/python scripts/check_wheel.py
+
+# no binary of these old versions exists for every Python, so it is the oldest one that mien supports
+lowest: .venv/.dev
+	$(BIN)/uv venv --quiet --clear --python $(LOWEST_PYTHON) .venv-lowest
+	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable '.[evaluate,video,parquet,demo]' \
+		hypothesis pytest pytest-timeout
+	.venv-lowest/bin/python -m pytest $(TORCH_FREE)
 
 web:
 	npm --prefix web ci --no-audit --no-fund
@@ -34,7 +49,7 @@ format: .venv/.dev
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv demo-output dist build web/dist web/build web/node_modules src/mien/assets/web
+	rm -rf .venv .venv-lowest .coverage* demo-output dist build web/dist web/build web/node_modules src/mien/assets/web
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -16,12 +16,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from skips import SkipWatch
 from tiny_onnx import TINY_CARD, write_tiny_model
 
 from mien.data.faceset import FaceSet
 from mien.data.toy import draw_toy, toy_faces
 
 REPOSITORY = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(SkipWatch(), "skip-watch")
+
 
 # started in the background of a script, pytest and every program that it starts would ignore Ctrl-C
 signal.signal(signal.SIGINT, signal.default_int_handler)
