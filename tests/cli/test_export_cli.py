@@ -8,6 +8,7 @@ from typing import Any
 
 import onnx
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
@@ -119,7 +120,13 @@ def test_prune_leaves_a_run(trained: Run, toy_root: Path, tmp_path: Path) -> Non
         (["{run}", "--to", "torchscript", "--quantize", "int8"], ModelError, "takes fp16 or bf16"),
         (["{run}", "--quantize", "bf16"], ModelError, "no convolution in bf16"),
         (["{run}", "--out", "{empty}/no/such/m.onnx"], OutputError, "no/such: no such folder to write m.onnx to"),
-        (["{run}", "--out", "{empty}"], OutputError, "cannot be written"),
+        (["{run}", "--out", "{empty}"], OutputError, "empty: a model file ends in one of: .onnx .onnx., .pt "),
+        (["{run}", "--out", "{empty}/a.bin"], OutputError, "a.bin: a model file ends in one of"),
+        (
+            ["{run}", "--to", "onnx", "--out", "{empty}/a.pt"],
+            OutputError,
+            "a.pt: is the name of a file of --to torchscri",
+        ),
         (["{empty}"], RunError, "not a run folder"),
         (["{empty}/none.onnx", "--quantize", "int8"], ModelError, "not a file, and not one of the shipped models"),
         (["{single}", "--quantize", "int8", "--max-loss", "-101", "--ranges", "minmax"], ParityError, "not written"),
@@ -140,11 +147,17 @@ def test_mistakes_cost_one_line_and_leave_nothing(
     places = {"single": single, "run": trained.folder, "empty": tmp_path / "empty", "toy": toy_root}
     given = [argument.format(**places) for argument in arguments]
     data = crowd_root if given[0] == str(single) else toy_root
-    out = [] if "--out" in given else ["--out", tmp_path / "m.onnx"]
+    ending = {"pth": "pth", "torchscript": "pt"}.get(given[given.index("--to") + 1] if "--to" in given else "", "onnx")
+    out = [] if "--out" in given else ["--out", tmp_path / f"m.{ending}"]
     with pytest.raises(error, match=message) as raised:
         run("export", *given, "--data", data, *out)
     assert "\n" not in str(raised.value)
     assert [each.name for each in tmp_path.rglob("*")] == ["empty"]
+
+
+def test_the_ending_of_the_file_decides_its_format(trained: Run, toy_root: Path, tmp_path: Path) -> None:
+    run("export", trained.folder, "--data", toy_root, "--out", tmp_path / "a.pth")
+    assert torch.load(tmp_path / "a.pth", weights_only=True).keys() >= {"state_dict", "mien_card"}
 
 
 def test_faces_are_asked_for(trained: Run) -> None:

@@ -71,7 +71,9 @@ def export(
     data: Annotated[
         Path | None, typer.Option(help="Data set for calibration, parity and accuracy: what it was trained on.")
     ] = None,
-    to: Annotated[Kind, typer.Option(help="The file's format.")] = Kind.onnx,
+    to: Annotated[
+        Kind | None, typer.Option(help="The file's format; by the ending of --out, or onnx, if left out.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write; model.onnx, .pt or .pth if left out.")] = None,
     quantize: Annotated[Arithmetic | None, typer.Option(help="int8 for CPUs; fp16, bf16 for GPUs.")] = None,
     soup: Annotated[
@@ -107,7 +109,7 @@ def export(
     from mien.data.loading import load_faces
     from mien.recognition.classifier import Classifier
 
-    out = out or Path(f"model{SUFFIXES[to]}")
+    to, out = _format_and_file(to, out)
     _refuse_contradictions(sources if soup is None else ["their average"], to, quantize, opset, field is not None)
     root = data or calibrate
     if root is None:
@@ -141,6 +143,25 @@ def export(
         print_json({"file": str(out), "bytes": out.stat().st_size, "parity": facts, "card": card.to_dict()})
     else:
         _describe(out, card, parity, to)
+
+
+def _format_and_file(to: Kind | None, out: Path | None) -> tuple[Kind, Path]:
+    """The format and the file, each from the other where one of them is left out.
+
+    Raises:
+        OutputError: the file's ending is that of another format, or of none.
+    """
+    from mien.contract.errors import OutputError
+
+    if out is None:
+        return to or Kind.onnx, Path(f"model{SUFFIXES[to or Kind.onnx]}")
+    named = next((kind for kind, suffix in SUFFIXES.items() if out.suffix.lower() == suffix), None)
+    if named is None:
+        endings = ", ".join(f"{suffix} ({kind})" for kind, suffix in SUFFIXES.items())
+        raise OutputError(f"--out {out}: a model file ends in one of: {endings}")
+    if to is not None and to is not named:
+        raise OutputError(f"--out {out}: is the name of a file of --to {named}; for --to {to} end it in {SUFFIXES[to]}")
+    return named, out
 
 
 def _shares(text: str) -> list[float]:
