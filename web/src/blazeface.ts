@@ -22,8 +22,8 @@ const SAME_FACE = 0.3; // intersection over union
 const TILES_AT_ONCE = 8;
 const SMALLEST_TILE = 160; // pixels; smaller tiles would only be enlarged
 
-/** Measured on FER2013's own frames: benchmarks/detector_margins.py. */
-const MARGIN: Margin = [0, 0, 0, 0];
+/** Measured on FER2013's own frames (benchmarks/blazeface_margins.py): found 98.6 % of 4,000. */
+const MARGIN: Margin = [0.0825, 0.196, 0.0825, -0.016];
 
 export class BlazeFace implements Detector {
   readonly name = "blazeface";

@@ -74,42 +74,48 @@ export const cropSquare = (pixels: Pixels, box: Box, side: number): Uint8Array =
 export const resized = (pixels: Pixels, box: Box, width: number, height: number): Uint8Array =>
   resampled(pixels, box, width, height, "rgb");
 
+/** Rows first, then columns, as Python multiplies its matrices; rows are read in order, which is what takes the time. */
 function resampled(pixels: Pixels, box: Box, toWidth: number, toHeight: number, as: "grey" | "rgb"): Uint8Array {
   const channels = as === "grey" ? 1 : 3;
   const across = resampling(box[0], box[2], pixels.width, toWidth);
   const down = resampling(box[1], box[3], pixels.height, toHeight);
-  const rows = down.high - down.low;
-  const stride = toWidth * channels;
-  const line = new Float32Array((across.high - across.low) * channels);
-  const narrow = new Float32Array(rows * stride); // rows of the image, columns of the result
-  for (let row = 0; row < rows; row += 1) {
+  const line = (across.high - across.low) * channels;
+  const rows = new Float32Array((down.high - down.low) * line);
+  for (let row = 0; row < down.high - down.low; row += 1) {
     const at = 4 * ((down.low + row) * pixels.width + across.low);
-    if (as === "grey") readGrey(pixels.data, at, line);
-    else readRgb(pixels.data, at, line);
-    for (let sample = 0; sample < toWidth; sample += 1) {
-      const from = (across.first[sample] - across.low) * channels;
-      const weights = sample * across.most;
-      for (let channel = 0; channel < channels; channel += 1) {
-        let sum = 0;
-        for (let index = 0; index < across.count[sample]; index += 1) {
-          sum += line[from + index * channels + channel] * across.weights[weights + index];
-        }
-        narrow[row * stride + sample * channels + channel] = sum;
-      }
-    }
+    const to = rows.subarray(row * line, (row + 1) * line);
+    if (as === "grey") readGrey(pixels.data, at, to);
+    else readRgb(pixels.data, at, to);
   }
-  const out = new Uint8Array(stride * toHeight);
-  const sums = new Float64Array(stride);
+  const out = new Uint8Array(toWidth * toHeight * channels);
+  const sums = new Float32Array(line);
   for (let sample = 0; sample < toHeight; sample += 1) {
     sums.fill(0);
-    for (let index = 0; index < down.count[sample]; index += 1) {
-      const weight = down.weights[sample * down.most + index];
-      const row = (down.first[sample] - down.low + index) * stride;
-      for (let column = 0; column < stride; column += 1) sums[column] += narrow[row + column] * weight;
-    }
-    for (let column = 0; column < stride; column += 1) out[sample * stride + column] = clampByte(roundEven(sums[column]));
+    const first = down.first[sample] - down.low;
+    const weights = sample * down.most;
+    for (let index = 0; index < down.count[sample]; index += 1) addRow(sums, rows, (first + index) * line, down.weights[weights + index]);
+    narrow(sums, across, channels, out, sample * toWidth * channels);
   }
   return out;
+}
+
+function addRow(sums: Float32Array, rows: Float32Array, from: number, weight: number): void {
+  for (let column = 0; column < sums.length; column += 1) sums[column] += rows[from + column] * weight;
+}
+
+/** One line of the result from one line as wide as the box. */
+function narrow(line: Float32Array, across: Resampling, channels: number, out: Uint8Array, to: number): void {
+  const { first, count, weights, most, low } = across;
+  for (let sample = 0; sample < first.length; sample += 1) {
+    const from = (first[sample] - low) * channels;
+    const start = sample * most;
+    const end = start + count[sample];
+    for (let channel = 0; channel < channels; channel += 1, to += 1) {
+      let sum = 0;
+      for (let index = start, at = from + channel; index < end; index += 1, at += channels) sum += line[at] * weights[index];
+      out[to] = clampByte(roundEven(sum));
+    }
+  }
 }
 
 function readGrey(data: Pixels["data"], at: number, line: Float32Array): void {

@@ -1,0 +1,222 @@
+"""mien beside two libraries that people use in the browser: time a face in the same Chromium, and what is downloaded.
+
+    npm install --prefix peers @vladmandic/human @vladmandic/face-api @tensorflow/tfjs-backend-wasm@4.22.0
+    python benchmarks/browser_speed.py --peers peers/node_modules --photo face.jpg
+
+All run on WebAssembly with SIMD in one thread, on the same 640 x 480 picture with one face: finding it and naming its
+emotion, nothing else. Rounds alternate between the libraries, so a busy machine is busy for all of them. ``--minutes``
+instead runs mien alone and prints the memory of its page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import http.server
+import json
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from mien.contract.shipped_models import resolve_model
+
+DIST = Path(__file__).parents[1] / "web" / "dist"
+FLAGS = ("--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update")
+
+SETUPS = {
+    "mien, nano": """async () => {
+        const { Mien } = await import("/mien/mien.js");
+        const mien = await Mien.load({ models: "/mien/models/", model: "nano" });
+        return async (canvas) => {
+          const { faces } = await mien.recognize(canvas, { thorough: false });
+          return [faces.length, faces[0]?.emotion];
+        };
+      }""",
+    "@vladmandic/human": """async () => {
+        const { default: Human } = await import("/peers/@vladmandic/human/dist/human.esm.js");
+        const off = { enabled: false };
+        const human = new Human({
+          backend: "wasm", wasmPath: "/peers/@tensorflow/tfjs-backend-wasm/dist/", debug: false, cacheSensitivity: 0,
+          modelBasePath: "/peers/@vladmandic/human/models/", filter: off, gesture: off, body: off, hand: off, object: off,
+          segmentation: off, face: { enabled: true, detector: { rotation: false, skipFrames: 0, skipTime: 0 }, mesh: off,
+            attention: off, iris: off, description: off, antispoof: off, liveness: off,
+            emotion: { enabled: true, skipFrames: 0, skipTime: 0, minConfidence: 0 } },
+        });
+        await human.load();
+        await human.tf.setBackend("wasm");
+        await human.tf.ready();
+        return async (canvas) => {
+          const { face } = await human.detect(canvas);
+          return [face.length, face[0]?.emotion?.[0]?.emotion, human.tf.getBackend()];
+        };
+      }""",
+    "@vladmandic/face-api": """async () => {
+        const faceapi = await import("/peers/@vladmandic/face-api/dist/face-api.esm.js");
+        faceapi.tf.setWasmPaths?.("/peers/@tensorflow/tfjs-backend-wasm/dist/");
+        await faceapi.tf.setBackend("wasm");
+        await faceapi.tf.ready();
+        const models = "/peers/@vladmandic/face-api/model/";
+        await faceapi.nets.tinyFaceDetector.loadFromUri(models);
+        await faceapi.nets.faceExpressionNet.loadFromUri(models);
+        return async (canvas) => {
+          const options = new faceapi.TinyFaceDetectorOptions({ inputSize: 320 });
+          const faces = await faceapi.detectAllFaces(canvas, options).withFaceExpressions();
+          const best = Object.entries(faces[0]?.expressions ?? {}).sort((a, b) => b[1] - a[1])[0];
+          return [faces.length, best?.[0], faceapi.tf.getBackend()];
+        };
+      }""",
+}
+
+LOAD = """async (source) => {
+  const start = performance.now();
+  const image = await createImageBitmap(await (await fetch("/photo.png")).blob());
+  window.canvas = Object.assign(document.createElement("canvas"), { width: image.width, height: image.height });
+  window.canvas.getContext("2d", { willReadFrequently: true }).drawImage(image, 0, 0);
+  window.step = await eval(source)();
+  const answer = await window.step(window.canvas);
+  return { answer, first_ms: performance.now() - start };
+}"""
+TIME = """async (count) => {
+  const times = [];
+  for (let index = 0; index < count; index += 1) {
+    const start = performance.now();
+    await window.step(window.canvas);
+    times.push(performance.now() - start);
+  }
+  return times;
+}"""
+CLASSIFY = """async (count) => {
+  const { Mien } = await import("/mien/mien.js");
+  const mien = await Mien.load({ models: "/mien/models/", model: "nano", detector: "none" });
+  const side = mien.card.image.side;
+  const times = [];
+  for (let index = 0; index < count; index += 1) {
+    const crop = Uint8Array.from({ length: side * side }, (_, at) => (at * 7 + index) % 256);
+    const start = performance.now();
+    await mien.classify(crop);
+    times.push(performance.now() - start);
+  }
+  mien.close();
+  return times;
+}"""
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    extensions_map = {
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+    }
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+def site(photo: Path, peers: Path | None) -> tuple[str, Path]:
+    """A folder with everything, on this machine's own address."""
+    folder = Path(tempfile.mkdtemp())
+    shutil.copytree(DIST, folder / "mien")
+    shutil.copy(resolve_model("nano"), folder / "mien" / "models")
+    if peers is not None:
+        (folder / "peers").symlink_to(peers.resolve())
+    Image.open(photo).convert("RGB").resize((640, 480)).save(folder / "photo.png")
+    (folder / "index.html").write_text("<!doctype html><meta charset=utf-8><title>speed</title>")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/", folder
+
+
+def share(times: list[float], of: float) -> float:
+    """A quantile."""
+    return sorted(times)[min(len(times) - 1, int(of * len(times)))]
+
+
+def compare(pages: dict[str, Page], rounds: int, count: int) -> None:
+    """Alternating rounds; one line a library."""
+    times: dict[str, list[float]] = {name: [] for name in pages}
+    for _ in range(rounds):
+        for name, page in pages.items():
+            times[name] += page.evaluate(TIME, count)
+    for name, each in times.items():
+        print(
+            f"{name:22} median {share(each, 0.5):6.1f} ms   10 % {share(each, 0.1):6.1f}   90 % {share(each, 0.9):6.1f}"
+        )
+    each = next(iter(pages.values())).evaluate(CLASSIFY, rounds * count)
+    print(
+        f"nano alone, one crop   median {share(each, 0.5):6.1f} ms   10 % {share(each, 0.1):6.1f}   90 % {share(each, 0.9):6.1f}"
+    )
+
+
+def watch_memory(page: Page, minutes: float) -> None:
+    """The page's memory while it recognises without a pause; the worker's wasm memory counts too."""
+    session = page.context.new_cdp_session(page)
+    started, frames = time.monotonic(), 0
+    while (passed := time.monotonic() - started) < 60 * minutes:
+        frames += len(page.evaluate(TIME, 100))
+        if frames % 500 == 0:
+            session.send("HeapProfiler.collectGarbage")
+            heap = session.send("Runtime.getHeapUsage")
+            processes = renderer_mb()
+            print(
+                json.dumps(
+                    {
+                        "s": round(passed),
+                        "frames": frames,
+                        "heap_mb": round(heap["usedSize"] / 1e6, 2),
+                        "rss_mb": processes,
+                    }
+                ),
+                flush=True,
+            )
+
+
+def renderer_mb() -> float:
+    """Resident memory of the largest renderer of this machine's Chromium."""
+    largest = 0
+    for status in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"--type=renderer" in status.read_bytes():
+                pages = int((status.parent / "statm").read_text().split()[1])
+                largest = max(largest, pages * 4096)
+        except OSError:
+            continue
+    return round(largest / 1e6, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photo", type=Path, required=True)
+    parser.add_argument("--peers", type=Path, help="node_modules with the other libraries")
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--count", type=int, default=15, help="faces a round")
+    parser.add_argument("--minutes", type=float, default=0.0)
+    options = parser.parse_args()
+    url, _ = site(options.photo, options.peers)
+    wanted = {name: setup for name, setup in SETUPS.items() if name.startswith("mien") or options.peers}
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
+        pages = {}
+        for name, setup in wanted.items():
+            page = browser.new_context().new_page()
+            sizes: list[int] = []
+            page.on("requestfinished", lambda request, sizes=sizes: sizes.append(request.sizes()["responseBodySize"]))
+            page.goto(url)
+            first = page.evaluate(LOAD, f"({setup})")
+            pages[name] = page
+            print(
+                f"{name:22} first result {first['first_ms']:6.0f} ms   downloads {sum(sizes) / 1e6:6.2f} MB   {first['answer']}"
+            )
+        if options.minutes:
+            watch_memory(pages["mien, nano"], options.minutes)
+        else:
+            compare(pages, options.rounds, options.count)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
