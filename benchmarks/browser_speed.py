@@ -41,10 +41,11 @@ SETUPS = {
         const { default: Human } = await import("/peers/@vladmandic/human/dist/human.esm.js");
         const off = { enabled: false };
         const human = new Human({
-          backend: "wasm", wasmPath: "/peers/@tensorflow/tfjs-backend-wasm/dist/", debug: false, cacheSensitivity: 0,
-          modelBasePath: "/peers/@vladmandic/human/models/", filter: off, gesture: off, body: off, hand: off, object: off,
-          segmentation: off, face: { enabled: true, detector: { rotation: false, skipFrames: 0, skipTime: 0 }, mesh: off,
-            attention: off, iris: off, description: off, antispoof: off, liveness: off,
+          backend: "wasm", wasmPath: "/peers/@tensorflow/tfjs-backend-wasm/dist/",
+          debug: false, cacheSensitivity: 0,
+          modelBasePath: "/peers/@vladmandic/human/models/", filter: off, gesture: off, body: off, hand: off,
+          object: off, segmentation: off, face: { enabled: true,
+            detector: { rotation: false, skipFrames: 0, skipTime: 0 }, mesh: off, attention: off, iris: off, description: off, antispoof: off, liveness: off,
             emotion: { enabled: true, skipFrames: 0, skipTime: 0, minConfidence: 0 } },
         });
         await human.load();
@@ -136,6 +137,12 @@ def share(times: list[float], of: float) -> float:
     return sorted(times)[min(len(times) - 1, int(of * len(times)))]
 
 
+def line(name: str, times: list[float]) -> str:
+    """Median and spread."""
+    low, middle, high = (share(times, of) for of in (0.1, 0.5, 0.9))
+    return f"{name:22} median {middle:6.1f} ms   10 % {low:6.1f}   90 % {high:6.1f}"
+
+
 def compare(pages: dict[str, Page], rounds: int, count: int) -> None:
     """Alternating rounds; one line a library."""
     times: dict[str, list[float]] = {name: [] for name in pages}
@@ -143,13 +150,8 @@ def compare(pages: dict[str, Page], rounds: int, count: int) -> None:
         for name, page in pages.items():
             times[name] += page.evaluate(TIME, count)
     for name, each in times.items():
-        print(
-            f"{name:22} median {share(each, 0.5):6.1f} ms   10 % {share(each, 0.1):6.1f}   90 % {share(each, 0.9):6.1f}"
-        )
-    each = next(iter(pages.values())).evaluate(CLASSIFY, rounds * count)
-    print(
-        f"nano alone, one crop   median {share(each, 0.5):6.1f} ms   10 % {share(each, 0.1):6.1f}   90 % {share(each, 0.9):6.1f}"
-    )
+        print(line(name, each))
+    print(line("nano alone, one crop", next(iter(pages.values())).evaluate(CLASSIFY, rounds * count)))
 
 
 def watch_memory(page: Page, minutes: float) -> None:
@@ -208,9 +210,8 @@ def main() -> None:
             page.goto(url)
             first = page.evaluate(LOAD, f"({setup})")
             pages[name] = page
-            print(
-                f"{name:22} first result {first['first_ms']:6.0f} ms   downloads {sum(sizes) / 1e6:6.2f} MB   {first['answer']}"
-            )
+            size = sum(sizes) / 1e6
+            print(f"{name:22} first {first['first_ms']:6.0f} ms   downloads {size:6.2f} MB   {first['answer']}")
         if options.minutes:
             watch_memory(pages["mien, nano"], options.minutes)
         else:
