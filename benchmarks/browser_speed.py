@@ -45,7 +45,8 @@ SETUPS = {
           debug: false, cacheSensitivity: 0,
           modelBasePath: "/peers/@vladmandic/human/models/", filter: off, gesture: off, body: off, hand: off,
           object: off, segmentation: off, face: { enabled: true,
-            detector: { rotation: false, skipFrames: 0, skipTime: 0 }, mesh: off, attention: off, iris: off, description: off, antispoof: off, liveness: off,
+            detector: { rotation: false, skipFrames: 0, skipTime: 0 }, mesh: off, attention: off,
+            iris: off, description: off, antispoof: off, liveness: off,
             emotion: { enabled: true, skipFrames: 0, skipTime: 0, minConfidence: 0 } },
         });
         await human.load();
