@@ -129,7 +129,9 @@ def test_live(page: Any, tmp_path: Path) -> None:
     begin(page)
     assert page.inner_text("#state-text") == "Live" and page.is_hidden("#consent")
     assert "happy" in page.get_attribute("#overlay", "aria-label")
-    assert page.locator("#bars .bar").count() == 7
+    labels = page.evaluate("fetch('/v1/access').then(answer => answer.json())")["labels"]
+    names = page.eval_on_selector_all("#bars .meter", "all => all.map(each => each.getAttribute('aria-label'))")
+    assert names == labels  # as the model's card orders them
     happy = int(page.get_attribute("#bars [aria-label=happy]", "aria-valuenow"))
     assert happy > 50 and page.inner_text("#now-sure") == f"{happy} %"
     assert page.get_attribute("#circumplex", "aria-label").startswith("Valence 0.")
@@ -213,8 +215,8 @@ def test_photos_dropped_anywhere(page: Any, photo: Path) -> None:
     page.evaluate(script, list(photo.read_bytes()))
     page.wait_for_selector(".photo-box")
     assert page.is_visible("#view-photos") and page.inner_text(".photo-box").startswith("happy ")
-    assert page.inner_text(".photo:not(.failed) p") == "1 face · 0.07 MB · detector: haar"
-    assert page.inner_text(".photo-face h3") == "happy" and page.locator(".photo-face .bar").count() == 7
+    assert re.fullmatch(r"1 face · 0\.07 MB · detector: \w+", page.inner_text(".photo:has(.photo-box) p"))
+    assert page.inner_text(".photo-face h3") == "happy" and page.locator(".photo-face .bar").count() >= 7
     page.wait_for_selector(".photo.failed")
     assert "is not an image" in page.inner_text(".photo.failed")
     page.complaints.clear()  # the 400 of the notes

@@ -129,7 +129,8 @@ class QuietLog(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """False for a line about a client's mistake."""
         # After a malformed body uvicorn has answered 400 itself; the application's own answer then has no place.
-        if record.exc_info and isinstance(record.exc_info[1], LocalProtocolError):
+        # A connection that is cancelled while the server stops is no error either.
+        if record.exc_info and isinstance(record.exc_info[1], LocalProtocolError | asyncio.CancelledError):
             return False
         return not any(mistake in record.getMessage() for mistake in self.MISTAKES)
 
