@@ -19,7 +19,7 @@ import typer
 
 import mien
 from mien.cli.examples import with_examples
-from mien.cli.output import problem
+from mien.cli.output import problem, write_anything
 from mien.contract.errors import MienError
 from mien.contract.telemetry import turn_off_telemetry
 
@@ -94,6 +94,7 @@ def _root(
 def main() -> None:
     """Entry point: run the command line and turn a user's mistakes into one line each."""
     turn_off_telemetry()
+    write_anything()
     asked = _asked()
     try:
         command_line(asked or VERBS)()

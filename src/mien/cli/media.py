@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import time
@@ -10,6 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from mien.cli.output import output_encoding
+from mien.contract.plain_types import json_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -40,7 +42,7 @@ class JsonArray:
 
     def add(self, value: Any) -> None:
         """Append a value."""
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).replace("\n", "\n  ")
+        text = json_text(value, encoding=output_encoding(), indent=2).replace("\n", "\n  ")
         sys.stdout.write(("[\n  " if self._empty else ",\n  ") + text)
         self._empty = False
 

@@ -5,11 +5,12 @@ Results go to standard output, everything else (progress, problems, hints) to st
 
 from __future__ import annotations
 
-import json
+import codecs
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,8 +25,40 @@ class Format(StrEnum):
 
 
 def print_json(value: Any) -> None:
-    """Print ``value`` as JSON on standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Print ``value`` as JSON on standard output; escaped where the output's encoding cannot hold it."""
+    from mien.contract.plain_types import json_text
+
+    sys.stdout.write(json_text(value, encoding=output_encoding(), indent=2) + "\n")
+
+
+def output_encoding() -> str:
+    """The encoding of standard output."""
+    return sys.stdout.encoding or "utf-8"
+
+
+TYPOGRAPHY = {"–": "-", "…": "...", "→": "->", "·": "*", "±": "+-", "█": "#", "▌": "|", "•": "*", "√": "sqrt"}
+"""What tables use, and what stands for it where the output's encoding lacks it."""
+
+
+def write_anything() -> None:
+    """Make standard output and error take any text, so that printing never fails on a character.
+
+    Where the encoding lacks a character (cp1252, ASCII), it is written as plain typography or escaped: "\\u4e2d". The
+    bytes of a file name that is not UTF-8 are written to a UTF-8 output as they are.
+    """
+    codecs.register_error("mien", _instead)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            is_utf8 = stream.encoding.lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if is_utf8 else "mien")
+
+
+def _instead(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    kept = (TYPOGRAPHY.get(each) or each.encode("ascii", "backslashreplace").decode() for each in wrong)
+    return "".join(kept), error.end
 
 
 def console() -> Console:

@@ -25,6 +25,7 @@ from typing import IO, Any
 
 from mien.contract.atomic_files import make_folder
 from mien.contract.errors import MissingExtraError, OutputError
+from mien.contract.plain_types import json_text, printable
 from mien.contract.results import FrameResult
 from mien.video.row_schema import SCHEMA_VERSION, columns, rows
 
@@ -124,7 +125,7 @@ class RowFile:
             self._file.close()
 
     def _line(self, value: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+        self._file.write(json_text(value) + "\n")
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -173,7 +174,7 @@ class RowFile:
             file.writelines(self._lines())
 
     def _csv(self, to: Path) -> None:
-        with to.open("w", encoding="utf-8", newline="") as file:
+        with to.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             writer = csv.DictWriter(file, list(columns(self.labels, self._set_coverage is not None)))
             writer.writeheader()
             for line in self._lines():
@@ -190,8 +191,13 @@ class RowFile:
         schema = arrow.schema(fields, metadata={"mien_schema": str(SCHEMA_VERSION)})
         lines = self._lines()
         with parquet.ParquetWriter(to, schema) as writer:
-            while group := [json.loads(line) for line in islice(lines, ROWS_AT_ONCE)]:
+            while group := [_readable(json.loads(line)) for line in islice(lines, ROWS_AT_ONCE)]:
                 writer.write_table(arrow.Table.from_pylist(group, schema=schema))
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    """Parquet holds valid UTF-8 only: a name of other bytes is escaped."""
+    return row | {"source": printable(row["source"])}
 
 
 class RowLog:
@@ -219,7 +225,7 @@ class RowLog:
         """Write the faces of one frame."""
         try:
             for row in rows(result, self._labels):
-                self._file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+                self._file.write(json_text(row) + "\n")
             self._file.flush()
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written ({error.strerror}); the lines before are kept") from None
