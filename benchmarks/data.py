@@ -1,14 +1,14 @@
-"""How long a data set takes to pack and to open again, and how much memory that needs.
+"""How long a data set takes to cache and to open again, and how much memory that needs.
 
     python benchmarks/data.py --data ~/.cache/mien/fer2013 --repeats 3
-    python benchmarks/data.py --generate 1000000 --side 112          # 12.5 GB in the pack; fewer where the disk is full
+    python benchmarks/data.py --generate 1000000 --side 112         # 12.5 GB in the cache; fewer where the disk is full
 
-Every pack and every reopening runs in a process of its own, into a folder that is thrown away. Printed are seconds
+Every caching and every reopening runs in a process of its own, into a folder that is thrown away. Printed are seconds
 from the call to the FaceSet (median, min, max; files are in the system's cache after the first), seconds to walk all
 faces by ``FaceSet.chunks``, and the peak resident memory of the process, Python and numpy included.
 
 ``--generate`` measures a set that is made up face by face, noise that no disk has to hold as image files: it goes
-through the packer from the point where a reader hands over a decoded face, and what decoding costs is not in it.
+through the cache from the point where a reader hands over a decoded face, and what decoding costs is not in it.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def peak_mb() -> float:
 
 def open_set(data: Path, cache: Path) -> Figures:
     start = time.perf_counter()
-    faces = face_cache.open_faces(data, cache=cache, pack_from=0)
+    faces = face_cache.open_faces(data, cache=cache, cache_from=0)
     return time.perf_counter() - start, len(faces), peak_mb()
 
 
 def walk_set(data: Path, cache: Path) -> Figures:
-    faces = face_cache.open_faces(data, cache=cache, pack_from=0)
+    faces = face_cache.open_faces(data, cache=cache, cache_from=0)
     start = time.perf_counter()
     total = sum(int(faces_BHW.sum(dtype=np.int64)) for _, faces_BHW in faces.chunks())
     assert total > 0
@@ -70,7 +70,7 @@ def generated(count: int, side: int, cache: Path, what: str) -> Figures:
         return table
 
     face_cache.write_faces = write  # type: ignore[assignment]
-    csv = cache.parent / "fer2013.csv"  # never read: it only gives the pack its key
+    csv = cache.parent / "fer2013.csv"  # never read: it only gives the cached set its key
     if not csv.exists():
         csv.touch()
 
@@ -105,13 +105,13 @@ def main() -> None:
     parser.add_argument("--generate", type=int, metavar="FACES", help="as many made-up faces")
     parser.add_argument("--side", type=int, default=112, help="of made-up faces, in pixels")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--work", type=Path, help="where to put the packs (default: the system's temporary folder)")
+    parser.add_argument("--work", type=Path, help="where to put cached sets (default: the system's temporary folder)")
     options = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}")
     if options.data:
         with tempfile.TemporaryDirectory(dir=options.work) as folder:
             caches = [Path(folder, str(number)) for number in range(options.repeats)]
-            show("pack", [alone(open_set, options.data, cache) for cache in caches])
+            show("cache", [alone(open_set, options.data, cache) for cache in caches])
             show("reopen", [alone(open_set, options.data, caches[0]) for _ in caches])
             show("walk", [alone(walk_set, options.data, caches[0]) for _ in caches])
     if options.generate:
@@ -119,8 +119,8 @@ def main() -> None:
             count = min(options.generate, int(0.8 * shutil.disk_usage(folder).free) // options.side**2)
             if count < options.generate:
                 print(f"room for {count:,} of {options.generate:,} faces of {options.side} px")
-            for what in ("pack", "reopen", "walk"):
-                show(what, [alone(generated, count, options.side, Path(folder, "packs"), what)])
+            for what in ("cache", "reopen", "walk"):
+                show(what, [alone(generated, count, options.side, Path(folder, "sets"), what)])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks: threads would only wait for each other
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # for the tests that import onnxruntime themselves
 
+import atexit
 import dataclasses
+import shutil
 import signal
 import tarfile
 import tempfile
@@ -21,6 +23,10 @@ from tiny_onnx import TINY_CARD, write_tiny_model
 
 from mien.data.faceset import FaceSet
 from mien.data.toy import draw_toy, toy_faces
+
+if "MIEN_CACHE" not in os.environ:  # the verbs cache data sets: never in the user's own folder
+    os.environ["MIEN_CACHE"] = tempfile.mkdtemp(prefix="mien-cache-")
+    atexit.register(shutil.rmtree, os.environ["MIEN_CACHE"], ignore_errors=True)
 
 REPOSITORY = Path(__file__).parents[1]
 

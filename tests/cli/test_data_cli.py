@@ -60,7 +60,7 @@ def test_describe_reads_a_named_layout_with_named_classes(tmp_path: Path) -> Non
     facts = json.loads(call(*arguments, "--classes", "bored, happy").stdout)
     assert facts["labels"] == ["bored", "happy"] and list(facts["splits"]) == ["train", "validation"]
     assert len(facts["problems"]) == 3
-    call(*arguments, "--classes", "bored,happy", "--strict", fails="unknown class")
+    call(*arguments, "--classes", "bored,happy", "--strict", fails="images left out")
     call("describe", tmp_path, "--layout", "images", fails="not laid out as 'images'")
 
 

@@ -33,13 +33,13 @@ def root(toy_root: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def opener(root: Path, tmp_path: Path) -> Callable[..., FaceSet]:
     def open_it(**options: Any) -> FaceSet:
-        return face_cache.open_faces(root, cache=tmp_path / "packs", pack_from=0, **options)
+        return face_cache.open_faces(root, cache=tmp_path / "sets", cache_from=0, **options)
 
     return open_it
 
 
-def packs(tmp_path: Path) -> list[str]:
-    return sorted(entry.name for entry in (tmp_path / "packs").iterdir())
+def cached(tmp_path: Path) -> list[str]:
+    return sorted(entry.name for entry in (tmp_path / "sets").iterdir())
 
 
 def same(one: FaceSet, other: FaceSet) -> bool:
@@ -52,7 +52,7 @@ def no_reading(*arguments: object, **options: object) -> NoReturn:
     raise AssertionError("files were read again")
 
 
-def test_a_pack_gives_what_reading_gives_and_is_not_read_twice(
+def test_a_cached_set_gives_what_reading_gives_and_is_not_read_twice(
     root: Path, opener: Callable[..., FaceSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = opener()
@@ -61,21 +61,21 @@ def test_a_pack_gives_what_reading_gives_and_is_not_read_twice(
     read = load_faces(root)
     assert same(first, read) and same(again, read) and again.fingerprint == read.fingerprint
     assert isinstance(again.faces_NHW, np.memmap) and not again.faces_NHW.flags.writeable
-    assert len(packs(tmp_path)) == 1
+    assert len(cached(tmp_path)) == 1
 
 
 def test_votes_travel_along(root: Path, opener: Callable[..., FaceSet], tmp_path: Path) -> None:
     Image.fromarray(np.eye(48, dtype=np.uint8)).save(root / "train" / "happy" / "mine.png")
-    unpacked = opener()
-    assert unpacked.votes_NC is None
+    fresh = opener()
+    assert fresh.votes_NC is None
     (root / "ferplus.csv").write_text(f"file,fer_row,usage,{COLUMNS}\nmine.png,0,Training,0,7,3,0,0,0,0,0,0,0\n")
     for _ in range(2):
         votes_NC = opener().votes_NC
         assert votes_NC is not None and votes_NC.sum() == 10
-    assert len(packs(tmp_path)) == 1  # the one without votes is gone
+    assert len(cached(tmp_path)) == 1  # the one without votes is gone
 
 
-def test_any_change_makes_another_pack_and_removes_the_old(
+def test_any_change_makes_another_set_and_removes_the_old(
     root: Path, opener: Callable[..., FaceSet], tmp_path: Path
 ) -> None:
     opener()
@@ -86,9 +86,9 @@ def test_any_change_makes_another_pack_and_removes_the_old(
     os.utime(victim, ns=(0, 0))
     Image.fromarray(black).save(root / "train" / "sad" / "new.png")
     assert len(opener()) == 71
-    assert len(packs(tmp_path)) == 1
+    assert len(cached(tmp_path)) == 1
     assert opener(side=32).side == 32
-    assert len(packs(tmp_path)) == 2  # another side is another set
+    assert len(cached(tmp_path)) == 2  # another side is another set
     victim.unlink()
     assert len(opener()) == 70
 
@@ -109,10 +109,10 @@ def test_an_interrupted_run_leaves_nothing(opener: Callable[..., FaceSet], tmp_p
 
     with pytest.raises(KeyboardInterrupt):
         opener(on_progress=interrupt)
-    assert packs(tmp_path) == []
-    abandoned = tmp_path / "packs" / ".unfinished-killed"
+    assert cached(tmp_path) == []
+    abandoned = tmp_path / "sets" / ".unfinished-killed"
     abandoned.mkdir()
-    recent = tmp_path / "packs" / ".unfinished-running"
+    recent = tmp_path / "sets" / ".unfinished-running"
     recent.mkdir()
     long_ago = time.time() - 2 * face_cache.ABANDONED_AFTER_S
     os.utime(abandoned, (long_ago, long_ago))
@@ -120,15 +120,15 @@ def test_an_interrupted_run_leaves_nothing(opener: Callable[..., FaceSet], tmp_p
     assert not abandoned.exists() and recent.exists()
 
 
-@pytest.mark.parametrize("damage", ["faces.u8", "labels.npy", "pack.json"])
-def test_a_damaged_pack_is_made_again(damage: str, opener: Callable[..., FaceSet], tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["faces.u8", "labels.npy", "set.json"])
+def test_a_damaged_set_is_made_again(damage: str, opener: Callable[..., FaceSet], tmp_path: Path) -> None:
     good = opener()
     fingerprint = good.fingerprint
-    (name,) = packs(tmp_path)
-    file = tmp_path / "packs" / name / damage
+    (name,) = cached(tmp_path)
+    file = tmp_path / "sets" / name / damage
     file.write_bytes(file.read_bytes()[:10])
     assert opener().fingerprint == fingerprint
-    assert packs(tmp_path) == [name]
+    assert cached(tmp_path) == [name]
 
 
 def test_a_full_disk_is_one_clear_line(
@@ -138,18 +138,18 @@ def test_a_full_disk_is_one_clear_line(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(face_cache, "write_faces", full)
-    with pytest.raises(DataError, match="packs: cannot write a pack there .No space left on device.; free some space"):
+    with pytest.raises(DataError, match="cannot write the cache there .No space left on device.; free some space"):
         opener()
-    assert packs(tmp_path) == []
+    assert cached(tmp_path) == []
 
 
 def test_a_cache_that_is_a_file(root: Path, tmp_path: Path) -> None:
-    (tmp_path / "packs").write_text("in the way")
-    with pytest.raises(DataError, match="cannot write a pack there.*name another folder"):
-        face_cache.open_faces(root, cache=tmp_path / "packs", pack_from=0)
+    (tmp_path / "sets").write_text("in the way")
+    with pytest.raises(DataError, match="cannot write the cache there.*name another folder"):
+        face_cache.open_faces(root, cache=tmp_path / "sets", cache_from=0)
 
 
-def test_a_file_that_vanishes_while_packing(
+def test_a_file_that_vanishes_while_it_is_read(
     root: Path, opener: Callable[..., FaceSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is named, the rest is used, and nothing is kept that a later run could take for the whole."""
@@ -164,33 +164,33 @@ def test_a_file_that_vanishes_while_packing(
     faces = opener(on_problem=problems.append)
     assert len(faces) == 69 and faces.fingerprint == load_faces(root).fingerprint
     assert problems == [f"{victim}: cannot be read (No such file or directory)"]
-    assert packs(tmp_path) == []
+    assert cached(tmp_path) == []
 
 
 def _open_in_a_process(root: Path, cache: Path) -> str:
-    return face_cache.open_faces(root, cache=cache, pack_from=0).fingerprint
+    return face_cache.open_faces(root, cache=cache, cache_from=0).fingerprint
 
 
 def test_processes_race(root: Path, tmp_path: Path) -> None:
     with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_open_in_a_process, root, tmp_path / "packs") for _ in range(6)]
+        futures = [pool.submit(_open_in_a_process, root, tmp_path / "sets") for _ in range(6)]
         found = {future.result() for future in futures}
     assert found == {load_faces(root).fingerprint}
-    assert len(packs(tmp_path)) == 1
+    assert len(cached(tmp_path)) == 1
 
 
 def test_coming_second_is_fine(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another process publishes the same pack while this one still writes."""
+    """Another process publishes the same set while this one still writes."""
     written = face_cache.write_faces
 
     def overtaken(*arguments: Any) -> Any:
         monkeypatch.setattr(face_cache, "write_faces", written)
-        face_cache.open_faces(root, cache=tmp_path / "packs", pack_from=0)
+        face_cache.open_faces(root, cache=tmp_path / "sets", cache_from=0)
         return written(*arguments)
 
     monkeypatch.setattr(face_cache, "write_faces", overtaken)
-    assert len(face_cache.open_faces(root, cache=tmp_path / "packs", pack_from=0)) == 70
-    assert len(packs(tmp_path)) == 1
+    assert len(face_cache.open_faces(root, cache=tmp_path / "sets", cache_from=0)) == 70
+    assert len(cached(tmp_path)) == 1
 
 
 def test_a_split_of_a_mapped_set_may_be_written_to(opener: Callable[..., FaceSet]) -> None:
@@ -201,17 +201,17 @@ def test_a_split_of_a_mapped_set_may_be_written_to(opener: Callable[..., FaceSet
 
 
 def test_small_sets_are_just_read(root: Path, tmp_path: Path) -> None:
-    assert len(face_cache.open_faces(root, cache=tmp_path / "packs")) == 70
-    assert not (tmp_path / "packs").exists()
+    assert len(face_cache.open_faces(root, cache=tmp_path / "sets")) == 70
+    assert not (tmp_path / "sets").exists()
 
 
-def test_a_csv_and_a_made_split_are_packed_too(tmp_path: Path) -> None:
+def test_a_csv_and_a_made_split_are_cached_too(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = (f"{n % 7},{' '.join(map(str, rng.integers(0, 256, 2304).tolist()))}" for n in range(35))
     (tmp_path / "train.csv").write_text("\n".join(["emotion,pixels", *rows, ""]))
-    one, again = (face_cache.open_faces(tmp_path / "train.csv", cache=tmp_path / "packs") for _ in range(2))
+    one, again = (face_cache.open_faces(tmp_path / "train.csv", cache=tmp_path / "sets") for _ in range(2))
     assert one.split_names == ("train", "validation") and one.fingerprint == again.fingerprint
-    other = face_cache.open_faces(tmp_path, cache=tmp_path / "packs", shares={"train": 0.5, "validation": 0.5})
+    other = face_cache.open_faces(tmp_path, cache=tmp_path / "sets", shares={"train": 0.5, "validation": 0.5})
     assert other.counts() != one.counts()
 
 
@@ -226,4 +226,4 @@ def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "there"))
     assert face_cache.default_cache() == tmp_path / "there"
     monkeypatch.delenv("MIEN_CACHE")
-    assert face_cache.default_cache().name == "packs"
+    assert face_cache.default_cache().name == "sets"

@@ -112,21 +112,51 @@ def test_the_challenges_train_file_gets_a_split(tmp_path: Path) -> None:
     assert all(min(counts.values()) >= 1 for counts in faces.counts().values())
 
 
-def test_an_unknown_class_folder_is_named_and_left_out(tmp_path: Path) -> None:
-    images(
-        tmp_path, "train/angry/1.png", "train/happy/1.png", "train/sad/1.png", "train/hapy/1.png", "train/hapy/2.png"
-    )
-    problems: list[str] = []
-    faces = load_faces(tmp_path, on_problem=problems.append)
-    assert faces.labels == ("angry", "happy", "sad") and len(faces) == 3
-    assert problems == [
-        f"{tmp_path / 'train' / 'hapy'}: unknown class 'hapy', 2 images left out; expected angry, happy, sad "
-        "(name the classes to read others)"
+def test_own_classes_beside_known_ones_are_read_and_told(tmp_path: Path) -> None:
+    """happy and sad are FER2013's, bored is not; nothing is dropped without being asked."""
+    images(tmp_path, *(f"train/{name}/{n}.png" for name in ("happy", "sad", "bored") for n in range(2)))
+    (tmp_path / "train" / "__MACOSX").mkdir()
+    notes: list[str] = []
+    faces = load_faces(tmp_path, strict=True, on_problem=notes.append)
+    assert faces.labels == ("bored", "happy", "sad") and len(faces) == 6
+    assert notes == [
+        "not among FER2013's or FER+'s emotions, so read as own classes: bored; to leave them out: --classes happy,sad"
     ]
-    with pytest.raises(DataError, match="unknown class 'hapy'"):
-        load_faces(tmp_path, strict=True)
-    named = load_faces(tmp_path, strict=True, classes=["sad", "angry", "happy", "hapy"])
-    assert named.labels == ("sad", "angry", "happy", "hapy") and len(named) == 5
+
+
+def test_classes_that_are_asked_for_are_all_that_is_read(tmp_path: Path) -> None:
+    images(tmp_path, "train/angry/1.png", "train/happy/1.png", "train/hapy/1.png", "train/hapy/2.png")
+    problems: list[str] = []
+    faces = load_faces(tmp_path, classes=["happy", "angry"], on_problem=problems.append)
+    assert faces.labels == ("happy", "angry") and len(faces) == 2
+    assert problems == [f"{tmp_path / 'train' / 'hapy'}: 2 images left out; the classes asked for are happy, angry"]
+    with pytest.raises(DataError, match="hapy: 2 images left out"):
+        load_faces(tmp_path, strict=True, classes=["happy", "angry"])
+
+
+def test_kaggles_test_folder_that_is_validation_is_told_and_found_by_both_names(tmp_path: Path) -> None:
+    images(
+        tmp_path, "train/angry/1.png", "train/happy/2.png", "test/angry/PublicTest_3.png", "test/happy/PublicTest_4.png"
+    )
+    notes: list[str] = []
+    faces = load_faces(tmp_path, strict=True, on_problem=notes.append)
+    assert faces.split_names == ("train", "validation")
+    assert notes == [
+        f"{tmp_path}: 2 files in test/ are named PublicTest_…, FER2013's validation split, and are read as validation; "
+        "--split test takes the folder as it is"
+    ]
+    assert faces.split("test").names_N.tolist() == faces.split("validation").names_N.tolist()
+
+
+def test_formats_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    images(tmp_path, "angry/1.png", "happy/2.png")
+    for name in ("angry/3.HEIC", "angry/4.heic", "happy/5.tga", "happy/notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    notes: list[str] = []
+    load_faces(tmp_path, strict=True, on_problem=notes.append)
+    assert sorted(notes) == [
+        f"{n} {suffix} files passed over: convert them to JPEG or PNG" for n, suffix in ((1, ".tga"), (2, ".heic"))
+    ]
 
 
 def test_own_classes_are_read_as_they_are(tmp_path: Path) -> None:

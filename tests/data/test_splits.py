@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mien.contract.errors import DataError
 from mien.data.duplicates import near_groups
 from mien.data.faceset import FaceSet
-from mien.data.splits import make_split, subset
+from mien.data.splits import make_split, subset, validate_on
 
 LABELS = ("angry", "happy", "sad")
 
@@ -119,3 +119,23 @@ def test_another_seed_another_subset() -> None:
 def test_bad_fraction(fraction: float) -> None:
     with pytest.raises(DataError, match="expected a fraction above 0 and at most 1"):
         subset(noise_set(0, 5), fraction)
+
+
+def test_epochs_are_not_chosen_on_test_unless_asked(toy: FaceSet) -> None:
+    tested = replace(toy, splits_N=np.where(toy.splits_N == "validation", "test", toy.splits_N))
+    with pytest.raises(DataError, match="epochs are not chosen on test unless asked: --validation test"):
+        validate_on(tested, "validation")
+    asked = validate_on(tested, "test")
+    assert np.array_equal(asked.splits_N, toy.splits_N)
+    assert validate_on(toy, "validation") is toy
+    with pytest.raises(DataError, match="no split 'field'"):
+        validate_on(toy, "field")
+
+
+def test_photos_are_told_from_crops(toy: FaceSet) -> None:
+    def of_shape(height: int, width: int) -> FaceSet:
+        return replace(toy, shapes_N3=np.tile(np.int32([height, width, 3]), (len(toy), 1)))
+
+    assert of_shape(480, 640).looks_like_photos()
+    assert not of_shape(48, 48).looks_like_photos() and not of_shape(224, 224).looks_like_photos()
+    assert not of_shape(60, 90).looks_like_photos() and not replace(toy, shapes_N3=None).looks_like_photos()

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.data_options import Classes, open_data
 from mien.cli.evaluate import DATA_HELP
 from mien.cli.opened_models import MODEL_HELP, open_model
-from mien.cli.output import Format, console, needs, print_json, problem, progress
+from mien.cli.output import Format, console, needs, print_json, progress
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,6 +35,7 @@ def compare(
     a: Annotated[str, typer.Argument(help=MODEL_HELP)],
     b: Annotated[str, typer.Argument(help="The other model. Differences are B minus A.")],
     data: Annotated[Path, typer.Option(help=DATA_HELP)],
+    classes: Classes = None,
     split: Annotated[str, typer.Option(help="Which split of it.")] = "validation",
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
     batch_size: Annotated[int, typer.Option(help="Faces a call.", min=1)] = 64,
@@ -44,10 +46,9 @@ def compare(
 
         from mien.evaluate.comparison import compare_models
         from mien.evaluate.scoring import in_data_order, predict_all
-    from mien.data.loading import load_faces
 
     opened = [open_model(a), open_model(b)]
-    by_side = {each.side: load_faces(data, side=each.side, on_problem=problem).split(split) for each in opened}
+    by_side = {each.side: open_data(data, side=each.side, classes=classes).split(split) for each in opened}
     probs, costs = [], []
     for name, model in zip((a, b), opened, strict=True):
         faces = by_side[model.side]

@@ -8,30 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.data_options import Cache, Classes, Layout, ProblemLog, Root, Side, Strict, Votes, class_names, open_data
 from mien.cli.output import Format, console, needs, print_json, problem, progress, say
 
 if TYPE_CHECKING:
     from mien.data.audit import Verdict
     from mien.data.dataset_report import DatasetReport, Repeats, SplitReport
-    from mien.data.faceset import FaceSet
 
 app = typer.Typer(no_args_is_help=True, help="Draw, cut, describe and audit data sets.")
-
-PROBLEMS_SHOWN = 20
-"""Lines about bad files on the screen; --format json and the report have all of them."""
-
-Root = Annotated[Path, typer.Argument(help="Folder tree or .csv.")]
-Side = Annotated[int, typer.Option(help="Read faces at this side, in pixels.", min=8)]
-Layout = Annotated[
-    str,
-    typer.Option(
-        help="auto, folders, images, fer2013-csv, icml-csv, challenge-csv, persons or classes (<class>/*.jpg)."
-    ),
-]
-Classes = Annotated[str | None, typer.Option(help="Read these class folders alone: angry,happy,bored")]
-Votes = Annotated[str, typer.Option(help="FER+'s fer2013new.csv or ferplus.csv; auto looks beside the data; none.")]
-Cache = Annotated[Path | None, typer.Option(help="Folder for packed sets.", file_okay=False, show_default=False)]
-Strict = Annotated[bool, typer.Option(help="Stop at the first unreadable file or row.")]
 
 
 @app.command()
@@ -71,8 +55,8 @@ def crop(
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: exists and is not an empty folder; faces are only written into a new one")
-    log = Log()
-    source = find_source(root.expanduser(), layout, classes=_names(classes), problem=log, note=log)
+    log = ProblemLog()
+    source = find_source(root.expanduser(), layout, classes=class_names(classes), problem=log, note=log)
     if not source.images:
         raise DataError(f"{root}: no photos; a .csv holds faces already")
     published = source.layout not in LOOKED_FOR  # whose labels are not in the tree
@@ -124,8 +108,9 @@ def describe(
     if report is not None:
         with needs("evaluate"):
             import matplotlib  # noqa: F401  said before any work is done
-    log = Log()
-    faces = _open(root, side, layout, classes, votes, cache, strict, log)
+    log = ProblemLog()
+    faces = open_data(root, side=side, layout=layout, classes=classes, votes=votes, cache=cache, strict=strict, log=log)
+    log.close()
     duplicates = find_duplicates(faces) if len(faces) <= NEAR_LIMIT else None
     facts = replace(describe_faces(faces, duplicates), problems=tuple(log.lines))
     if report is not None:
@@ -148,6 +133,7 @@ def audit(
     split: Annotated[str, typer.Option(help="Faces that the model has not trained on.")] = "validation",
     out: Annotated[Path, typer.Option(help="Folder for the list, the gallery and the figures.")] = Path("audit"),
     layout: Layout = "auto",
+    classes: Classes = None,
     votes: Votes = "auto",
     cache: Cache = None,
     strict: Strict = False,
@@ -165,8 +151,18 @@ def audit(
 
     classifier = Classifier(resolve_model(model))
     labels = classifier.card.labels
-    log = Log()
-    faces = _open(root, classifier.card.image.side, layout, None, votes, cache, strict, log)
+    log = ProblemLog()
+    faces = open_data(
+        root,
+        side=classifier.card.image.side,
+        layout=layout,
+        classes=classes,
+        votes=votes,
+        cache=cache,
+        strict=strict,
+        log=log,
+    )
+    log.close()
     if sorted(labels) != sorted(faces.labels):
         raise ModelError(
             f"the model's classes ({', '.join(labels)}) are not those of the data ({', '.join(faces.labels)})"
@@ -191,48 +187,6 @@ def audit(
         say("no FER+ votes beside the data (--votes ferplus.csv), so nothing says whether the ranking is right")
     else:
         _print_verdict(verdict)
-
-
-class Log:
-    """Problems as they come: the first few on the screen, all of them kept."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def __call__(self, line: str) -> None:
-        self.lines.append(line)
-        if len(self.lines) <= PROBLEMS_SHOWN:
-            problem(line)
-
-    def close(self) -> None:
-        """Say how many more there were."""
-        if len(self.lines) > PROBLEMS_SHOWN:
-            problem(f"and {len(self.lines) - PROBLEMS_SHOWN:,} more problems like these")
-
-
-def _open(
-    root: Path, side: int, layout: str, classes: str | None, votes: str, cache: Path | None, strict: bool, log: Log
-) -> FaceSet:
-    from mien.data.cache import open_faces
-
-    with progress("reading") as on_progress:
-        faces = open_faces(
-            root,
-            side=side,
-            strict=strict,
-            on_problem=log,
-            layout=layout,
-            classes=_names(classes),
-            votes=None if votes == "none" else votes,
-            on_progress=on_progress,
-            cache=cache,
-        )
-    log.close()
-    return faces
-
-
-def _names(classes: str | None) -> list[str] | None:
-    return [name.strip() for name in classes.split(",") if name.strip()] if classes else None
 
 
 def _print(facts: DatasetReport) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.cli.data_options import Classes, open_data
 from mien.cli.opened_models import MODEL_HELP, OpenedModel, open_model
 from mien.cli.output import Format, console, needs, print_json, problem, progress, say
 
@@ -36,6 +37,7 @@ DATA_HELP = "Folder tree or fer2013.csv."
 def evaluate(
     models: Annotated[list[str], typer.Argument(help=f"{MODEL_HELP} Several are averaged.", metavar="MODEL...")],
     data: Annotated[Path, typer.Option(help=DATA_HELP)],
+    classes: Classes = None,
     split: Annotated[str, typer.Option(help="Which split of it.")] = "validation",
     report: Annotated[Path | None, typer.Option(help="Write index.html and metrics.json to this folder.")] = None,
     tta: Annotated[str, typer.Option(help="Views to average: none, flip or tencrop.")] = "none",
@@ -53,7 +55,7 @@ def evaluate(
     """Score a model, or several averaged, on labelled faces."""
     with needs("evaluate"):
         import sklearn  # noqa: F401  a missing extra should be named before any work begins
-    setting = _Setting(tuple(models), data, split, tta, votes, truth, batch_size)
+    setting = _Setting(tuple(models), data, classes, split, tta, votes, truth, batch_size)
     scored = setting.score()
     found = scored.found
     for line in scored.mismatches:
@@ -103,6 +105,7 @@ class _Setting:
 
     models: tuple[str, ...]
     data: Path
+    classes: str | None
     split: str
     tta: str
     votes: Path | None
@@ -112,7 +115,6 @@ class _Setting:
     def score(self) -> _Scored:
         """Open models and data, and assess the answers."""
         from mien.contract.errors import DataError, ModelError
-        from mien.data.loading import load_faces
         from mien.data.votes import by_votes
         from mien.evaluate.assessment import assess, card_mismatches
         from mien.evaluate.scoring import in_data_order
@@ -124,7 +126,7 @@ class _Setting:
         sides = sorted({each.side for each in opened})
         if len(sides) > 1:
             raise ModelError(f"models that are averaged must take crops of one size; these take {sides} px")
-        everything = load_faces(self.data, side=sides[0], votes=self.votes or "auto", on_problem=problem)
+        everything = open_data(self.data, side=sides[0], classes=self.classes, votes=self.votes)
         whole_fingerprint = everything.fingerprint
         if self.truth is Truth.votes:
             everything = by_votes(everything)

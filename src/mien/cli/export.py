@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.output import Format, needs, print_json, problem, say
+from mien.cli.data_options import Classes, open_data
+from mien.cli.output import Format, needs, print_json, say
 
 if TYPE_CHECKING:
     from mien.contract.card import ModelCard
@@ -71,6 +72,7 @@ def export(
     data: Annotated[
         Path | None, typer.Option(help="Data set for calibration, parity and accuracy: what it was trained on.")
     ] = None,
+    classes: Classes = None,
     to: Annotated[
         Kind | None, typer.Option(help="The file's format; by the ending of --out, or onnx, if left out.")
     ] = None,
@@ -106,7 +108,6 @@ def export(
         from mien.export.soup import soup as average_weights
     from mien.contract.errors import DataError, OutputError
     from mien.contract.shipped_models import resolve_model
-    from mien.data.loading import load_faces
     from mien.recognition.classifier import Classifier
 
     to, out = _format_and_file(to, out)
@@ -125,10 +126,10 @@ def export(
         opened = [average_weights(opened, _shares(soup))]
     first = opened[0]
     side = Classifier(first).card.image.side if isinstance(first, Path) else first.face_side
-    faces = load_faces(root, side=side, votes=votes or "auto", on_problem=problem)
+    faces = open_data(root, side=side, classes=classes, votes=votes)
     same = calibrate is None or calibrate == root
-    crops = faces if same else load_faces(calibrate, side=side, on_problem=problem)  # type: ignore[arg-type]
-    field_faces = None if field is None else load_faces(field, side=side, on_problem=problem)
+    crops = faces if same else open_data(calibrate, side=side, classes=classes)  # type: ignore[arg-type]
+    field_faces = None if field is None else open_data(field, side=side)
     wanted = Wanted(to, quantize, ranges, portable, max_loss, name, half_weights, accept_error, opset)
     try:
         card, parity = _write(opened, faces, crops, out, wanted)

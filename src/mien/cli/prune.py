@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.output import needs, problem, say
+from mien.cli.data_options import Classes, open_data
+from mien.cli.output import needs, say
 
 
 def prune(
     source: Annotated[Path, typer.Argument(help="A run folder, a .ckpt or .pth in one, or a .pth that mien exported.")],
     data: Annotated[Path, typer.Option(help="The data set that it was trained on.")],
+    classes: Classes = None,
     ratio: Annotated[float, typer.Option(help="Share of the channels to take away from every layer.")] = 0.5,
     epochs: Annotated[int, typer.Option(help="Of training after it.", min=1)] = 5,
     runs: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("runs"),
@@ -25,10 +27,9 @@ def prune(
         from mien.export.checkpoint import Checkpoint
         from mien.export.pruning import prune_run
         from mien.train.devices import Machine
-    from mien.data.loading import load_faces
 
     checkpoint = Checkpoint.open(source)
-    faces = load_faces(data, side=checkpoint.face_side, on_problem=problem)
+    faces = open_data(data, side=checkpoint.face_side, classes=classes)
     machine = Machine(accelerator, progress=sys.stderr.isatty() and sys.stdout.isatty())
     run, pruned, between = prune_run(
         checkpoint, faces, ratio=ratio, epochs=epochs, runs=runs, machine=machine, name=name

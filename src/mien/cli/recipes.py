@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.output import Format, console, needs, print_json, problem, say
+from mien.cli.data_options import Classes, open_data
+from mien.cli.output import Format, console, needs, print_json, say
 
 app = typer.Typer(no_args_is_help=True, help="List training recipes; show one; preview its augmentation.")
 
@@ -56,6 +57,7 @@ def show(
 def preview(
     name: Annotated[str, typer.Argument(help="A built-in recipe's name, or a .yaml file.")],
     data: Annotated[Path, typer.Option(help="Folder tree or fer2013.csv.")],
+    classes: Classes = None,
     out: Annotated[Path, typer.Option(help="The .png to write.")] = Path("preview.png"),
     set: Annotated[list[str] | None, typer.Option(help="Change a field, as in mien train.")] = None,
     faces: Annotated[int, typer.Option(help="Different faces, one a column.", min=1)] = 12,
@@ -71,9 +73,8 @@ def preview(
 
         from mien.train.augment import augment
     from mien.contract.atomic_files import write_png
-    from mien.data.loading import load_faces
 
-    train = load_faces(data, side=recipe.data.side, on_problem=problem).split("train")
+    train = open_data(data, side=recipe.data.side, classes=classes).split("train")
     spread_N = np.linspace(0, len(train) - 1, faces).astype(int)  # folders are sorted by class: all classes are met
     originals = torch.from_numpy(train.faces_NHW[spread_N])
     torch.manual_seed(recipe.seed)

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.output import needs, problem, say
+from mien.cli.data_options import Classes, open_data
+from mien.cli.output import needs, say
 
 
 def train(
@@ -16,6 +17,8 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder tree or fer2013.csv; it needs a train and a validation split.")] = (
         Path("fer2013")
     ),
+    classes: Classes = None,
+    validation: Annotated[str, typer.Option(help="Split that chooses the epoch.")] = "validation",
     set: Annotated[
         list[str] | None, typer.Option(help="Change a field: --set epochs=3 --set optimizer.lr=0.01")
     ] = None,
@@ -35,11 +38,12 @@ def train(
         from mien.train import fit as training
         from mien.train.devices import Machine
         from mien.train.run import Run
-    from mien.data.loading import load_faces
+    from mien.data.splits import validate_on
     from mien.train.recipe import load_recipe
 
     resolved = Run.read(resume).recipe if resume is not None else load_recipe(recipe, set or ())
-    faces = load_faces(data, side=resolved.data.side, votes=votes or "auto", strict=strict, on_problem=problem)
+    faces = open_data(data, side=resolved.data.side, classes=classes, votes=votes, strict=strict)
+    faces = validate_on(faces, validation)
     say(f"{data}: " + ", ".join(f"{sum(counts.values()):,} {split}" for split, counts in faces.counts().items()))
     machine = Machine(accelerator, devices, nodes, progress=sys.stderr.isatty() and sys.stdout.isatty())
     if resume is not None:

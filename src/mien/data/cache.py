@@ -1,16 +1,16 @@
-"""A data set read once and mapped ever after.
+"""Read a data set once, then map it from disk.
 
-    faces = open_faces("fer2013/", cache=Path("packs"))      # reads 32,298 files the first time, maps them the next
+    faces = open_faces("fer2013/", cache=Path("sets"))      # reads 32,298 files the first time, maps them the next
 
-A pack is a folder of plain arrays, named by a key: SHA-256 over the path, size and time of change of every file that is
-read, and everything that was asked for. Change a file, add one, ask for another side: another key, another pack. So a
-pack is never out of date, and never has to be trusted: the older packs of the same root and side are removed.
+A cached set is a folder of plain arrays. Its name contains a key: SHA-256 over the path, size and time of change of
+every file that is read, and over everything that was asked for. A changed file, a new file or another side gives
+another key, so a cached set is never out of date. Older cached sets of the same root and side are removed.
 
-It appears whole or not at all: it is written into a folder of its own beside, flushed to disk, and renamed. Processes
-that pack the same set at once do the work twice and use the one that came first. Pixels go from the reader to the file
-a face at a time, and ``FaceSet.chunks`` reads them back that way, so a set may be larger than memory.
+A cached set appears whole or not at all: it is written into a folder beside its place, flushed to disk and renamed. Two
+processes that cache the same set at once both do the work, and use the one that was first. Pixels go from the reader to
+the file one face at a time, and ``FaceSet.chunks`` reads them back that way, so a set may be larger than memory.
 
-    <cache>/<root's name>-<key>/   faces.u8  labels.npy  splits.npy  names.npy  shapes.npy  [votes.npy]  pack.json
+    <cache>/<root's name>-<key>/   faces.u8  labels.npy  splits.npy  names.npy  shapes.npy  [votes.npy]  set.json
 
 A set in which a file could not be opened (it vanished, a disk failed) is used once and not kept.
 """
@@ -40,20 +40,20 @@ from mien.data.loading import Progress, Request, finish, load_faces, write_faces
 from mien.data.source import Report, Source
 from mien.data.splits import DEFAULT_SHARES
 
-FORMAT = 1
-"""Part of the key: raise it when a pack's files, or what a reader makes of the same bytes, change."""
+FORMAT = 2
+"""Part of the key. Raise it when the files of a cached set change, or when a reader changes what it makes of bytes."""
 
-PACK_FROM = 2000
-"""Files from which a pack is worth its disk: fewer are read in a fraction of a second."""
+CACHE_FROM = 2000
+"""Folders with fewer images are not cached: they are read in a fraction of a second."""
 
 ABANDONED_AFTER_S = 24 * 3600
-"""The unfinished folder of an interrupted run is swept up by a later one after this."""
+"""A later run removes the unfinished folder of an interrupted run after this time."""
 
 
 def default_cache() -> Path:
-    """Where packs are kept: ``MIEN_CACHE``, or the user's cache folder."""
+    """Where cached sets are kept: ``MIEN_CACHE``, or the user's cache folder."""
     given = os.environ.get("MIEN_CACHE")
-    return Path(given).expanduser() if given else platformdirs.user_cache_path("mien") / "packs"
+    return Path(given).expanduser() if given else platformdirs.user_cache_path("mien") / "sets"
 
 
 def open_faces(
@@ -68,26 +68,26 @@ def open_faces(
     shares: Mapping[str, float] = DEFAULT_SHARES,
     on_progress: Progress | None = None,
     cache: Path | None = None,
-    pack_from: int = PACK_FROM,
+    cache_from: int = CACHE_FROM,
 ) -> FaceSet:
-    """``load_faces`` with a memory: same arguments, faces and problems, from the second time on mapped from disk.
+    """``load_faces`` with a cache: same arguments, faces and problems, mapped from disk from the second time on.
 
     Args:
-        cache: the folder for packs; None for the user's.
-        pack_from: files from which a pack is made (a CSV always is); smaller sets are just read.
+        cache: the folder for cached sets; None for the user's.
+        cache_from: folders with fewer images are not cached; a CSV always is.
 
     Raises:
-        DataError: as ``load_faces``, and where the pack cannot be written.
+        DataError: as ``load_faces``, and where the cache cannot be written.
     """
     request = Request(Path(root).expanduser(), side, layout, classes, votes, shares)
     found: list[str] = []
     source = find_source(request.root, layout, classes=classes, problem=_strictly(strict, found), note=found.append)
-    if source.path.is_dir() and len(source.images) < pack_from:
+    if source.path.is_dir() and len(source.images) < cache_from:
         return load_faces(**request._asdict(), strict=strict, on_problem=on_problem, on_progress=on_progress)
-    folder = (cache or default_cache()) / f"{request.root.resolve().name}-{pack_key(request, source)[:32]}"
+    folder = (cache or default_cache()) / f"{request.root.resolve().name}-{cache_key(request, source)[:32]}"
     opened = _open(folder)
     if opened is None:
-        opened = _pack(request, source, folder, strict, on_progress)
+        opened = _store(request, source, folder, strict, on_progress)
     faces, problems = opened
     if strict and problems:
         raise DataError(problems[0])
@@ -97,7 +97,7 @@ def open_faces(
     return faces
 
 
-def pack_key(request: Request, source: Source) -> str:
+def cache_key(request: Request, source: Source) -> str:
     """SHA-256 over what is asked for and the path, size and time of change of all that would be read."""
     votes = request.votes_file(source)
     asked = [FORMAT, request.side, source.layout, source.labels, sorted(request.shares.items())]
@@ -112,7 +112,7 @@ def pack_key(request: Request, source: Source) -> str:
     return key.hexdigest()
 
 
-def _pack(
+def _store(
     request: Request, source: Source, folder: Path, strict: bool, on_progress: Progress | None
 ) -> tuple[FaceSet, list[str]]:
     problems: list[str] = []
@@ -138,7 +138,7 @@ def _pack(
         shutil.rmtree(beside, ignore_errors=True)
     opened = _open(folder)
     if opened is None:
-        raise DataError(f"{folder}: the pack was removed while it was opened; try again")
+        raise DataError(f"{folder}: the cached set was removed while it was opened; try again")
     return opened
 
 
@@ -155,7 +155,7 @@ def _write_rest(beside: Path, faces: FaceSet, request: Request, problems: list[s
             with (beside / f"{name}.npy").open("wb") as file:
                 np.save(file, array)
                 _flush(file)
-    with (beside / "pack.json").open("w", encoding="utf-8") as text:
+    with (beside / "set.json").open("w", encoding="utf-8") as text:
         json.dump(
             {
                 "root": str(request.root.resolve()),
@@ -175,7 +175,7 @@ def _flush(file: IO[Any]) -> None:
 
 
 def _publish(beside: Path, folder: Path, request: Request) -> None:
-    """Give the pack its name, unless another process was first; then remove those it replaces."""
+    """Give the cached set its name, unless another process was first; then remove those it replaces."""
     try:
         beside.rename(folder)
     except OSError as error:
@@ -191,7 +191,7 @@ def _publish(beside: Path, folder: Path, request: Request) -> None:
 
 
 def _open(folder: Path) -> tuple[FaceSet, list[str]] | None:
-    """Map a pack; None where there is none, or a damaged one."""
+    """Map a cached set; None where there is none, or a damaged one."""
     facts = _facts(folder)
     if facts is None:
         return None
@@ -212,7 +212,7 @@ def _open(folder: Path) -> tuple[FaceSet, list[str]] | None:
 
 def _facts(folder: Path) -> dict[str, Any] | None:
     try:
-        facts: dict[str, Any] = json.loads((folder / "pack.json").read_text(encoding="utf-8"))
+        facts: dict[str, Any] = json.loads((folder / "set.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return facts if {"root", "n", "side", "labels", "problems"} <= set(facts) else None
@@ -239,5 +239,5 @@ def _strictly(strict: bool, problems: list[str]) -> Report:
 def _cannot_write(cache: Path, error: OSError) -> DataError:
     remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
     return DataError(
-        f"{cache}: cannot write a pack there ({error.strerror}); {remedy}, or name another folder (MIEN_CACHE)"
+        f"{cache}: cannot write the cache there ({error.strerror}); {remedy}, or name another folder (MIEN_CACHE)"
     )

@@ -5,7 +5,7 @@
 
 FER2013 whole is 83 MB: it is one uint8 array in memory, later one tensor on the training device.
 
-A set that was packed (mien.data.cache) is mapped from disk instead; ``chunks`` walks it without keeping it resident.
+A cached set (mien.data.cache) is mapped from disk instead; ``chunks`` reads it without keeping it in memory.
 
 Shape legend: N faces, H = W side in pixels, C classes.
 """
@@ -25,6 +25,9 @@ from mien.contract.errors import DataError
 VOTE_COLUMNS = 10
 """FER+'s eight emotions, unknown, and not a face."""
 
+PHOTO_SIDE_PX = 160
+"""Data sets of face crops are square or smaller than this; photos are neither."""
+
 
 @dataclass(frozen=True, eq=False)
 class FaceSet:
@@ -37,7 +40,7 @@ class FaceSet:
         labels: class names in index order.
         names_N: where each face came from: path relative to the root, or "row 12" (the line of the CSV).
         votes_NC: uint8, FER+'s votes over the ten columns of ``mien.data.votes``, zeros where a face has none; None
-            for a set without votes. No part of the fingerprint, and neither is the next.
+            for a set without votes. The fingerprint does not include it, nor ``shapes_N3``.
         shapes_N3: int32, height, width and channels of each image on disk; None where that is not known.
     """
 
@@ -92,11 +95,17 @@ class FaceSet:
         )
 
     def split(self, name: str) -> FaceSet:
-        """Return one split; DataError names those that are there when it is not."""
+        """Return one split, or the faces of a folder of that name where no split has it.
+
+        Raises:
+            DataError: neither is there; names those that are.
+        """
         index_M = np.flatnonzero(self.splits_N == name)
+        if not len(index_M):  # Kaggle's folder test/ holds FER2013's validation split
+            index_M = np.flatnonzero(np.char.startswith(self.names_N, f"{name}/"))
         if not len(index_M):
             raise DataError(f"no split {name!r} in this data set; it has: {', '.join(self.split_names) or 'none'}")
-        # what PyTorch may not write to it warns of: faces of a mapped file are read into memory
+        # PyTorch warns about read-only arrays, so copy memory-mapped faces
         together = index_M[-1] - index_M[0] + 1 == len(index_M) and self.faces_NHW.flags.writeable
         return self.take(slice(int(index_M[0]), int(index_M[-1]) + 1) if together else index_M)
 
@@ -126,3 +135,12 @@ class FaceSet:
         )
         head = f"{','.join(self.labels)}\0{self.side}\0".encode()
         return hashlib.sha256(head + b"".join(digests)).hexdigest()
+
+    def looks_like_photos(self) -> bool:
+        """True where most images on disk are large and not square, so that they are no face crops."""
+        if self.shapes_N3 is None or not len(self):
+            return False
+        height_N, width_N = self.shapes_N3[:, 0], self.shapes_N3[:, 1]
+        large_N = np.minimum(height_N, width_N) >= PHOTO_SIDE_PX
+        oblong_N = np.abs(height_N - width_N) > 0.1 * np.maximum(height_N, width_N)
+        return bool((large_N & oblong_N).mean() > 0.5)

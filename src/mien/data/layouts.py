@@ -17,14 +17,14 @@
 The first four name their splits, "persons" is split by person (mien.data.persons); for the others a split is made
 (mien.data.splits). Any ``.csv`` of faces may be given by its path.
 
-A tree most of whose class folders are known emotions is taken to be about emotions: a folder with another name
-(``__MACOSX``, a misspelling) is a problem and left out, unless ``classes`` names it. A tree of other names is read as
-it is.
+Every class folder with images is a class, whatever its name; ``classes`` restricts and orders them. A folder whose name
+is no known emotion is told in a line where the others are, since it may be misspelt.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -52,13 +52,15 @@ LOOKED_FOR = ("folders", "images", *CSV_LAYOUTS, "persons", "classes")
 
 LAYOUTS = (*LOOKED_FOR, *PUBLISHED)
 
+UNREAD_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".jp2", ".ppm", ".pgm", ".tga", ".raw", ".dng", ".cr2", ".nef"})
+"""Image formats that no layout is published in. Their files are counted and named, not read."""
+
 
 def find_source(
     root: Path,
     layout: str = "auto",
     *,
     classes: Sequence[str] | None = None,
-    keep_unknown: bool = False,
     problem: Report,
     note: Report,
 ) -> Source:
@@ -68,9 +70,9 @@ def find_source(
         root: a folder, or a ``.csv`` file.
         layout: one of ``LAYOUTS``, or "auto" for the first that is there.
         classes: read these class folders alone, in this index order.
-        keep_unknown: also read class folders that are no known emotion.
-        problem: called with one line for each class folder left out.
-        note: called with one line for what is unusual but not wrong: an empty class, labels that are missing.
+        problem: called with one line for each class folder that ``classes`` leaves out.
+        note: called with one line for what is unusual but not wrong: an empty or unknown class, missing labels, a
+            validation split in a folder named test, images of a format that is not read.
 
     Raises:
         DataError: nothing there, or not the layout that was named.
@@ -98,7 +100,7 @@ def find_source(
             return Source(each, path, FER2013_EMOTIONS)
         if each == "persons":
             return _of_persons(path, classes, problem)
-        return _tree(each, path, classes, keep_unknown, problem, note)
+        return _tree(each, path, classes, problem, note)
     if (root / "test.csv").is_file():
         raise DataError(f"{root}: only the challenge's test.csv, which has no labels; add train.csv or fer2013.csv")
     looked = "train/<class>/, validation|val/<class>/ or test/<class>/ nor fer2013.csv in it"
@@ -134,26 +136,20 @@ def _of_persons(path: Path, classes: Sequence[str] | None, problem: Report) -> S
     return Source("persons", path, labels, images)
 
 
-def _tree(
-    layout: str, path: Path, classes: Sequence[str] | None, keep_unknown: bool, problem: Report, note: Report
-) -> Source:
+def _tree(layout: str, path: Path, classes: Sequence[str] | None, problem: Report, note: Report) -> Source:
     folders = [("", path)] if layout == "classes" else [(split, folder) for folder, split in _split_folders(path)]
-    found = [(split, folder) for split, above in folders for folder in _subfolders(above)]
-    names = {canonical(folder.name) for _, folder in found}
-    wanted = names if keep_unknown and not classes else _wanted(names, classes)
-    for folder_name in sorted({folder.name for _, folder in found}):
-        if canonical(folder_name) in wanted and canonical(folder_name) != folder_name.strip().lower():
+    found = [(split, folder, list(_images(folder))) for split, above in folders for folder in _subfolders(above)]
+    labels = tuple(map(canonical, classes)) if classes else _labels(found, note)
+    for folder_name in sorted({folder.name for _, folder, _ in found}):
+        if canonical(folder_name) in labels and canonical(folder_name) != folder_name.strip().lower():
             note(f"{path}: class folder {folder_name!r} is read as {canonical(folder_name)!r}")
-    labels = tuple(map(canonical, classes)) if classes else index_order(wanted)
     images: list[Image] = []
-    for split, folder in found:
+    renamed = 0
+    for split, folder, files in found:
         name = canonical(folder.name)
-        files = list(_images(folder))
-        if name not in wanted:
-            problem(
-                f"{folder}: unknown class {folder.name!r}, {len(files):,} images left out; expected "
-                f"{', '.join(labels)} (name the classes to read others)"
-            )
+        if name not in labels:
+            if files:
+                problem(f"{folder}: {len(files):,} images left out; the classes asked for are {', '.join(labels)}")
             continue
         if not files:
             note(f"{folder}: an empty class")
@@ -161,15 +157,42 @@ def _tree(
             relative = os.path.relpath(file, path) if os.sep == "\\" else file[len(str(path)) :].lstrip("/")
             prefix = os.path.basename(file).partition("_")[0] + "_"
             own = MERGED_TEST_PREFIXES.get(prefix, split) if split == "test" else split
+            renamed += own != split
             images.append(Image(relative.replace(os.sep, "/"), own, labels.index(name)))
+    if renamed:
+        note(
+            f"{path}: {renamed:,} files in test/ are named PublicTest_…, FER2013's validation split, and are read as "
+            "validation; --split test takes the folder as it is"
+        )
+    for line in _unread_formats([folder for _, folder, _ in found]):
+        note(line)
     return Source(layout, path, labels, tuple(images))
 
 
-def _wanted(names: set[str], classes: Sequence[str] | None) -> set[str]:
-    if classes:
-        return {canonical(name) for name in classes}
-    known = names & {*FER2013_EMOTIONS, *FERPLUS_EMOTIONS}
-    return known if 2 * len(known) > len(names) else names
+def _labels(found: Sequence[tuple[str, Path, list[str]]], note: Report) -> tuple[str, ...]:
+    """Every folder that holds images is a class, and so are known emotions without any."""
+    known = {*FER2013_EMOTIONS, *FERPLUS_EMOTIONS}
+    holding = {canonical(folder.name) for _, folder, files in found if files}
+    names = holding | ({canonical(folder.name) for _, folder, _ in found} & known)
+    own = sorted(holding - known)
+    if own and 2 * len(names & known) > len(names):
+        note(
+            f"not among FER2013's or FER+'s emotions, so read as own classes: {', '.join(own)}; to leave them out: "
+            f"--classes {','.join(index_order(names & known))}"
+        )
+    return index_order(names)
+
+
+def _unread_formats(folders: Sequence[Path]) -> list[str]:
+    """One line for each image format that is not read, with the number of its files."""
+    counts = Counter(
+        suffix
+        for folder in folders
+        for _, _, names in os.walk(folder)
+        for name in names
+        if (suffix := os.path.splitext(name)[1].lower()) in UNREAD_SUFFIXES
+    )
+    return [f"{count:,} {suffix} files passed over: convert them to JPEG or PNG" for suffix, count in counts.items()]
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -89,7 +89,6 @@ def load_faces(
     classes: Sequence[str] | None = None,
     votes: str | Path | None = "auto",
     shares: Mapping[str, float] = DEFAULT_SHARES,
-    keep_unknown: bool = False,
     on_progress: Progress | None = None,
 ) -> FaceSet:
     """Read a data set into memory.
@@ -105,7 +104,6 @@ def load_faces(
         classes: read these class folders alone, in this index order.
         votes: FER+'s ``fer2013new.csv`` or ``ferplus.csv``; "auto" takes one that lies beside the data, None none.
         shares: of the split that is made where the data names none.
-        keep_unknown: also read class folders that are no known emotion.
         on_progress: called now and then with (done, in all).
 
     Raises:
@@ -119,7 +117,7 @@ def load_faces(
         note(line)
 
     request = Request(Path(root).expanduser(), side, layout, classes, votes, shares)
-    source = find_source(request.root, layout, classes=classes, keep_unknown=keep_unknown, problem=problem, note=note)
+    source = find_source(request.root, layout, classes=classes, problem=problem, note=note)
     pixels = io.BytesIO()
     table = write_faces(source, side, pixels, problem, on_progress)
     faces_NHW = np.frombuffer(pixels.getbuffer(), dtype=np.uint8).reshape(-1, side, side)
