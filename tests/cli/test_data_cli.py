@@ -15,6 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from mien.cli import data
+from mien.contract import shipped_models
 from mien.contract.card import ImageSpec
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.errors import MienError
@@ -128,7 +129,7 @@ def test_audit_finds_the_label_that_was_changed(
     toy_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(classifier, "Classifier", MouthReader)
-    monkeypatch.setattr(classifier, "resolve_model", Path)
+    monkeypatch.setattr(shipped_models, "resolve_model", Path)
     root, votes = tmp_path / "toy", [f"file,fer_row,usage,{COLUMNS}"]
     for number, path in enumerate(sorted(toy_root.rglob("validation/*/*.png"))):
         label = "happy" if number == 0 else path.parent.name  # an angry face among the happy ones
@@ -156,7 +157,7 @@ def test_audit_finds_the_label_that_was_changed(
 
 def test_audit_wants_the_same_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classifier, "Classifier", MouthReader)
-    monkeypatch.setattr(classifier, "resolve_model", Path)
+    monkeypatch.setattr(shipped_models, "resolve_model", Path)
     for name in ("bored", "awake"):
         (tmp_path / name).mkdir()
         Image.fromarray(np.eye(48, dtype=np.uint8) * 200).save(tmp_path / name / "1.png")
