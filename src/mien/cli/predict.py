@@ -78,7 +78,7 @@ def predict(
     ] = None,
     detect_every: Annotated[
         int, typer.Option(min=1, help="Search every n-th frame; tracks bridge the gap.", rich_help_panel=VIDEOS)
-    ] = 2,
+    ] = 3,
     smooth: Annotated[
         float,
         typer.Option(

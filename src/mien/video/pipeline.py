@@ -9,8 +9,8 @@
 Each arrow is a bounded channel, so memory does not depend on the length. Three threads; the caller's own draws and
 writes. What takes long in them (decoding, OpenCV, ONNX Runtime) lets the others run.
 
-In a video only every ``detect_every``-th frame is searched for faces; in between each box moves on with its track.
-Every frame is classified.
+In a video about every ``detect_every``-th frame is searched for faces (following.py); in between each box moves on with
+its track. Every frame is classified.
 
 Not here: what is done with the results (sinks.py), reading (sources.py, camera.py).
 
@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 
 from mien.contract.results import FrameResult
 from mien.recognition.detectors import Detections
-from mien.recognition.recognizer import Recognizer, by_size, largest_first
+from mien.recognition.recognizer import Recognizer, largest_first
 from mien.video.bounded_queue import BoundedQueue, Closed
+from mien.video.following import Follower
 from mien.video.frames import Frame
 from mien.video.smoothing import ScoreSmoother
 from mien.video.sources import Item, Note, SourceEnd
-from mien.video.tracker import Tracker
 
 T = TypeVar("T")
 
@@ -50,9 +50,6 @@ GROUP_FACES = 64
 USUAL_GAP_S = 1.0
 """Whoever is out of sight for longer comes back as somebody new: looks are not compared."""
 
-LONGEST_BRIDGE_S = 0.12
-"""However rarely detection shall run, no box is carried on for longer: at 5 frames/s each frame is searched."""
-
 JOIN_S = 10.0
 """How long threads get to notice that the caller has gone; a stalled disk may hold one."""
 
@@ -62,7 +59,7 @@ class StreamOptions:
     """How a stream is worked on.
 
     Attributes:
-        detect_every: of a video's frames, how many to one search for faces.
+        detect_every: of a video's frames, how many to one search for faces where nothing unexpected happens.
         half_life_s: of the smoothing of each person's scores; 0 for none.
         max_gap_s: how long a face may be out of sight, hidden or missed and keep its number; more than the time between
             frames.
@@ -73,7 +70,7 @@ class StreamOptions:
         ValueError: out of range.
     """
 
-    detect_every: int = 2
+    detect_every: int = 3
     half_life_s: float = 0.5
     max_gap_s: float = USUAL_GAP_S
     keep_frames: bool = False
@@ -138,31 +135,6 @@ class _Cut:
         return self.frame.frame_rgb.nbytes + self.crops_NSS.nbytes
 
 
-@dataclass
-class _Follower:
-    """The people of one video: who is who, when to search, and their smoothed scores."""
-
-    options: StreamOptions
-    tracker: Tracker = field(init=False)
-    frames_since: int = 0
-    searched_s: float | None = None
-
-    def __post_init__(self) -> None:
-        self.tracker = Tracker(self.options.max_gap_s)
-
-    def follow(self, recognizer: Recognizer, frame: Frame, t_s: float) -> tuple[Detections, list[int]]:
-        """Faces of a frame, largest first, and whose they are."""
-        late = self.searched_s is None or t_s - self.searched_s > LONGEST_BRIDGE_S
-        self.frames_since += 1
-        if not late and self.frames_since < self.options.detect_every:
-            height, width = frame.frame_rgb.shape[:2]
-            found, ids = self.tracker.predict(t_s, (height, width))
-            return largest_first(found), [ids[index] for index in by_size(found.boxes_N4)]
-        self.frames_since, self.searched_s = 0, t_s
-        found = largest_first(recognizer.detector.detect(frame.frame_rgb))
-        return found, self.tracker.update(found, t_s)
-
-
 class _Pipeline:
     def __init__(self, recognizer: Recognizer, items: Iterable[Item], options: StreamOptions) -> None:
         self.recognizer, self.items, self.options = recognizer, items, options
@@ -219,7 +191,7 @@ class _Pipeline:
                 close()  # in the thread that reads: a decoder must not be closed under it
 
     def _detect(self) -> None:
-        follower: _Follower | None = None
+        follower: Follower | None = None
         for item in self._items() if self.options.live else _until_closed(self.read):
             if not isinstance(item, Frame):
                 follower = None if isinstance(item, SourceEnd) else follower
@@ -229,8 +201,8 @@ class _Pipeline:
             if item.t_s is None:
                 found = largest_first(self.recognizer.detector.detect(item.frame_rgb))
             else:
-                follower = follower or _Follower(self.options)
-                found, ids = follower.follow(self.recognizer, item, item.t_s)
+                follower = follower or Follower(self.options.detect_every, self.options.max_gap_s)
+                found, ids = follower.follow(self.recognizer.detector, item.frame_rgb, item.t_s)
             crops_NSS = self.recognizer.crops(item.frame_rgb, found)
             height, width = item.frame_rgb.shape[:2]
             frame = item if self.options.keep_frames else _without_pixels(item)

@@ -205,7 +205,7 @@ class Tracker:
             limit = min(GATE_DEVIATIONS * deviation, GATE_SIDES * track.side)
             allowed_D = (away_D <= limit) & (growth_D <= LARGEST_GROWTH)
             box_4 = np.concatenate([state_22[0] - track.sides_2 / 2, state_22[0] + track.sides_2 / 2])
-            cost_D = 1 - _iou(box_4, boxes_D4) + away_D / track.side
+            cost_D = 1 - iou(box_4, boxes_D4) + away_D / track.side
             costs_TD[row] = np.where(allowed_D, cost_D, FORBIDDEN)
         return costs_TD
 
@@ -261,7 +261,7 @@ def _centres_and_sides(boxes_D4: Array) -> tuple[Array, Array]:
     return (boxes_D4[:, :2] + boxes_D4[:, 2:]) / 2, boxes_D4[:, 2:] - boxes_D4[:, :2]
 
 
-def _iou(box_4: Array, boxes_D4: Array) -> Array:
+def iou(box_4: Array, boxes_D4: Array) -> Array:
     """Intersection over union of one box with each of the others."""
     corner_D2 = np.maximum(box_4[:2], boxes_D4[:, :2])
     shared_D = np.prod(np.maximum(np.minimum(box_4[2:], boxes_D4[:, 2:]) - corner_D2, 0), axis=1)

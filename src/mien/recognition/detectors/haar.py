@@ -39,6 +39,7 @@ class HaarDetector:
     """
 
     name = "haar"
+    smallest_face_px = MIN_FACE_PX
 
     def __init__(self, min_neighbors: int = 8, longest_side_px: int = LONGEST_SIDE_PX) -> None:
         try:

