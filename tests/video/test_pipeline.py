@@ -71,7 +71,7 @@ def test_frames_between_searches_move_on_and_are_classified(recognizer: Recogniz
     exact = results(list(recognize_frames(recognizer, frames(24), StreamOptions(detect_every=1))))
     assert detector.calls == 24
     bridged = results(list(recognize_frames(recognizer, frames(24), StreamOptions(detect_every=3))))
-    assert detector.calls == 24 + 9
+    assert detector.calls == 24 + 10
     for one, other in zip(exact[6:], bridged[6:], strict=True):  # the first searches teach the speed
         assert len(other.faces) == 2
         for face, moved in zip(one.faces, sorted(other.faces, key=lambda face: face.box_xyxy[0]), strict=True):

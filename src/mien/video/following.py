@@ -29,12 +29,15 @@ LONGEST_BRIDGE_S = 0.12
 
 WHOLE_EVERY_S = 1.0
 
-KNOWN_FACE_PX, SMALLEST_SEARCH_PX = 64, 192
-"""Boxes of a smaller search would tremble: one of its pixels is already three of a face of 190 px."""
+KNOWN_FACE_PX, SMALLEST_SEARCH_PX = 40, 160
+"""Faces of 40 px are found as surely as larger ones; boxes of a smaller search would tremble in the frame."""
 
 SURE_IOU, CALM_SIDES_PER_S = 0.75, 1.5
 """If a found box overlaps less than this with the one that its track foresaw, or a face moves by more of its own sides
-a second, the next frame is searched too."""
+a second, the next frames are searched too."""
+
+CALM_SEARCHES = 3
+"""So many searches without a surprise until frames are left out again: a track's speed lags behind one that turns."""
 
 CUT_LEVELS, THUMBNAIL_STEP_PX = 35.0, 16
 """The mean change of brightness from one frame to the next, of 255, that is a cut. Pans and gestures stay below 20."""
@@ -55,7 +58,7 @@ class Follower:
         self._frames_since = 0
         self._searched_s: float | None = None
         self._whole_s: float | None = None
-        self._unsettled = True
+        self._calm_searches = 0
         self._sights: dict[int, NDArray[np.float64]] = {}  # the boxes of the last search
         self._sights_s = 0.0
         self._thumbnail: NDArray[np.int16] | None = None
@@ -72,7 +75,7 @@ class Follower:
         expected, expected_ids = self._tracker.predict(t_s, (frame_rgb.shape[0], frame_rgb.shape[1]))
         self._frames_since += 1
         late = self._searched_s is None or t_s - self._searched_s > LONGEST_BRIDGE_S
-        if not (cut or late or self._unsettled or self._frames_since >= self._detect_every):
+        if not (cut or late or self._calm_searches < CALM_SEARCHES or self._frames_since >= self._detect_every):
             order = by_size(expected.boxes_N4)
             return expected.take(order), [expected_ids[index] for index in order]
         self._frames_since, self._searched_s = 0, t_s
@@ -85,7 +88,8 @@ class Follower:
         found = largest_first(found)
         ids = self._tracker.update(found, t_s)
         fast = self._is_fast(found, ids, t_s)
-        self._unsettled = fast or _unforeseen(found, ids, expected, expected_ids)
+        surprised = fast or _unforeseen(found, ids, expected, expected_ids)
+        self._calm_searches = 0 if surprised else self._calm_searches + 1
         return found, ids
 
     def _is_fast(self, found: Detections, ids: list[int], t_s: float) -> bool:
