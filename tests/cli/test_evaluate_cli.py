@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import typer
+from PIL import Image as Picture
 from typer.testing import CliRunner
 
 from mien.cli import compare, evaluate
@@ -77,8 +78,64 @@ def test_names_are_mapped_and_other_classes_refused(tiny: Path, other: Path, toy
     swapped = [0, 1, 2, 4, 3, 5, 6]
     assert np.array_equal(np.array(second["confusion"]), np.array(first["confusion"])[:, swapped])
     foreign = write_tiny_model(tmp_path / "foreign.onnx", replace(TINY_CARD, labels=tuple("abcdefg")))
-    with pytest.raises(ModelError, match=r"classes \(a, b, c, d, e, f, g\) are not those of the data \(angry, disgust"):
+    with pytest.raises(
+        ModelError, match=r"classes \(a, b, c, d, e, f, g\) and those of the data \(angry, disgust.* fewer than two"
+    ):
         run("evaluate", foreign, "--data", toy_root)
+
+
+def tree(root: Path, **greys: int) -> Path:
+    """Three plain faces of one brightness for each class; the tiny model sees brightness alone."""
+    for name, grey in greys.items():
+        (root / "test" / name).mkdir(parents=True)
+        for at in range(3):
+            Picture.new("L", (48, 48), grey + at).save(root / "test" / name / f"{at}.png")
+    return root
+
+
+def test_subset_is_judged_by_both_protocols(tiny: Path, tmp_path: Path) -> None:
+    """Faces of sad are a little nearer to surprise, which the data does not have."""
+    data = tree(tmp_path, angry=0, sad=195, neutral=250)
+    found = run_json("evaluate", tiny, "--data", data, "--split", "test")
+    assert found["n"] == 9 and found["labels"] == list(TINY_CARD.labels)
+    assert found["accuracy"] == pytest.approx(6 / 9)  # 195 / 255 is nearer to surprise (5 / 6) than to sad (4 / 6)
+    assert found["other_classes"]["shared"]["accuracy"] == 1
+    assert found["other_classes"]["shared"]["labels"] == ["angry", "sad", "neutral"]
+    text = " ".join(run("evaluate", tiny, "--data", data, "--split", "test").stdout.split())
+    assert "Note: the data has no disgust, fear, happy, surprise: 'all classes' lets the model answer that too" in text
+    assert "accuracy, all classes of the model: 66.7%" in text and "accuracy, shared classes: 100.0%" in text
+
+
+def test_superset_and_synonyms_are_said(tiny: Path, tmp_path: Path) -> None:
+    data = tree(tmp_path / "data", anger=0, joyful=127, neutral=250, bored=60, sad=170)
+    (tmp_path / "names.yaml").write_text("joyful: happy\n")
+    arguments = ("evaluate", tiny, "--data", data, "--split", "test", "--map", tmp_path / "names.yaml")
+    found = run_json(*arguments)
+    assert (found["n"], found["accuracy"]) == (12, 1)
+    assert found["other_classes"]["unknown_faces"] == 3
+    assert found["other_classes"]["accuracy_with_unknown"] == pytest.approx(12 / 15)
+    done = run(*arguments)
+    text = " ".join(done.stdout.split())
+    assert "3 of 15 faces are of classes that the model does not know: bored (3)" in text
+    assert "the data's 'joyful' is taken as 'happy'" in text
+    assert "class folder 'anger' is read as 'angry'" in done.stderr
+
+
+def test_groups_of_a_file_and_of_the_pixels(tiny: Path, toy_root: Path, tmp_path: Path) -> None:
+    faces = load_faces(toy_root).split("train")
+    file = tmp_path / "groups.csv"
+    rows = [f"{name},{'left' if at % 2 else 'right'}" for at, name in enumerate(faces.names_N)]
+    file.write_text("\n".join(["path,camera", *rows]) + "\n")
+    arguments = ("evaluate", tiny, "--data", toy_root, "--split", "train", "--groups", file, "--by-pixels")
+    found = run_json(*arguments)["groups"]
+    counts = {(each["column"], each["group"]): each["n"] for each in found["figures"]}
+    assert counts[("camera", "left")] == counts[("camera", "right")] == 28
+    assert {"brightness", "contrast"} <= {column for column, _ in counts}
+    assert found["verdict"] == "no group has 30 faces, so no gap was tested"
+    page = tmp_path / "report"
+    run(*arguments, "--report", page)
+    text = (page / "index.html").read_text()
+    assert "Groups of faces" in text and "few faces, not tested" in text
 
 
 def test_an_ensemble_is_cross_fitted_on_validation(tiny: Path, other: Path, toy_root: Path, tmp_path: Path) -> None:

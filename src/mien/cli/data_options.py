@@ -23,7 +23,11 @@ PROBLEMS_SHOWN = 20
 Root = Annotated[Path, typer.Argument(help="Folder tree or .csv.")]
 Side = Annotated[int, typer.Option(help="Read faces at this side, in pixels.", min=8)]
 Layout = Annotated[
-    str, typer.Option(help="auto, folders, images, fer2013-csv, icml-csv, challenge-csv or classes (<class>/*.jpg).")
+    str,
+    typer.Option(
+        help="auto, folders, images, fer2013-csv, icml-csv, challenge-csv, classes (<class>/*.jpg), persons; or by name: "
+        "ck+, raf-db, affectnet, expw, jaffe, kdef."
+    ),
 ]
 Classes = Annotated[str | None, typer.Option(help="Read these class folders alone: angry,happy,bored")]
 Votes = Annotated[str, typer.Option(help="FER+'s fer2013new.csv or ferplus.csv; auto looks beside the data; none.")]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.data_options import Classes, open_data
+from mien.cli.data_options import Classes, Layout, open_data
 from mien.cli.opened_models import MODEL_HELP, OpenedModel, open_model
 from mien.cli.output import Format, console, needs, print_json, problem, progress, say
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from mien.data.faceset import FaceSet
     from mien.evaluate.assessment import Assessment
+    from mien.evaluate.groups import GroupReport
     from mien.evaluate.scoring import Predictor
 
 
@@ -38,7 +39,20 @@ def evaluate(
     models: Annotated[list[str], typer.Argument(help=f"{MODEL_HELP} Several are averaged.", metavar="MODEL...")],
     data: Annotated[Path, typer.Option(help=DATA_HELP)],
     classes: Classes = None,
-    split: Annotated[str, typer.Option(help="Which split of it.")] = "validation",
+    split: Annotated[str, typer.Option(help="Which split of it, or all.")] = "validation",
+    layout: Layout = "auto",
+    map: Annotated[
+        Path | None, typer.Option(help="File of lines such as 'joyful: happy', data's class to model's.")
+    ] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="CSV with a column path and others: figures for each group, gaps tested.")
+    ] = None,
+    by_pixels: Annotated[
+        bool, typer.Option("--by-pixels", help="Groups by size, brightness, contrast, sharpness.")
+    ] = False,
+    unit: Annotated[
+        str | None, typer.Option(help="Column of --groups that says whose face it is, such as person.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write index.html and metrics.json to this folder.")] = None,
     tta: Annotated[str, typer.Option(help="Views to average: none, flip or tencrop.")] = "none",
     robustness: Annotated[bool, typer.Option("--robustness", help="Also measure corruptions (minutes).")] = False,
@@ -55,11 +69,13 @@ def evaluate(
     """Score a model, or several averaged, on labelled faces."""
     with needs("evaluate"):
         import sklearn  # noqa: F401  a missing extra should be named before any work begins
-    setting = _Setting(tuple(models), data, classes, split, tta, votes, truth, batch_size)
+    setting = _Setting(tuple(models), data, classes, split, tta, votes, truth, batch_size, layout, map)
     scored = setting.score()
     found = scored.found
     for line in scored.mismatches:
         problem(f"{models[0]}: {line}")
+    if groups is not None or by_pixels:
+        found = replace(found, groups=_compare_groups(scored, groups, by_pixels, unit))
     if robustness:
         from mien.evaluate.robustness import robustness as measure
 
@@ -78,9 +94,34 @@ def evaluate(
         figures = {"model": " + ".join(models)} | found.to_dict()
         print_json({key: value for key, value in figures.items() if key != "curves"})
     else:
-        from mien.report.terminal_tables import assessment_tables
+        from mien.report.terminal_tables import assessment_tables, more_lines
 
         console().print(*assessment_tables(found), sep="\n")
+        for more in more_lines(found):
+            console().print(more)
+
+
+def _compare_groups(scored: _Scored, file: Path | None, by_pixels: bool, unit: str | None) -> GroupReport:
+    """Figures of the groups of a file, of the pixels, or both; gaps of all are tested together."""
+    from mien.contract.errors import DataError
+    from mien.data.face_table import read_face_table
+    from mien.evaluate.groups import compare_groups, text_columns
+    from mien.evaluate.pixel_groups import pixel_columns
+
+    faces = scored.faces
+    columns = pixel_columns(faces) if by_pixels else {}
+    units_N = None
+    if file is None and unit is not None:
+        raise DataError("--unit names a column of the file that --groups names; name it")
+    if file is not None:
+        table = read_face_table(file, faces.names_N, on_problem=problem)
+        units_N = None if unit is None else table.units(unit)
+        columns |= text_columns({name: each for name, each in table.columns.items() if name != unit}, problem)
+    if not columns:
+        raise DataError("no column parts these faces into groups")
+    card = scored.opened[0].card if len(scored.opened) == 1 else None
+    threshold = card.accept_threshold if card else None
+    return compare_groups(scored.probs_NC, faces.labels_N, columns, threshold=threshold, units_N=units_N)
 
 
 @dataclass(frozen=True)
@@ -111,12 +152,15 @@ class _Setting:
     votes: Path | None
     truth: Truth
     batch_size: int
+    layout: str = "auto"
+    renamed: Path | None = None
 
     def score(self) -> _Scored:
         """Open models and data, and assess the answers."""
         from mien.contract.errors import DataError, ModelError
         from mien.data.votes import by_votes
         from mien.evaluate.assessment import assess, card_mismatches
+        from mien.evaluate.class_match import match_classes, read_renamed
         from mien.evaluate.scoring import in_data_order
         from mien.evaluate.test_time_augmentation import Views, with_tta
 
@@ -126,11 +170,15 @@ class _Setting:
         sides = sorted({each.side for each in opened})
         if len(sides) > 1:
             raise ModelError(f"models that are averaged must take crops of one size; these take {sides} px")
-        everything = open_data(self.data, side=sides[0], classes=self.classes, votes=self.votes)
+        everything = open_data(self.data, side=sides[0], layout=self.layout, classes=self.classes, votes=self.votes)
         whole_fingerprint = everything.fingerprint
         if self.truth is Truth.votes:
             everything = by_votes(everything)
-        faces = everything.split(self.split)
+        read = everything if self.split == "all" else everything.split(self.split)
+        match = match_classes(
+            read.labels, opened[0].labels, None if self.renamed is None else read_renamed(self.renamed)
+        )
+        faces = read if match.same and self.renamed is None else match.apply(read)
         matched = (in_data_order(each.predictor, each.labels, faces.labels) for each in opened)
         predictors = [with_tta(each, Views(self.tta)) for each in matched]
         answered = _predict(predictors, faces, self.batch_size, "evaluating")
@@ -144,6 +192,8 @@ class _Setting:
             temperature=card.temperature if card and not (card.vector or card.curve) else None,
             threshold=card.accept_threshold if card else None,
         )
+        if not match.same:
+            found = replace(found, other_classes=match.figures(mixed.probs_NC, faces, read))
         mismatches = card_mismatches(card, found, whole_fingerprint) if card and self.tta == "none" else []
         return _Scored(
             opened,

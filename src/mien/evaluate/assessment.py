@@ -23,6 +23,8 @@ from mien.contract.plain_types import plain
 from mien.data.faceset import FaceSet
 from mien.evaluate.calibration import apply_temperature
 from mien.evaluate.calibration_error import ReliabilityBin, expected_calibration_error, reliability
+from mien.evaluate.class_match import OtherClasses
+from mien.evaluate.groups import GroupReport
 from mien.evaluate.intervals import Intervals, intervals_95
 from mien.evaluate.logit_scaling import CalibrationFits, calibration
 from mien.evaluate.metrics import Metrics, evaluate
@@ -82,6 +84,8 @@ class Assessment:
         votes: against FER+'s taggers; None without votes.
         robustness: None where it was not measured.
         non_faces: rejection of crops without a face, by kind; None where it was not measured.
+        other_classes: the second protocol; None where the data has the model's classes.
+        groups: figures of groups of faces; None where they were not asked for.
     """
 
     split: str
@@ -95,6 +99,8 @@ class Assessment:
     votes: VoteMetrics | None
     robustness: Robustness | None = None
     non_faces: Mapping[str, Rejection] | None = None
+    other_classes: OtherClasses | None = None
+    groups: GroupReport | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """What metrics.json holds: the figures and their intervals side by side, then each part under its name."""
@@ -107,6 +113,10 @@ class Assessment:
             found["robustness"] = self.robustness.to_dict()
         if self.non_faces is not None:
             found["non_faces"] = plain(self.non_faces)
+        if self.other_classes is not None:
+            found["other_classes"] = plain(self.other_classes)
+        if self.groups is not None:
+            found["groups"] = plain(self.groups) | {"verdict": self.groups.verdict}
         return found
 
 

@@ -28,6 +28,24 @@ from numpy.typing import NDArray
 from mien.contract.emotions import canonical
 from mien.contract.errors import DataError, ModelError
 from mien.data.faceset import FaceSet
+from mien.evaluate.metrics import Metrics, evaluate
+
+
+@dataclass(frozen=True)
+class OtherClasses:
+    """Figures of a data set whose classes are not the model's.
+
+    Attributes:
+        sentences: what a user has to know about the figures.
+        shared: figures where the answer is limited to the shared classes.
+        unknown_faces: faces of classes that the model lacks; no other figure counts them.
+        accuracy_with_unknown: accuracy over all classes of the model with those faces counted as errors.
+    """
+
+    sentences: tuple[str, ...]
+    shared: Metrics
+    unknown_faces: int
+    accuracy_with_unknown: float
 
 
 @dataclass(frozen=True)
@@ -77,6 +95,24 @@ class ClassMatch:
         columns = [self.model.index(name) for name in self.shared_labels]
         limited_NS = np.maximum(np.asarray(probs_NC, dtype=np.float64)[:, columns], 1e-12)
         return np.asarray(limited_NS / limited_NS.sum(axis=1, keepdims=True))
+
+    def figures(self, probs_NC: NDArray[np.floating[Any]], judged: FaceSet, faces: FaceSet) -> OtherClasses:
+        """The second protocol's figures.
+
+        Args:
+            probs_NC: of ``judged``, over all classes of the model.
+            judged: what ``apply`` made of ``faces``.
+            faces: as they were read.
+        """
+        columns = [self.model.index(name) for name in self.shared_labels]
+        labels_M = np.searchsorted(columns, judged.labels_N)
+        right = int((np.asarray(probs_NC).argmax(axis=1) == judged.labels_N).sum())
+        return OtherClasses(
+            self.sentences(faces),
+            evaluate(self.shared(probs_NC), labels_M, self.shared_labels),
+            len(faces) - len(judged),
+            right / len(faces),
+        )
 
     def sentences(self, faces: FaceSet) -> tuple[str, ...]:
         """What a user has to know, one line each; none where the classes are the same under the same names."""

@@ -20,7 +20,7 @@ Shape legend: N faces, C classes, K gaps, U units, R shuffles, G groups.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -351,3 +351,33 @@ def quantile_column(values_N: ArrayLike, parts: int = 4, decimals: int = 0) -> C
                 f"{low:.{decimals}f} or more" if math.isinf(high) else f"{low:.{decimals}f} to {high:.{decimals}f}"
             )
     return Column(tuple(names), index_N)
+
+
+MOST_GROUPS = 20
+"""More different texts than this are no groups; more different numbers are parted into quarters."""
+
+
+def text_columns(
+    texts: Mapping[str, NDArray[np.str_]], on_problem: Callable[[str], None] | None = None
+) -> dict[str, Column]:
+    """Columns of texts as groups: each text a group, or quarters where all are numbers and there are many.
+
+    Args:
+        texts: by column, a text for each face, "" for none.
+        on_problem: called with one line for each column that makes no groups.
+    """
+    found: dict[str, Column] = {}
+    for name, texts_N in texts.items():
+        groups = tuple(str(each) for each in np.unique(texts_N) if each)
+        if len(groups) > MOST_GROUPS:
+            try:
+                found[name] = quantile_column([float(each) if each else math.nan for each in texts_N], decimals=1)
+                continue
+            except ValueError:
+                pass
+        if 2 <= len(groups) <= MOST_GROUPS:
+            index_N = np.array([groups.index(each) if each else -1 for each in texts_N.tolist()], dtype=np.int64)
+            found[name] = Column(groups, index_N)
+        elif on_problem is not None:
+            on_problem(f"column {name!r}: {len(groups):,} different texts make no groups, left out")
+    return found

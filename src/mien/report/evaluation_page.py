@@ -28,6 +28,7 @@ from mien.report.charts import (
     training_figures,
 )
 from mien.report.confusion_figure import confusion_figure
+from mien.report.group_rows import GROUP_HEAD, group_rows
 from mien.report.mistakes import Mistake
 from mien.report.templating import render
 
@@ -160,6 +161,9 @@ def evaluation_html(
         risk_rows=rows.risk_rows(found.selective),
         corruption_rows=rows.corruption_rows(found.robustness) if found.robustness else [],
         stability_rows=rows.stability_rows(found.robustness) if found.robustness else [],
+        group_head=GROUP_HEAD,
+        group_rows=group_rows(found.groups) if found.groups else [],
+        group_gaps=[gap.sentence for gap in found.groups.gaps if gap.shown] if found.groups else [],
         mistakes=mistakes,
         runs=[_training(log) for log in run_logs],
         card_rows=[rows.card_rows(card) for card in subject.cards],

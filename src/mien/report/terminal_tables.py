@@ -9,13 +9,43 @@ from rich import box
 from rich.table import Table
 
 from mien.evaluate.assessment import Assessment
+from mien.evaluate.groups import GroupReport
 from mien.evaluate.metrics import Metrics
 from mien.report.figures_table import FIGURES
+from mien.report.group_rows import GROUP_HEAD, group_rows
 
 
 def assessment_tables(found: Assessment) -> tuple[Table, Table]:
     """The headline figures with their intervals, and the table of classes."""
     return _headline(found), _per_class(found.metrics)
+
+
+def more_lines(found: Assessment) -> list[Table | str]:
+    """The second protocol where the classes differ, and the groups where they were asked for."""
+    lines: list[Table | str] = []
+    if (other := found.other_classes) is not None:
+        lines += [f"Note: {sentence}." for sentence in other.sentences]
+        shared = other.shared
+        low, high = shared.accuracy_95
+        lines.append(f"accuracy, all classes of the model:    {_percent(found.metrics.accuracy)}")
+        interval = f"95 %: {_percent(low)} to {_percent(high)}"
+        lines.append(f"accuracy, shared classes:              {_percent(shared.accuracy)}, {interval}")
+        if other.unknown_faces:
+            lines.append(f"accuracy with unknown classes:         {_percent(other.accuracy_with_unknown)}")
+    if found.groups is not None:
+        lines += [group_table(found.groups), found.groups.verdict + "."]
+        lines += [gap.sentence for gap in found.groups.gaps if gap.shown]
+    return lines
+
+
+def group_table(found: GroupReport) -> Table:
+    """Figures of each group."""
+    table = Table(title="Groups", title_justify="left", box=box.SIMPLE_HEAD)
+    for name in GROUP_HEAD:
+        table.add_column(name, justify="left" if name in ("", "group") else "right")
+    for row in group_rows(found):
+        table.add_row(*row)
+    return table
 
 
 def _headline(found: Assessment) -> Table:
