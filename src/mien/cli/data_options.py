@@ -25,8 +25,8 @@ Side = Annotated[int, typer.Option(help="Read faces at this side, in pixels.", m
 Layout = Annotated[
     str,
     typer.Option(
-        help="auto, folders, images, fer2013-csv, icml-csv, challenge-csv, classes (<class>/*.jpg), persons; or by name: "
-        "ck+, raf-db, affectnet, expw, jaffe, kdef."
+        help="auto, folders, images, fer2013-csv, icml-csv, challenge-csv, classes (<class>/*.jpg), persons; or "
+        "by name: ck+, raf-db, affectnet, expw, jaffe, kdef."
     ),
 ]
 Classes = Annotated[str | None, typer.Option(help="Read these class folders alone: angry,happy,bored")]
