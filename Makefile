@@ -35,7 +35,7 @@ wheel: .venv/.dev
 lowest: .venv/.dev
 	$(BIN)/uv venv --quiet --clear --python $(LOWEST_PYTHON) .venv-lowest
 	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable '.[evaluate,video,parquet,demo]' \
-		hypothesis pytest pytest-timeout
+		'hypothesis>=6.100' 'pytest>=8.3' 'pytest-timeout>=2.3'
 	.venv-lowest/bin/python -m pytest $(TORCH_FREE)
 
 web:

@@ -23,7 +23,7 @@ from mien.evaluate.metrics import evaluate
 from mien.evaluate.vote_metrics import against_votes
 
 CLEARLY = 0.005
-"""By so much less ECE something finer is taken than one temperature."""
+"""How much lower the ECE of a curve or of vector scaling has to be before it replaces one temperature for all."""
 
 
 def calibrate(

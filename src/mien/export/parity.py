@@ -1,9 +1,9 @@
-"""Whether a file gives the answers of the checkpoint that it was made from, on real faces.
+"""Check that a file gives the answers of the checkpoint that it was made from, on real faces.
 
     parity = check_parity(path, file, stored, checkpoint, faces_NHW)      # ParityError past 1e-4
 
-For arithmetic of another precision that would be too strict: ``compare`` says how many faces are answered otherwise
-and what it costs in accuracy, and refuses past a limit that the caller states.
+For arithmetic of another precision that check is too strict. There ``measure_accuracy_drop`` counts the faces whose
+answer changes and the accuracy that is lost, and ``refuse_past`` refuses more than the caller allows.
 
 Shape legend: N faces, H = W side in pixels, C classes.
 """
@@ -108,7 +108,7 @@ def divergence(before_NC: NDArray[np.floating], after_NC: NDArray[np.floating]) 
 
 
 def _whole(probs_NC: NDArray[np.float64]) -> NDArray[np.float64]:
-    """With a last column for what is missing to 1 (models that reject), and nothing quite zero."""
+    """With a last column for the rest to 1 (of models that reject), and no value below 1e-12, whose log must exist."""
     missing_N1 = 1 - probs_NC.sum(axis=1, keepdims=True)
     whole_NC: NDArray[np.float64] = np.maximum(np.concatenate([probs_NC, missing_N1], axis=1), 1e-12)
     return whole_NC

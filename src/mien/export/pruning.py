@@ -2,10 +2,11 @@
 
     run = prune_run(Checkpoint.open(Path("runs/base/…")), faces, ratio=0.5, epochs=5, runs=Path("runs"))
 
-Structured, by Torch-Pruning (Fang et al. 2023, arXiv:2301.12900), which knows what layers must lose the same channels:
-what comes out is a smaller dense network, so it is faster everywhere without any support for sparsity. Every layer
-loses the same share, those of the least magnitude first, and so the pruned network is again a ``faceresnet`` of other
-widths: its run folder trains, resumes and exports like any. Widths are kept to multiples of 8, which CPUs compute in.
+Torch-Pruning (Fang et al. 2023, arXiv:2301.12900) removes whole channels and knows which layers must lose the same
+ones. The result is a smaller dense network, which is faster everywhere without support for sparsity. Every layer loses
+the same share, the channels of the least magnitude first. So the pruned network is again a ``faceresnet``, with other
+widths, and its run folder trains, resumes and exports like any other. Widths stay multiples of 8, the unit of CPUs'
+vector code.
 
 Not here: networks of timm, whose pruned shapes no recipe could name.
 """
@@ -36,7 +37,7 @@ MULTIPLE = 8
 """Of channels that a layer keeps."""
 
 SHARE_OF_RATE = 0.2
-"""Of the recipe's peak learning rate, to train on with: enough to mend, too little to begin again."""
+"""Share of the recipe's peak learning rate after pruning: enough to recover, too little to start over."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def prune(checkpoint: Checkpoint, ratio: float) -> Pruned:
         }
     )
     classifier = FaceClassifier.build(smaller, len(checkpoint.labels))
-    classifier.network.load_state_dict(network.state_dict())  # the widths say all there is to say
+    classifier.network.load_state_dict(network.state_dict())  # fits, because the widths describe the network fully
     return Pruned(smaller, classifier.eval(), (int(before[1]), int(after[1])), (int(before[0]), int(after[0])))
 
 

@@ -2,15 +2,15 @@
 
     card, loss = quantize_model(Path("base.onnx"), faces, Path("base-int8.onnx"))
 
-int8 is static and per-channel (Jacob et al. 2018, arXiv:1712.05877; ONNX Runtime's QDQ form): weights int8, one scale
-a channel; activations uint8, in ranges measured on real crops of the train split. Unsigned activations because the
-multiply of AVX2 and AVX-512 takes unsigned by signed: with signed ones the file is no faster than float32. Weights
-keep to 7 bits (``portable``), since CPUs without VNNI add two products in 16 bits and would clip them.
-The pixels' normalisation, the head and what follows stay float32. Where that costs more accuracy than allowed, the
-layers that are most sensitive (by the divergence that each alone causes) go back to float32, as few as will do.
+int8 is static and per-channel (Jacob et al. 2018, arXiv:1712.05877; ONNX Runtime's QDQ form). Weights are int8 with one
+scale for each channel. Activations are uint8, in ranges measured on real crops of the train split. They are unsigned
+because AVX2 and AVX-512 multiply unsigned by signed numbers; with signed activations the file is no faster than
+float32. Weights use 7 bits (``portable``), because CPUs without VNNI add two products in 16 bits and would clip them.
+Normalisation, the head and everything behind it stay float32. If int8 costs more accuracy than allowed, the most
+sensitive layers (by the divergence that each causes alone) go back to float32, as few of them as suffice.
 
-"int8-dynamic" measures ranges at each call: no calibration set, little speed on convolutions. "fp16" is for GPUs; on
-most CPUs ONNX Runtime widens it again, so what is measured there is the rounding of weights alone.
+"int8-dynamic" measures the ranges at each call. It needs no calibration set and gains little speed on convolutions.
+"fp16" is for GPUs. On most CPUs ONNX Runtime computes it in float32, so there only the rounding of the weights shows.
 
 Not here: training with quantisation in mind; static int8 has not needed it.
 
@@ -44,7 +44,7 @@ from mien.recognition.classifier import Classifier
 Precision = Literal["int8", "int8-dynamic", "fp16"]
 
 LEAST_FACES = 64
-"""A calibration set of fewer says little about the ranges that activations take."""
+"""The smallest calibration set: fewer faces say too little about the ranges of activations."""
 
 SENSITIVITY_FACES = 256
 

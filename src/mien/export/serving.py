@@ -4,9 +4,8 @@
     model.calibrate(scaling)
     probs_NC = model(faces_NHW)
 
-It holds every step after the crop: scaling, normalisation, mirroring (the network sees each face both ways and
-averages, which is the model that was validated), the network, calibration, softmax. Every format that is exported is
-this module written down.
+It holds every step after the crop: scaling, normalisation, the network on the face and on its mirror image with the
+logits averaged (as in validation), calibration, softmax. Every exported format holds exactly this module.
 
 Shape legend: N faces, M = 2 N faces and their mirror images, H = W side in pixels, C classes.
 """
@@ -68,11 +67,12 @@ class ServingModel(nn.Module):
         return over_mirror_images(self.classifier(both_MHW)).mean(dim=0)
 
     def probabilities(self, logits_NC: Tensor) -> Tensor:
-        """Calibrated probs_NC of the named classes; those that are rejected, the last, take theirs with them."""
+        """Calibrated probs_NC of the named classes. The columns of rejected classes, the last, are left out, so that a
+        row of a model that rejects sums to less than 1."""
         return torch.softmax(self.scaled(logits_NC), dim=1)[:, : self.named]
 
     def scaled(self, logits_NC: Tensor, maps_NChw: Tensor | None = None) -> Tensor:
-        """Calibrated logits_NC; or maps_NChw, whose mean over places the logits are, done to alike."""
+        """Calibrated logits_NC; or, if given, maps_NChw scaled in the same way, so that their means stay the logits."""
         scaled_NC = logits_NC * self.factors_C + self.offsets_C
         wanted = scaled_NC
         if maps_NChw is not None:

@@ -2,9 +2,9 @@
 
     checkpoint = soup([Checkpoint.open(Path("base.onnx")), Checkpoint.open(Path("runs/tuned/…"))], (0.5, 0.5))
 
-Networks that were tuned on from the same weights lie in one valley, and its middle is often better than its ends and
-costs no more than one of them. Averages of networks that were trained apart are worth nothing. BatchNorms are folded
-first, so that what is averaged is what the networks compute with.
+Networks that were fine-tuned from the same weights lie in one valley of the loss. Their average is often better than
+each of them and costs no more to run. Averages of networks that were trained from different starts are useless.
+BatchNorms are folded first, so that the averaged numbers are those that the networks compute with.
 
 Not here: averages of probabilities (ensemble.py), which ask nothing of their members and cost as much as all of them.
 """

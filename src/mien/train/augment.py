@@ -1,12 +1,12 @@
 """Random changes to a batch of faces, on the device where the batch is.
 
-One affine resampling (flip, rotation, scale, shift), then light (contrast, brightness, gamma), then what a poor camera
-does (blur, noise), then a hole.
+The order is that of a camera: geometry (flip, rotation, scale and shift in one resampling), light (contrast,
+brightness, gamma), the camera's faults (blur, noise), and at last a grey square that hides a part.
 
     augmented_NHW = augment(faces_NHW, config)          # uint8 in, float in 0..255 out
 
-Each face draws its own numbers from torch's global generator, so a seeded run is repeatable. No face leaves the
-device, no worker process is needed: at 48 px this costs a few per cent of a training step on two CPU cores.
+Each face draws its own numbers from torch's global generator, so a seeded run is repeatable. The faces stay on the
+device and no worker process is needed. At 48 px augmentation takes a few per cent of a training step on two CPU cores.
 
 Shape legend: N faces, H = W side in pixels.
 """
@@ -81,7 +81,8 @@ def _affine(x_NHW: Tensor, config: AugmentConfig, uniform: Callable[[float, floa
         ],
         dim=1,
     )
-    # what torch's affine_grid gives, whose product of matrices three columns wide takes four times as long on a CPU
+    # the same grid as torch's affine_grid, which multiplies matrices of three columns and takes four times as long on
+    # CPUs
     centre_S = (2 * torch.arange(side, device=x_NHW.device) + 1) / side - 1
     x_N112, y_N112, shift_N112 = theta_N23[:, None, None].unbind(dim=-1)
     grid_NHW2 = x_N112 * centre_S[:, None] + (y_N112 * centre_S[:, None, None] + shift_N112)

@@ -2,9 +2,10 @@
 
     batch_size(recipe, classifier, Machine())
 
-What a step keeps for its backward pass is counted once, on the CPU, for two faces; nothing is tried until it fails.
+Before the training, the memory that a step keeps for its backward pass is counted for two faces on the CPU. No batch is
+tried until one fails.
 
-Not counted: the optimiser's state and the data set, for which half of the free memory is left.
+Not counted: the optimiser's state and the data set. Half of the free memory is left for them.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def bytes_per_face(classifier: FaceClassifier) -> int:
     del kept
     for module, training in modes.items():
         module.training = training
-    for name, value in classifier.named_buffers():  # the running statistics have seen noise
+    for name, value in classifier.named_buffers():  # the pass above put noise into BatchNorm's running statistics
         value.copy_(statistics[name])
     return sum(size for place, size in storages.items() if place not in weights) // faces
 

@@ -1,6 +1,7 @@
-"""The training set as one tensor on the training device, served as shuffled slices; no workers, no copies per item.
+"""The training set as one tensor on the training device, cut into shuffled batches; no workers, no copies of single
+faces.
 
-Batch order depends on the seed and the epoch alone, so a resumed run sees the batches that an unbroken one would.
+The order depends on the seed and the epoch alone, so a resumed run sees the batches that an unbroken one would.
 
 Shape legend: B faces of a batch, N of a set, H = W side in pixels, V = 10 columns of votes.
 """
@@ -41,10 +42,10 @@ class FaceTensors(NamedTuple):
 class FaceBatches:
     """Iterable of ``Batch``, in order or shuffled by ``seed``.
 
-    When shuffled, the last incomplete batch is dropped: BatchNorm and the schedule want equal batches. When
-    ``balanced`` too, faces are drawn with replacement so that every class comes equally often. Of several processes
-    each (``rank`` of ``world``) takes its share of every batch, so the batch as a whole does not depend on how many
-    there are.
+    When shuffled, the last incomplete batch is dropped, because BatchNorm and the schedule need batches of one size.
+    When ``balanced`` too, faces are drawn with replacement so that every class comes equally often. With several
+    processes, each (``rank`` of ``world``) takes its share of every batch, so the whole batch is the same for any
+    number of processes.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class FaceBatches:
         count = len(self.labels_N)
         if self.seed is None:
             return torch.arange(count)
-        generator = torch.Generator().manual_seed(self.seed)  # on the CPU, so that every device sees the same order
+        generator = torch.Generator().manual_seed(self.seed)  # on the CPU: GPUs draw other numbers from the same seed
         if not self.balanced:
             return torch.randperm(count, generator=generator)
         labels_N = self.labels_N.cpu()
@@ -134,7 +135,9 @@ class FaceData(L.LightningDataModule):
         )
 
     def val_dataloader(self) -> FaceBatches:
-        """The validation set in order, in batches of 256; every process validates all of it. Votes as the majority."""
+        """The validation set in order, in batches of 256. Every process validates all of it, so that none has to wait
+        for the figures of the others and a metric is the same for any number of processes."""
+        # judged by the majority, whatever the training's target is
         votes = None if self.votes is None else "majority"
         tensors = self._tensors("validation", self.validation, votes)
         return FaceBatches(tensors.faces_NHW, tensors.labels_N, batch_size=256, votes_NV=tensors.votes_NV)

@@ -1,4 +1,4 @@
-"""What happens beside the steps: a row of history each epoch, a dashboard, the moving average of the weights."""
+"""Callbacks of the training: the history, TensorBoard, checkpoints, the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -128,16 +128,16 @@ class FolderCheckpoint(ModelCheckpoint):
 class MovingAverage(WeightAveraging):
     """Average of weights and BatchNorm statistics, validated and kept instead of the last weights.
 
-    Exponential: the first updates weigh more, decay (1 + n) / (10 + n) after n of them, so that short runs are not
-    held back by the random start (as TensorFlow's ExponentialMovingAverage does with num_updates). Stochastic weight
-    averaging: the last weights until it begins, then the mean of all since.
+    Exponential: after n updates the decay is at most (1 + n) / (10 + n), so the random start is forgotten soon in short
+    runs too (TensorFlow's ExponentialMovingAverage does the same with num_updates). Stochastic weight averaging: the
+    current weights until the average begins, from then on the mean of all weights since.
     """
 
     def __init__(self, config: AverageConfig) -> None:
         self.config, self.since_start = config, 0
 
         def average(old: Tensor, new: Tensor, updates: Tensor | int) -> Tensor:
-            if not old.is_floating_point():  # BatchNorm counts its batches
+            if not old.is_floating_point():  # BatchNorm's count of batches, which has no mean
                 return new
             if config.name == "swa":
                 return torch.lerp(old, new, 1 / (1 + self.since_start))
@@ -152,6 +152,6 @@ class MovingAverage(WeightAveraging):
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
         if step_idx is None or step_idx % self.config.every_steps:
             return False
-        if self.config.name == "swa":  # from the step alone, so that a resumed run averages as an unbroken one
+        if self.config.name == "swa":  # computed from the step, not counted, so that a resumed run averages the same
             self.since_start = max(0, (step_idx - self.first_step) // self.config.every_steps)
         return True

@@ -1,4 +1,4 @@
-"""What to train on, in Lightning's own words."""
+"""The devices to train on, in Lightning's terms, and which of several processes this one is."""
 
 from __future__ import annotations
 
@@ -56,8 +56,9 @@ def launched_processes() -> int:
 def keep_freed_memory() -> None:
     """Ask glibc to keep some of what this process frees, 256 MB, instead of handing it back to the system.
 
-    Batches on a CPU are freed and asked for at each step; a block of tens of megabytes comes back as new pages that the
-    system has to clear first, which at 224 px takes longer than filling them. Elsewhere this does nothing.
+    Training on a CPU frees its batches and asks for new ones at every step. glibc hands blocks of tens of megabytes
+    back to the system, and the system clears the pages of each new block, which at 224 px takes longer than filling
+    them. On other systems this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -3,8 +3,8 @@
     frozen = set_trainable(network, 30)
     for layer in frozen: layer.eval()          # after every network.train()
 
-A frozen BatchNorm must also stop updating its statistics, or the features under the frozen weights drift: it has to
-stay in eval mode, which ``network.train()`` at the start of each epoch undoes.
+A frozen BatchNorm must also stop updating its statistics; otherwise the features change although the weights do not.
+So it has to stay in eval mode, and ``network.train()`` at the start of each epoch undoes that.
 """
 
 from __future__ import annotations

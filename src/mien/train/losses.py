@@ -15,10 +15,10 @@ from mien.train.config import LossConfig
 
 
 def votes_loss(logits_NV: Tensor, targets_NV: Tensor, multi_target: bool) -> Tensor:
-    """Mean loss over all N faces of what FER+'s votes say; a row of zeros, a face without votes, adds nothing.
+    """Mean loss over all N faces against FER+'s votes. A face without votes has a row of zeros and adds nothing.
 
-    Cross-entropy with the targets; for ``multi_target`` minus the log of the likeliest accepted class, so that any
-    of them will do (Barsoum et al. 2016, section 3.2).
+    Cross-entropy with the targets. For ``multi_target``: minus the log probability of the likeliest accepted class, so
+    the network may choose any accepted class (Barsoum et al. 2016, section 3.2).
     """
     log_probs_NV = torch.log_softmax(logits_NV, dim=1)
     if not multi_target:
@@ -28,13 +28,13 @@ def votes_loss(logits_NV: Tensor, targets_NV: Tensor, multi_target: bool) -> Ten
     return -torch.where(has_votes_N, accepted_NV.max(dim=1).values, 0.0).mean()
 
 
-def distillation_loss(logits_NC: Tensor, taught_NC: Tensor, temperature: float) -> Tensor:
+def distillation_loss(logits_NC: Tensor, teacher_NC: Tensor, temperature: float) -> Tensor:
     """Kullback-Leibler divergence to a teacher's probabilities at ``temperature``, times its square.
 
     Hinton et al. 2015 (arXiv:1503.02531), section 2: the square keeps the gradients as large as those of labels.
     """
     log_probs_NC = torch.log_softmax(logits_NC / temperature, dim=1)
-    return nn.functional.kl_div(log_probs_NC, taught_NC, reduction="batchmean") * temperature**2
+    return nn.functional.kl_div(log_probs_NC, teacher_NC, reduction="batchmean") * temperature**2
 
 
 class FaceLoss(nn.Module):

@@ -3,8 +3,9 @@
     mixed_BHW, shares_BB = mixup(faces_BHW, MixConfig(mixup=0.2))
     targets = shares_BB @ targets_BC
 
-timm blends one-hot targets of class indices. Here each face is given as a class of its own, so what comes back is how
-much of which face went into each picture, and any targets, votes too, are blended by one product.
+timm blends one-hot targets of class indices. Here every face is passed as a class of its own. The targets that come
+back then say how much of each face went into each picture, and one matrix product blends any targets by them, votes
+too.
 
 Shape legend: B faces of a batch (even), H = W side in pixels.
 """
@@ -22,6 +23,6 @@ def mixup(faces_BHW: Tensor, config: MixConfig) -> tuple[Tensor, Tensor]:
     """Blend pairs of faces; returns them and shares_BB, whose rows sum to 1. Draws from numpy's global generator."""
     count = len(faces_BHW)
     mixup = Mixup(config.mixup, config.cutmix, prob=config.probability, label_smoothing=0, num_classes=count)
-    # timm blends in place
+    # timm writes into its input, so it gets a copy
     mixed_B1HW, shares_BB = mixup(faces_BHW.unsqueeze(1).clone(), torch.arange(count, device=faces_BHW.device))
     return mixed_B1HW[:, 0], shares_BB.to(faces_BHW.dtype)

@@ -4,13 +4,13 @@
     network.load_state_dict(state)
     recalibrate_batchnorm(classifier, faces_NHW)                      # before the first step
 
-An exported file holds each BatchNorm folded into the convolution before it. Unfolded, the norm gets the bias alone:
-the same function, but not one to train, since in training a norm goes by its batch and would undo what was folded.
-``recalibrate_batchnorm`` therefore gives every norm the statistics of real faces and corrects its scale and shift for
-them. The function stays the same, and training starts where the model left off.
+In an exported file each BatchNorm is folded into the convolution before it. Reading gives the norm back as an identity
+with a bias. That computes the same, but cannot be trained: in training a norm uses the statistics of its batch, and so
+would undo the folded scale. ``recalibrate_batchnorm`` therefore gives every norm the statistics of real faces and
+corrects its scale and shift for them. The network still computes the same, and training starts where the model ended.
 
-Only our own residual network: the files of other networks do not keep the names of their layers. Those runs have a
-``best.pth``, which ``network.weights`` takes as well.
+This works for our own residual network alone: the files of other networks do not keep the names of their layers. Runs
+of other networks leave a ``best.pth``, which ``network.weights`` takes as well.
 
 Shape legend: N faces, H = W side in pixels, C channels.
 """

@@ -60,8 +60,10 @@ class FaceTraining(L.LightningModule):
         self.loss = FaceLoss(recipe.loss, recipe.label_smoothing, counts_C)
         self.classes = classes = len(counts_C)
         self.votes = recipe.votes
-        self.teacher = (teacher,)  # in a tuple, so that its weights are not taken for the module's own
-        self.taught: dict[tuple[int, int], Tensor] = {}  # what it said, by view and batch; asked again after a resume
+        # PyTorch registers a module that is an attribute, and its weights would be trained and saved; a tuple hides it
+        self.teacher = (teacher,)
+        # the teacher's answers by (view, batch). They are not saved: a resumed run asks the teacher again
+        self.teacher_probs: dict[tuple[int, int], Tensor] = {}
         self.votes_accuracy = MulticlassAccuracy(VOTE_COLUMNS, average="micro")
         self.train_accuracy = MulticlassAccuracy(classes, average="micro")
         self.validation_accuracy = MulticlassAccuracy(classes, average="micro")
@@ -69,39 +71,40 @@ class FaceTraining(L.LightningModule):
         self.confusion = MulticlassConfusionMatrix(classes)  # of the validation split; the dashboard shows it
 
     def on_train_epoch_start(self) -> None:
-        """Seed dropout, augmentation and mixing by epoch: a resumed run draws what an unbroken one would."""
+        """Seed dropout, augmentation and mixing by epoch, so that a resumed run draws what an unbroken one would."""
         self._seed(self.current_epoch)
         if self.teacher[0] is not None:
             self.teacher[0].to(self.device)
-        self.classifier.train()  # Lightning keeps the modes it finds, those of an earlier phase too
-        for norm in self.frozen_norms:
+        self.classifier.train()  # Lightning keeps the modes it finds, even those that an earlier phase left behind
+        for norm in self.frozen_norms:  # train() has just undone this
             norm.eval()
 
     def _seed(self, epoch: int, step: int = 0) -> None:
+        """Seed both generators that a step draws from. Large primes keep epochs, processes and steps apart."""
         seed = self.recipe.seed * 1_000_003 + epoch + 1 + 7919 * self.global_rank + 104_729 * step
         torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)  # timm mixes by it
+        np.random.seed(seed % 2**32)  # timm's mixup and CutMix draw from numpy's global generator
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         labels_B, view, repeats = batch.labels, self.recipe.view(self.current_epoch), self.recipe.views is not None
-        if repeats:
+        if repeats:  # the augmentation depends on the view alone, so that the teacher's stored answers stay right
             self._seed(view, batch_idx)
         with torch.autocast(self.device.type, enabled=False):  # grid coordinates in bf16 are off by a fifth of a pixel
             faces_BHW, targets, votes_BV = self._inputs(batch)
         if repeats:
-            self._seed(self.current_epoch, batch_idx)  # what comes again is the faces, not what dropout leaves out
+            self._seed(self.current_epoch, batch_idx)  # the augmentation repeats; the dropout mask does not
         outputs_BO = self.classifier(faces_BHW).float()
         logits_BC = outputs_BO[:, : self.classes]
         loss: Tensor = self.loss(logits_BC, targets)
         if self.recipe.teacher is not None:
-            teacher, taught_BC = self.teacher[0], self.taught.get((view, batch_idx))
-            if taught_BC is None:
+            teacher, teacher_BC = self.teacher[0], self.teacher_probs.get((view, batch_idx))
+            if teacher_BC is None:
                 assert teacher is not None
-                taught_BC = teacher(faces_BHW)
+                teacher_BC = teacher(faces_BHW)
                 if repeats:
-                    self.taught[view, batch_idx] = taught_BC
+                    self.teacher_probs[view, batch_idx] = teacher_BC
             weight, temperature = self.recipe.teacher.weight, self.recipe.teacher.temperature
-            loss = (1 - weight) * loss + weight * distillation_loss(logits_BC, taught_BC, temperature)
+            loss = (1 - weight) * loss + weight * distillation_loss(logits_BC, teacher_BC, temperature)
         if self.votes is not None and votes_BV is not None:
             of_votes = votes_loss(outputs_BO[:, self.classes :], votes_BV, self.votes.target == "multi-target")
             loss = self.votes.labels_weight * loss + self.votes.weight * of_votes
@@ -118,7 +121,11 @@ class FaceTraining(L.LightningModule):
         return loss
 
     def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Augmented, partly replaced, mixed faces; its targets, as indices unless something made them shares."""
+        """Augment the faces, replace some by outliers, and mix them.
+
+        Returns:
+            The faces, their targets (indices; shares of classes where outliers or mixing ask for that), and votes.
+        """
         recipe = self.recipe
         x_BHW, targets, votes_BV = augment(batch.faces, recipe.augment), batch.labels, batch.votes
         mixed = bool(recipe.mix.mixup or recipe.mix.cutmix) and len(x_BHW) % 2 == 0

@@ -1,11 +1,12 @@
-"""Pictures of no face, made from a batch of faces on its device: what a detector's mistakes teach a network to doubt.
+"""Pictures without a face, made from a batch of faces on its device, so that the network learns to be unsure of them.
 
     augmented_BHW, none_B = replace_with_outliers(augmented_BHW, share=0.03)
 
-A network that has only seen faces calls white noise sad with certainty. Trained to spread its probability evenly over
-such pictures it abstains on others too (outlier exposure, Hendrycks et al. 2019, arXiv:1812.04606). Four kinds, evenly:
-noise of any grain, a ramp of light with a little noise, a face cut into shuffled tiles, and a small part of a face
-blown up to the whole frame.
+A detector sometimes cuts out something that is no face, and a network that has only seen faces calls white noise sad
+with certainty. A network that is trained to spread its probability evenly over such pictures abstains on other ones too
+(outlier exposure, Hendrycks et al. 2019, arXiv:1812.04606). There are four kinds, equally often: noise of any grain, a
+ramp of light with a little noise, a face cut into shuffled tiles, and a small part of a face enlarged to the whole
+frame.
 
 Shape legend: B faces of a batch, M of them replaced, H = W side in pixels.
 """
