@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains and exports every shipped model, on whatever is there: a CUDA GPU (minutes) or two CPU cores (hours).
 #
-#     scripts/train_release.sh DATA [RUNS]
+#     scripts/train_release.sh DATA [RUNS [CROPS]]
 #
 # DATA is FER2013 with FER+'s votes beside it: a folder with train/ and validation/ and ferplus.csv, or the two CSVs;
 # $MIEN_FER2013 where it is left out. RUNS (runs/release) holds the run folders.
@@ -13,16 +13,23 @@
 #
 #     MORE="--set data.fraction=0.2 --set epochs=6" scripts/train_release.sh DATA runs/rehearsal
 #
-#   base      from scratch on the labels                      46 epochs
-#   base-finetune     on from base: votes on a second head, mixup     14 epochs     -> first.onnx: its weights averaged with
-#                                                                              base's
-#   base-distill    on from first.onnx, which is its teacher        40 epochs     -> base.onnx, base-int8.onnx; ferplus.onnx:
-#                                                                              its head of votes
-#   nano      taught by first.onnx                            160 epochs    -> nano.onnx, nano-int8.onnx (shipped as nano)
-#                                                                           -> ensemble.onnx of first, base and nano
+#   base             from scratch on the labels                      46 epochs
+#   base-finetune    on from base: votes on a second head, mixup     14 epochs   -> first.onnx: its weights averaged
+#                                                                                   with base's
+#   base-distill     on from first.onnx, which is its teacher        40 epochs   -> fer2013.onnx, its head of labels
+#   base-field       on from base-distill, both heads, with field    11 epochs   -> base.onnx: its head of votes, averaged
+#                    photos and strong changes                                      half and half with base-distill's;
+#                                                                                   base-int8.onnx
+#   nano             taught by first.onnx                           160 epochs   -> nano.onnx, nano-int8.onnx (shipped as
+#                                                                                   nano)
+#
+# CROPS (third argument, or $MIEN_FIELD) holds faces cut out of field photos, with their persons:
+#     mien data crop field-faces CROPS --side 48 --detector yunet
+# Without it the script ends before base-field.
 set -euo pipefail
 data=${1:-${MIEN_FER2013:?give the data set, or set MIEN_FER2013}}
 runs=${2:-runs/release}
+crops=${3:-${MIEN_FIELD:-}}
 seed=${SEED:-0}
 out=$runs/models
 mien=${MIEN:-mien}
@@ -34,10 +41,10 @@ train() {
   if grep -qs '"best"' "$folder/run.json"; then
     echo "$folder: finished"
   elif find "$folder" -name last.ckpt 2>/dev/null | grep -q .; then
-    $mien train --resume "$folder" --data "$data" ${MORE:-}
+    $mien train --resume "$folder" --data "$data" ${field:-} ${MORE:-}
   else
     rm -rf "$folder" # stopped before its first epoch ended
-    $mien train "$1" --name "$seed" --runs "$runs" --data "$data" --set "seed=$seed" ${MORE:-} "${@:2}"
+    $mien train "$1" --name "$seed" --runs "$runs" --data "$data" --set "seed=$seed" ${field:-} ${MORE:-} "${@:2}"
   fi
 }
 
@@ -50,11 +57,16 @@ train base
 train base-finetune --set "network.weights=$runs/base/$seed/best.pth"
 export_ first "$runs/base/$seed" "$runs/base-finetune/$seed" --soup 0.65,0.35
 train base-distill --set "network.weights=$out/first.onnx" --set "teacher.models=[$out/first.onnx]"
-export_ base "$runs/base-distill/$seed"
-export_ base-int8 "$out/base.onnx" --quantize int8 || echo "base-int8: loses too much"
-export_ ferplus "$runs/base-distill/$seed" --head votes --accept-error 0.08
+export_ fer2013 "$runs/base-distill/$seed"
 train nano --set "teacher.models=[$out/first.onnx]"
 export_ nano "$runs/nano/$seed"
 export_ nano-int8 "$out/nano.onnx" --quantize int8 || echo "nano-int8: loses too much"
-export_ ensemble "$out/first.onnx" "$out/base.onnx" "$out/nano.onnx"
+if [[ -n $crops ]]; then
+  field="--field $crops"
+  train base-field --set "network.weights=$runs/base-distill/$seed/best.pth"
+  field=
+  export_ base "$runs/base-distill/$seed" "$runs/base-field/$seed" --soup 0.5,0.5 --head votes --accept-error 0.08 \
+    --field "$crops"
+  export_ base-int8 "$out/base.onnx" --quantize int8 --field "$crops" || echo "base-int8: loses too much"
+fi
 ls -l "$out"

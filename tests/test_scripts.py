@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -51,3 +52,26 @@ def test_a_shortened_recipe_differs_in_what_the_script_says_alone(name: str, scr
         }
     )
     assert restored == whole
+
+
+def test_every_entry_of_the_queue_is_a_training_that_can_start(tmp_path: Path) -> None:
+    path = Path(__file__).parents[1] / "experiments" / "run_queue.py"
+    spec = importlib.util.spec_from_file_location("run_queue", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["run_queue"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    jobs = module.read_queue()
+    assert len({(job.name, job.seed) for job in jobs}) == len(jobs) >= 6
+    for job in jobs:
+        changes = [value for option, value in zip(job.what[::2], job.what[1::2], strict=True) if option == "--set"]
+        recipe = load_recipe(job.recipe, changes)
+        assert (recipe.field is not None) == job.field
+    first = jobs[0]
+    assert "--resume" not in first.command(Path("data"), Path("crops"), tmp_path, [])
+    folder = first.folder(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "last.ckpt").touch()
+    assert first.command(Path("data"), Path("crops"), tmp_path, ["--devices", "2"])[4:6] == ["--resume", str(folder)]
+    (folder / "run.json").write_text('{"best": {}}')
+    assert first.finished(tmp_path) and not jobs[1].finished(tmp_path)

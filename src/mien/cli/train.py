@@ -29,6 +29,9 @@ def train(
     nodes: Annotated[int, typer.Option(help="Machines; start the same command on each.", min=1)] = 1,
     name: Annotated[str | None, typer.Option(help="Of the run folder; the time if left out.")] = None,
     votes: Annotated[Path | None, typer.Option(help="FER+ votes; those beside the data are found.")] = None,
+    field: Annotated[
+        Path | None, typer.Option(help="Crops of field photos with persons, for a recipe with a section field.")
+    ] = None,
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable file or row.")] = False,
 ) -> None:
     """Train a recipe."""
@@ -45,11 +48,14 @@ def train(
     faces = open_data(data, side=resolved.data.side, classes=classes, votes=votes, strict=strict)
     faces = validate_on(faces, validation)
     say(f"{data}: " + ", ".join(f"{sum(counts.values()):,} {split}" for split, counts in faces.counts().items()))
+    of_field = (
+        None if field is None else open_data(field, side=resolved.data.side, classes=None, votes=None, strict=strict)
+    )
     machine = Machine(accelerator, devices, nodes, progress=sys.stderr.isatty() and sys.stdout.isatty())
     if resume is not None:
-        run = training.resume(resume, faces, machine=machine, on_notice=say)
+        run = training.resume(resume, faces, machine=machine, on_notice=say, field=of_field)
     else:
-        run = training.fit(resolved, faces, runs=runs, machine=machine, name=name, on_notice=say)
+        run = training.fit(resolved, faces, runs=runs, machine=machine, name=name, on_notice=say, field=of_field)
     if resolved.artefacts:
         from mien.export.artefacts import write_artefacts
 

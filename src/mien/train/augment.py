@@ -53,7 +53,7 @@ def augment(faces_NHW: Tensor, config: AugmentConfig) -> Tensor:
         exponent_N11 = torch.exp(uniform(-1, 1) * math.log1p(config.gamma))[:, None, None]
         x_NHW = 255 * (x_NHW / 255) ** exponent_N11
     if config.blur:
-        x_NHW = _blur(x_NHW, uniform(0, config.blur))
+        x_NHW = gaussian_blur(x_NHW, uniform(0, config.blur))
     if config.noise:
         sigma_N11 = 255 * uniform(0, config.noise)[:, None, None]
         x_NHW = (x_NHW + sigma_N11 * torch.randn_like(x_NHW)).clamp(0, 255)
@@ -89,7 +89,7 @@ def _affine(x_NHW: Tensor, config: AugmentConfig, uniform: Callable[[float, floa
     return grid_sample(x_NHW[:, None], grid_NHW2, padding_mode="border", align_corners=False)[:, 0]
 
 
-def _blur(x_NHW: Tensor, sigma_N: Tensor) -> Tensor:
+def gaussian_blur(x_NHW: Tensor, sigma_N: Tensor) -> Tensor:
     """Each face with its own Gaussian, along rows and then columns; one grouped convolution each."""
     reach = max(1, math.ceil(3 * float(sigma_N.max())))
     offset_K = torch.arange(-reach, reach + 1, device=x_NHW.device)

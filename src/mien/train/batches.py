@@ -17,34 +17,43 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mien.contract.emotions import FERPLUS_EMOTIONS
 from mien.contract.errors import DataError, RunError
-from mien.data.faceset import FaceSet
+from mien.data.faceset import VOTE_COLUMNS, FaceSet
 from mien.data.votes import majority, multi_target, probability, without_outliers
-from mien.train.config import Recipe
+from mien.train.config import FieldConfig, Recipe
 
 
 class Batch(NamedTuple):
-    """faces_BHW uint8, labels_B int64; where the recipe uses them votes_BV float32."""
+    """faces_BHW uint8, labels_B int64 (``NO_LABEL`` for field faces); where the recipe uses them votes_BV float32."""
 
     faces: Tensor
     labels: Tensor
     votes: Tensor | None = None
 
 
+NO_LABEL = -1
+"""Of a face that has votes alone."""
+
+
 class FaceTensors(NamedTuple):
-    """A set on one device: faces_NHW uint8, labels_N int64, and votes_NV float32 where the recipe uses them."""
+    """A set on one device: faces_NHW uint8, labels_N int64, and votes_NV float32 where the recipe uses them.
+
+    ``weights_N`` is how often each face is drawn; None draws each once an epoch.
+    """
 
     faces_NHW: Tensor
     labels_N: Tensor
     votes_NV: Tensor | None
+    weights_N: Tensor | None = None
 
 
 class FaceBatches:
     """Iterable of ``Batch``, in order or shuffled by ``seed``.
 
     When shuffled, the last incomplete batch is dropped, because BatchNorm and the schedule need batches of one size.
-    When ``balanced`` too, faces are drawn with replacement so that every class comes equally often. With several
-    processes, each (``rank`` of ``world``) takes its share of every batch, so the whole batch is the same for any
+    When ``balanced`` too, faces are drawn with replacement so that every class comes equally often, and with
+    ``weights_N`` by these weights. With several processes, each (``rank`` of ``world``) takes its share of every batch, so the whole batch is the same for any
     number of processes.
     """
 
@@ -58,9 +67,10 @@ class FaceBatches:
         rank: int = 0,
         world: int = 1,
         votes_NV: Tensor | None = None,
+        weights_N: Tensor | None = None,
     ) -> None:
         self.faces_NHW, self.labels_N, self.seed, self.balanced = faces_NHW, labels_N, seed, balanced
-        self.rank, self.world, self.votes_NV = rank, world, votes_NV
+        self.rank, self.world, self.votes_NV, self.weights_N = rank, world, votes_NV, weights_N
         self.batch_size = min(batch_size, len(labels_N)) // world * world
         if self.batch_size == 0:
             raise RunError(f"a batch of {min(batch_size, len(labels_N))} faces cannot be shared by {world} processes")
@@ -81,6 +91,8 @@ class FaceBatches:
         if self.seed is None:
             return torch.arange(count)
         generator = torch.Generator().manual_seed(self.seed)  # on the CPU: GPUs draw other numbers from the same seed
+        if self.weights_N is not None:
+            return torch.multinomial(self.weights_N.cpu().double(), count, replacement=True, generator=generator)
         if not self.balanced:
             return torch.randperm(count, generator=generator)
         labels_N = self.labels_N.cpu()
@@ -97,8 +109,10 @@ class FaceData(L.LightningDataModule):
         validation: FaceSet,
         batch_size: int,
         recipe: Recipe,
+        field: FaceSet | None = None,
     ) -> None:
         super().__init__()
+        self.field, self.field_config = field, recipe.field
         self.train, self.validation, self.batch_size, self.seed = train, validation, batch_size, recipe.seed
         self.balanced = recipe.data.sampling == "balanced"
         self.votes = recipe.votes.target if recipe.votes is not None else None
@@ -123,6 +137,10 @@ class FaceData(L.LightningDataModule):
     def train_dataloader(self) -> FaceBatches:
         """Called by the Trainer at the start of every epoch (``reload_dataloaders_every_n_epochs=1``)."""
         tensors = self._tensors("train", self.train, self.votes)
+        if self.field is not None and self.field_config is not None:
+            if "joined" not in self._on_device:
+                self._on_device["joined"] = join_field(tensors, self.field, self.field_config)
+            tensors = self._on_device["joined"]
         return FaceBatches(
             tensors.faces_NHW,
             tensors.labels_N,
@@ -132,6 +150,7 @@ class FaceData(L.LightningDataModule):
             rank=self._trainer.global_rank,
             world=self._trainer.world_size,
             votes_NV=tensors.votes_NV,
+            weights_N=tensors.weights_N,
         )
 
     def val_dataloader(self) -> FaceBatches:
@@ -141,6 +160,41 @@ class FaceData(L.LightningDataModule):
         votes = None if self.votes is None else "majority"
         tensors = self._tensors("validation", self.validation, votes)
         return FaceBatches(tensors.faces_NHW, tensors.labels_N, batch_size=256, votes_NV=tensors.votes_NV)
+
+
+def join_field(tensors: FaceTensors, field: FaceSet, config: FieldConfig) -> FaceTensors:
+    """The training faces and, behind them, the field's, whose one label becomes their votes.
+
+    Args:
+        tensors: with votes.
+        field: its training split, with labels among FER+'s eight emotions.
+        config: smoothing, weights and what is left out.
+
+    Raises:
+        DataError: no field face is left, or one has a label that FER+ lacks or another size.
+    """
+    unknown = [name for name in field.labels if name not in FERPLUS_EMOTIONS]
+    kept_N = ~np.isin(np.array(field.labels)[field.labels_N], config.exclude)
+    if unknown or not kept_N.any() or field.side != tensors.faces_NHW.shape[-1]:
+        raise DataError(
+            f"field photos: expected faces of {tensors.faces_NHW.shape[-1]} px with emotions of FER+, got "
+            f"{int(kept_N.sum())} of {field.side} px with {', '.join(unknown or field.labels)}"
+        )
+    assert tensors.votes_NV is not None  # the recipe asks for votes where it asks for field photos
+    device = tensors.faces_NHW.device
+    place_L = torch.tensor([FERPLUS_EMOTIONS.index(name) for name in field.labels])
+    column_M = place_L[torch.from_numpy(field.labels_N[kept_N])]
+    votes_MV = torch.zeros(len(column_M), VOTE_COLUMNS)
+    votes_MV[:, : len(FERPLUS_EMOTIONS)] = config.smoothing / len(FERPLUS_EMOTIONS)
+    votes_MV[torch.arange(len(column_M)), column_M] += 1 - config.smoothing
+    common = torch.tensor([FERPLUS_EMOTIONS.index(name) for name in ("neutral", "happy")])
+    weights_M = torch.where(torch.isin(column_M, common), 1.0, config.rare_weight)
+    return FaceTensors(
+        torch.cat([tensors.faces_NHW, torch.from_numpy(field.faces_NHW[kept_N]).to(device)]),
+        torch.cat([tensors.labels_N, torch.full_like(column_M, NO_LABEL).to(device)]),
+        torch.cat([tensors.votes_NV, votes_MV.to(device)]),
+        torch.cat([torch.ones(len(tensors.labels_N)), weights_M]),
+    )
 
 
 def vote_targets(faces: FaceSet, target: str) -> NDArray[np.float32]:

@@ -101,6 +101,35 @@ class AugmentConfig(_Config):
         return self
 
 
+class RobustConfig(_Config):
+    """Strong changes, as photos from everyday life have them, for a share of each batch (mien.train.robust_augment).
+
+    The rest of the batch is changed as ``augment`` says. Geometry changes every face of the share, each other change
+    hits the stated share of these."""
+
+    share: float = Field(0.65, gt=0, le=1, description="of each batch")
+    rotate_deg: float = Field(30, ge=0, le=180, description="angle drawn from ±this, for half of the faces a third")
+    shift: float = Field(0.1, ge=0, le=0.5, description="shift drawn from ±this share of the side")
+    scale: tuple[float, float] = Field((0.75, 1.3), description="zoom drawn from this range, smallest first")
+    squeeze: float = Field(0.12, ge=0, le=1, description="width changed by a factor of up to e to the power of ±this")
+    light: float = Field(0.6, ge=0, le=1, description="gamma, light from one side, exposure")
+    equalize: float = Field(0.1, ge=0, le=1, description="grey levels spread evenly")
+    occlude: float = Field(0.25, ge=0, le=1, description="mouth, eyes or another place covered")
+    blur: float = Field(0.3, ge=0, le=1, description="up to 1.1 px (sigma)")
+    shrink: float = Field(0.25, ge=0, le=1, description="to 14 to 40 px and back")
+    noise: float = Field(0.25, ge=0, le=1, description="up to 18 grey levels (sigma)")
+    jpeg: float = Field(0.3, ge=0, le=1, description="quality 15 to 90")
+
+
+class FieldConfig(_Config):
+    """Labelled photos of known persons (mien.data.persons) beside the data set, for the head of votes alone: the one
+    label of each counts as its votes. Only their split "train" is used."""
+
+    smoothing: float = Field(0.05, ge=0, lt=1, description="share of the target spread over FER+'s eight emotions")
+    rare_weight: float = Field(3, ge=1, description="how often faces neither neutral nor happy are drawn, against 1")
+    exclude: tuple[str, ...] = Field((), description="emotions left out, because their labels are not to be trusted")
+
+
 class MixConfig(_Config):
     """Blends of two faces and their labels, by timm: mixup (arXiv:1710.09412) and CutMix (arXiv:1905.04899)."""
 
@@ -196,11 +225,13 @@ class Recipe(_Config):
     network: NetworkConfig = NetworkConfig()
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
+    robust: RobustConfig | None = Field(None, description="strong changes for a share of each batch")
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     mix: MixConfig = MixConfig()
     loss: LossConfig = LossConfig()
     votes: VotesConfig | None = Field(None, description="FER+ votes as a target too")
+    field: FieldConfig | None = Field(None, description="field photos as a further source of faces and votes")
     teacher: TeacherConfig | None = Field(None, description="a model to learn from beside the labels")
     outlier_exposure: float = Field(
         0, ge=0, lt=1, description="share of each batch replaced by pictures of no face, whose target is to be unsure"
@@ -227,6 +258,10 @@ class Recipe(_Config):
     def _votes_are_there_to_choose_by(self) -> Recipe:
         if self.best_by == "votes_accuracy" and self.votes is None:
             raise ValueError("best_by: votes_accuracy needs a section votes")
+        if self.field is not None and self.votes is None:
+            raise ValueError("field: field photos teach the head of votes; add a section votes")
+        if self.field is not None and (self.loss.name != "cross-entropy" or self.data.sampling == "balanced"):
+            raise ValueError("field: needs loss.name cross-entropy and data.sampling shuffled")
         return self
 
     @property

@@ -54,6 +54,7 @@ def fit(
     machine: Machine | None = None,
     name: str | None = None,
     on_notice: Notice = lambda line: None,
+    field: FaceSet | None = None,
 ) -> Run:
     """Train from the start into a new folder ``runs/<recipe>/<name>``.
 
@@ -66,25 +67,32 @@ def fit(
         machine: what to train on.
         name: of the run folder; the time if left out. Processes that a launcher starts (torchrun, SLURM) need one.
         on_notice: told what the user should know, in one line each.
+        field: crops of field photos, where the recipe has a section ``field``; their split "train" is used.
 
     Raises:
         DataError: a split is missing.
         RecipeError: the recipe does not fit the data, such as a teacher of the user's own with other classes.
         RunError: the loss became NaN, or the folder is there already or cannot be written.
     """
+    _check_field(recipe, field)
     faces.split("train"), faces.split("validation")  # say what is missing before anything is written
     recipe, notice = without_unfit_teacher(recipe, faces.labels, faces.side)
     if notice:
         on_notice(notice)
     with _agreed_name(name) as agreed:
         folder = runs / recipe.name / agreed
-        run = Run(folder, recipe, _facts(recipe, faces, notice))
+        run = Run(folder, recipe, _facts(recipe, faces, field, notice))
         with _removed_unless_an_epoch_is_finished(folder):
-            return _train(run, faces, machine or Machine())
+            return _train(run, faces, field, machine or Machine())
 
 
 def resume(
-    folder: Path, faces: FaceSet, *, machine: Machine | None = None, on_notice: Notice = lambda line: None
+    folder: Path,
+    faces: FaceSet,
+    *,
+    machine: Machine | None = None,
+    on_notice: Notice = lambda line: None,
+    field: FaceSet | None = None,
 ) -> Run:
     """Go on with an interrupted run from its last finished epoch, on as many devices as ``machine`` has now.
 
@@ -92,6 +100,7 @@ def resume(
         folder: of the run.
         faces: the data set that it began with.
         machine: what to train on; need not be what it began on.
+        field: the field photos that it began with, if any.
         on_notice: told where the run goes on if that is not the last epoch, because its checkpoint is damaged.
 
     Raises:
@@ -109,7 +118,20 @@ def resume(
         raise RunError(f"{folder}: no last.ckpt, the run stopped before its first epoch ended; start it again")
     if run.facts["data"].get("fingerprint") != faces.fingerprint:
         raise RunError(f"{folder}: the data set is not the one this run began with (its fingerprint differs)")
-    return _train(run, faces, machine or Machine(), on_notice)
+    _check_field(run.recipe, field)
+    if field is not None and run.facts["data"].get("field", {}).get("fingerprint") != field.fingerprint:
+        raise RunError(f"{folder}: the field photos are not those this run began with (their fingerprint differs)")
+    return _train(run, faces, field, machine or Machine(), on_notice)
+
+
+def _check_field(recipe: Recipe, field: FaceSet | None) -> None:
+    """RunError unless field photos are there exactly where the recipe wants them."""
+    if recipe.field is not None and field is None:
+        raise RunError(f"recipe {recipe.name} learns from field photos too; name their crops with --field")
+    if recipe.field is None and field is not None:
+        raise RunError(f"recipe {recipe.name} has no section field, so it would not see the field photos")
+    if field is not None:
+        field.split("train")
 
 
 @contextmanager
@@ -131,11 +153,12 @@ def _agreed_name(name: str | None) -> Iterator[str]:
         os.environ.pop(RUN_NAME, None)  # whatever failed: the next run of this process has a name of its own
 
 
-def _facts(recipe: Recipe, faces: FaceSet, notice: str | None) -> dict[str, Any]:
+def _facts(recipe: Recipe, faces: FaceSet, field: FaceSet | None, notice: str | None) -> dict[str, Any]:
     """What run.json says before the first epoch."""
     facts: dict[str, Any] = {
         "labels": list(faces.labels),
-        "data": {"fingerprint": faces.fingerprint, "counts": faces.counts()},
+        "data": {"fingerprint": faces.fingerprint, "counts": faces.counts()}
+        | ({} if field is None else {"field": {"fingerprint": field.fingerprint, "counts": field.counts()}}),
         "recipe_sha256": recipe.sha256,
         "parents": [asdict(parent) for parent in parents_of(recipe)],
         "versions": {
@@ -180,13 +203,15 @@ def _removed_unless_an_epoch_is_finished(folder: Path) -> Iterator[None]:
                     break
 
 
-def _train(run: Run, faces: FaceSet, machine: Machine, on_notice: Notice = lambda line: None) -> Run:
+def _train(
+    run: Run, faces: FaceSet, field: FaceSet | None, machine: Machine, on_notice: Notice = lambda line: None
+) -> Run:
     """All phases. A full disk, or a folder that is gone, costs one line, and the last finished epoch stays."""
     try:
         if is_first_process() and not (run.folder / "run.json").is_file():
             write_whole(run.folder / "recipe.yaml", run.recipe.to_yaml().encode())
             write_whole(run.folder / "run.json", json.dumps(run.facts, indent=2).encode())
-        return train_phases(run, faces, machine, on_notice)
+        return train_phases(run, faces, field, machine, on_notice)
     except (OSError, OutputError) as error:
         resumable = any(run.folder.rglob("last.ckpt"))
         remedy = "what is there stays, go on with mien train --resume once it can" if resumable else "start it again"

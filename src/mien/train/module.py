@@ -22,13 +22,14 @@ from mien.contract.emotions import FERPLUS_EMOTIONS
 from mien.contract.errors import RecipeError, RunError
 from mien.data.faceset import VOTE_COLUMNS
 from mien.train.augment import augment
-from mien.train.batches import Batch
+from mien.train.batches import NO_LABEL, Batch
 from mien.train.config import PhaseConfig, Recipe, ScheduleConfig
 from mien.train.freeze import set_trainable
 from mien.train.losses import FaceLoss, distillation_loss, votes_loss
 from mien.train.mixup import mixup
 from mien.train.network import FaceClassifier, head_of
 from mien.train.outlier_exposure import replace_with_outliers
+from mien.train.robust_augment import robust_augment
 from mien.train.teacher import Teacher
 
 
@@ -113,7 +114,9 @@ class FaceTraining(L.LightningModule):
                 f"the loss became {loss.item()} in epoch {self.current_epoch + 1}, step {self.global_step}; "
                 "start a new run with a lower optimizer.lr, or with optimizer.clip_norm set"
             )
-        self.train_accuracy(logits_BC, labels_B)
+        known_B = labels_B != NO_LABEL
+        if known_B.any():
+            self.train_accuracy(logits_BC[known_B], labels_B[known_B])
         self.log(
             "train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(labels_B), sync_dist=True
         )
@@ -127,10 +130,11 @@ class FaceTraining(L.LightningModule):
             The faces, their targets (indices; shares of classes where outliers or mixing ask for that), and votes.
         """
         recipe = self.recipe
-        x_BHW, targets, votes_BV = augment(batch.faces, recipe.augment), batch.labels, batch.votes
+        x_BHW, targets, votes_BV = self._changed(batch.faces), batch.labels, batch.votes
         mixed = bool(recipe.mix.mixup or recipe.mix.cutmix) and len(x_BHW) % 2 == 0
-        if recipe.outlier_exposure or mixed:
-            targets = nn.functional.one_hot(batch.labels, self.classes).float()
+        if recipe.outlier_exposure or mixed or recipe.field is not None:
+            targets = nn.functional.one_hot(batch.labels.clamp(min=0), self.classes).float()
+            targets = targets * (batch.labels != NO_LABEL)[:, None]  # a row of zeros teaches nothing
         if recipe.outlier_exposure:
             x_BHW, none_B = replace_with_outliers(x_BHW, recipe.outlier_exposure)
             none_B1 = none_B[:, None]
@@ -143,6 +147,15 @@ class FaceTraining(L.LightningModule):
             targets = shares_BB @ targets
             votes_BV = None if votes_BV is None else shares_BB @ votes_BV
         return x_BHW, targets, votes_BV
+
+    def _changed(self, faces_BHW: Tensor) -> Tensor:
+        """Augmented faces; a share of them strongly, where the recipe says so."""
+        robust = self.recipe.robust
+        if robust is None:
+            return augment(faces_BHW, self.recipe.augment)
+        mild = int((1 - robust.share) * len(faces_BHW))
+        strong_BHW = robust_augment(faces_BHW[mild:], robust)
+        return torch.cat([augment(faces_BHW[:mild], self.recipe.augment), strong_BHW]) if mild else strong_BHW
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         faces_BHW, labels_B = batch.faces, batch.labels

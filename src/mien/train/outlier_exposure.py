@@ -4,9 +4,10 @@
 
 A detector sometimes cuts out something that is no face, and a network that has only seen faces calls white noise sad
 with certainty. A network that is trained to spread its probability evenly over such pictures abstains on other ones too
-(outlier exposure, Hendrycks et al. 2019, arXiv:1812.04606). There are four kinds, equally often: noise of any grain, a
-ramp of light with a little noise, a face cut into shuffled tiles, and a small part of a face enlarged to the whole
-frame.
+(outlier exposure, Hendrycks et al. 2019, arXiv:1812.04606). There are five kinds: noise of any grain, a ramp of light
+with a little noise, a face cut into shuffled tiles, a small part of a face enlarged to the whole frame, and, three times
+as often as each of these, "dead leaves": discs and boxes of many sizes over each other, which have the edges of natural
+pictures (Lee, Mumford & Huang 2001; as training pictures Baradad et al. 2021, arXiv:2106.05963).
 
 Shape legend: B faces of a batch, M of them replaced, H = W side in pixels.
 """
@@ -17,6 +18,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from mien.train.augment import gaussian_blur
+
+LEAVES = 40
+"""Shapes of a picture of dead leaves."""
+
 
 def replace_with_outliers(faces_BHW: Tensor, share: float) -> tuple[Tensor, Tensor]:
     """Replace a random ``share`` of the faces, float in 0..255; returns the batch and which were replaced."""
@@ -25,7 +31,7 @@ def replace_with_outliers(faces_BHW: Tensor, share: float) -> tuple[Tensor, Tens
     if not len(index_M):
         return faces_BHW, none_B
     faces_BHW = faces_BHW.clone()
-    kinds = (_noise, _ramp, _tiles, _blow_up)
+    kinds = (_noise, _ramp, _tiles, _blow_up, _dead_leaves, _dead_leaves, _dead_leaves)
     for kind, make in enumerate(kinds):
         chosen = index_M[kind :: len(kinds)]
         if len(chosen):
@@ -72,3 +78,23 @@ def _blow_up(faces_MHW: Tensor) -> Tensor:
     top, left = (int(torch.randint(0, side - part + 1, ())) for _ in range(2))
     corner = faces_MHW[:, None, top : top + part, left : left + part]
     return interpolate(corner, (side, side), mode="bicubic", align_corners=False)[:, 0]
+
+
+def _dead_leaves(faces_MHW: Tensor) -> Tensor:
+    count, side, device = len(faces_MHW), faces_MHW.shape[-1], faces_MHW.device
+    picture_MHW = _uniform(count, 20, 235, device).expand(count, side, side)
+    place_S = torch.arange(side, device=device, dtype=torch.float32)
+    for _ in range(LEAVES):
+        radius_M11 = 2 + 0.45 * side * _uniform(count, 0, 1, device) ** 3  # most are small
+        down_MHW = place_S[None, :, None] - _uniform(count, 0, side, device)
+        across_MHW = place_S[None, None, :] - _uniform(count, 0, side, device)
+        angle_M11, stretch_M11 = _uniform(count, 0, torch.pi, device), torch.exp(_uniform(count, -1, 1, device))
+        u_MHW = (across_MHW * torch.cos(angle_M11) + down_MHW * torch.sin(angle_M11)) * stretch_M11
+        v_MHW = down_MHW * torch.cos(angle_M11) - across_MHW * torch.sin(angle_M11)
+        disc_MHW = u_MHW**2 + v_MHW**2 < radius_M11**2
+        box_MHW = (u_MHW.abs() < radius_M11) & (v_MHW.abs() < radius_M11)
+        covered_MHW = torch.where(_uniform(count, 0, 1, device) < 0.5, disc_MHW, box_MHW)
+        shade_MHW = _uniform(count, 0, 255, device) + u_MHW * _uniform(count, -3, 3, device)
+        picture_MHW = torch.where(covered_MHW, shade_MHW, picture_MHW)
+    grainy_MHW = picture_MHW + torch.randn_like(picture_MHW) * _uniform(count, 0, 14, device)
+    return gaussian_blur(grainy_MHW.clamp(0, 255), _uniform(count, 0.2, 1.2, device)[:, 0, 0])

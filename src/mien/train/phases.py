@@ -59,7 +59,9 @@ PHASE_SEED_STEP = 7907
 and dropout of the first again, and the network would learn them by heart."""
 
 
-def train_phases(run: Run, faces: FaceSet, machine: Machine, on_notice: Callable[[str], None]) -> Run:
+def train_phases(
+    run: Run, faces: FaceSet, field: FaceSet | None, machine: Machine, on_notice: Callable[[str], None]
+) -> Run:
     """Go through the phases that are not finished yet; returns the run with its best epoch among its facts.
 
     Raises:
@@ -79,7 +81,8 @@ def train_phases(run: Run, faces: FaceSet, machine: Machine, on_notice: Callable
     for number, (phase, folder) in enumerate(zip(recipe.resolved_phases(), folders, strict=True)):
         if number >= len(finished):
             drawn = recipe.model_copy(update={"seed": recipe.seed + PHASE_SEED_STEP * number})
-            data = FaceData(train, validation, batch_size(recipe, classifier, machine), drawn)
+            of_field = None if field is None else field.split("train")
+            data = FaceData(train, validation, batch_size(recipe, classifier, machine), drawn, of_field)
             finished.append(_train_phase(drawn, phase, classifier, data, folder, machine, teacher, on_notice))
             run = Run(run.folder, recipe, run.facts | {"phases": finished})
             _write_facts(run)
