@@ -53,8 +53,8 @@ class FaceBatches:
 
     When shuffled, the last incomplete batch is dropped, because BatchNorm and the schedule need batches of one size.
     When ``balanced`` too, faces are drawn with replacement so that every class comes equally often, and with
-    ``weights_N`` by these weights. With several processes, each (``rank`` of ``world``) takes its share of every batch, so the whole batch is the same for any
-    number of processes.
+    ``weights_N`` by these weights. With several processes, each (``rank`` of ``world``) takes its share of every batch,
+    so the whole batch is the same for any number of processes.
     """
 
     def __init__(
