@@ -6,8 +6,8 @@ A detector sometimes cuts out something that is no face, and a network that has 
 with certainty. A network that is trained to spread its probability evenly over such pictures abstains on other ones too
 (outlier exposure, Hendrycks et al. 2019, arXiv:1812.04606). There are five kinds: noise of any grain, a ramp of light
 with a little noise, a face cut into shuffled tiles, a small part of a face enlarged to the whole frame, and, three
-times as often as each of these, "dead leaves": discs and boxes of many sizes over each other, which have the edges of natural
-pictures (Lee, Mumford & Huang 2001; as training pictures Baradad et al. 2021, arXiv:2106.05963).
+times as often as each of these, "dead leaves": discs and boxes of many sizes over each other, which have the edges of
+natural pictures (Lee, Mumford & Huang 2001; as training pictures Baradad et al. 2021, arXiv:2106.05963).
 
 Shape legend: B faces of a batch, M of them replaced, H = W side in pixels.
 """
