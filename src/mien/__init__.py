@@ -3,7 +3,7 @@
     import mien
     mien.recognize("photo.jpg").faces[0].emotion
 
-Importing does nothing but name things; models, OpenCV and ONNX Runtime are loaded on first use.
+Importing does nothing but name things; models, detectors and ONNX Runtime are loaded on first use.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,8 +24,15 @@ def bench(
     repeats: Annotated[int, typer.Option(help="Turns of each model and batch size.", min=1)] = 5,
     seconds: Annotated[float, typer.Option(help="Of each turn.", min=0.0)] = 0.5,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
+    end_to_end: Annotated[
+        Path | None,
+        typer.Option(help="A photo: print where its time goes, stage by stage, instead.", dir_okay=False),
+    ] = None,
 ) -> None:
     """Measure the speed, memory and cold start of models on this computer."""
+    if end_to_end is not None:
+        _end_to_end(models, end_to_end, threads, repeats, format)
+        return
     from mien.contract.shipped_models import resolve_model
     from mien.recognition.benchmark import PUBLISHED, bench_models, machine
     from mien.recognition.classifier import Classifier
@@ -50,6 +58,33 @@ def bench(
         f"{here['onnxruntime']}. {repeats} turns of {seconds:g} s each, taken in turn; range: slowest to fastest turn. "
         f"{PUBLISHED['model']}: {PUBLISHED['what']}."
     )
+
+
+def _end_to_end(models: list[str], photo: Path, threads: int | None, repeats: int, format: Format) -> None:
+    """Print the stages of recognising a photo with each model."""
+    from rich import box
+    from rich.table import Table
+
+    from mien.recognition.end_to_end import time_photo
+    from mien.recognition.recognizer import Recognizer
+
+    timed = {model: time_photo(Recognizer(model, threads=threads), photo, repeats) for model in models}
+    if format is Format.json:
+        print_json(
+            [
+                {"model": model, "faces": faces, "stages": [dataclasses.asdict(each) for each in stages]}
+                for model, (stages, faces) in timed.items()
+            ]
+        )
+        return
+    for model, (stages, faces) in timed.items():
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{model}, {faces} faces in {photo.name}")
+        for column in ("stage", "ms", "range", "share"):
+            table.add_column(column, justify="left" if column == "stage" else "right")
+        for each in stages:
+            spread = f"{each.fastest:.1f} to {each.slowest:.1f}"
+            table.add_row(each.name, f"{each.milliseconds:.1f}", spread, f"{each.share:.0%}")
+        console().print(table)
 
 
 def _sizes(text: str) -> list[int]:
