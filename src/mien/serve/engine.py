@@ -99,9 +99,10 @@ class Engine:
         self._detectors: queue.SimpleQueue[Detector] = queue.SimpleQueue()
         for detector in (recognizer.detector, *(make() for _ in range(threads - 1))):
             self._detectors.put(detector)
-        self._photo_detector = make()
         self._photo_decoder = PhotoDecoder()
         self._photo_thread = ThreadPoolExecutor(1, "mien-photo", initializer=_lower_priority)
+        # Made in that thread: the threads that a detector starts of its own inherit the low priority.
+        self._photo_detector = self._photo_thread.submit(make).result()
         self._photo_turn = asyncio.Lock()
         self._photo_idle: asyncio.TimerHandle | None = None
         self._threads = ThreadPoolExecutor(threads, "mien-detect")

@@ -82,7 +82,7 @@ class Camera:
         self._lost: str | None = None
         self._broken: str | None = None
         capture = connect()
-        self._thread = threading.Thread(target=self._keep_reading, args=(capture,), name="mien-camera", daemon=True)
+        self._thread = threading.Thread(target=self._supervise, args=(capture,), name="mien-camera", daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Camera:
@@ -148,6 +148,15 @@ class Camera:
     def _told(self) -> Iterator[Note]:
         while self.notes:
             yield Note(self.notes.popleft())
+
+    def _supervise(self, capture: Capture) -> None:
+        """Read until the camera is closed. An error that nobody expected ends the stream with its cause."""
+        try:
+            self._keep_reading(capture)
+        except Exception as error:
+            with self._arrived:
+                self._broken = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+                self._arrived.notify_all()
 
     def _keep_reading(self, capture: Capture | None) -> None:
         pause_s = FIRST_PAUSE_S
