@@ -229,3 +229,23 @@ def test_compare_says_when_nothing_is_shown(tiny: Path, toy_root: Path) -> None:
     text = run("compare", tiny, tiny, "--data", toy_root).stdout
     assert "no difference shown (McNemar's exact test, p = 1)" in text
     assert "+0.0" in text and "A" in text and "MB" in text
+
+
+def test_without_scikit_image_the_missing_kinds_are_told(
+    tiny: Path, toy_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "skimage.data", None)
+    done = run("evaluate", tiny, "--data", toy_root, "--report", tmp_path)
+    assert "crops of pictures and of textures are not measured" in done.stderr
+    kinds = json.loads((tmp_path / "metrics.json").read_text())["non_faces"]
+    assert set(kinds) == {"white noise", "smooth noise", "gradients"}  # no "all" that would mean something else
+
+
+def test_the_page_names_the_calibration_inside_the_model(toy_root: Path, tmp_path: Path) -> None:
+    """A card with a curve has temperature 1, which says nothing."""
+    curved = replace(TINY_CARD, temperature=1.0, curve=[0.1, 0.2, 0.3])
+    model = write_tiny_model(tmp_path / "curved.onnx", curved)
+    run("evaluate", model, "--data", toy_root, "--report", tmp_path / "report")
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "as the model answers (a temperature that follows the confidence)" in page
+    assert "temperature 1.0" not in page and "1.0000" not in page

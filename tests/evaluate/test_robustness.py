@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mien.data.faceset import FaceSet
-from mien.evaluate.corruptions import CORRUPTIONS, SETTINGS, STRENGTHS, shifted
+from mien.evaluate.corruptions import CORRUPTIONS, SETTINGS, STRENGTHS, shifted_faces
 from mien.evaluate.robustness import Stability, robustness
 
 
@@ -46,8 +46,8 @@ def test_what_they_do() -> None:
 
 def test_shifted_repeats_the_edge() -> None:
     face = np.arange(9, dtype=np.uint8).reshape(1, 3, 3)
-    assert shifted(face, 1, 0).tolist() == [[[0, 0, 1], [3, 3, 4], [6, 6, 7]]]
-    assert shifted(face, 0, -1).tolist() == [[[3, 4, 5], [6, 7, 8], [6, 7, 8]]]
+    assert shifted_faces(face, 1, 0).tolist() == [[[0, 0, 1], [3, 3, 4], [6, 6, 7]]]
+    assert shifted_faces(face, 0, -1).tolist() == [[[3, 4, 5], [6, 7, 8], [6, 7, 8]]]
 
 
 def test_rotation_turns_by_its_angle() -> None:

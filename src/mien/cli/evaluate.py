@@ -216,8 +216,15 @@ def _with_non_faces(found: Assessment, scored: _Scored) -> Assessment:
     card = scored.opened[0].card if len(scored.opened) == 1 else None
     if card is None:
         return found
-    crops = non_faces(card.image.side, sample_pictures())
-    return replace(found, non_faces=rejection(scored.predictor, crops, card.accept_threshold))
+    pictures = sample_pictures()
+    if not pictures:
+        problem(
+            "scikit-image is not installed, so crops of pictures and of textures are not measured, and there is no "
+            "figure for all kinds; it comes with: pip install 'mien[evaluate]'"
+        )
+    crops = non_faces(card.image.side, pictures)
+    rejected = rejection(scored.predictor, crops, card.accept_threshold, complete=bool(pictures))
+    return replace(found, non_faces=rejected)
 
 
 def _write_report(folder: Path, setting: _Setting, scored: _Scored, found: Assessment) -> Path:

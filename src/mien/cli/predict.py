@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mien.video.sinks import Output
     from mien.video.track_summary import TrackSummary
 
+CROP_SIDE_PX = 112
+"""Smaller images without a face are taken to be face crops."""
+
 PHOTOS, VIDEOS, FILES = "Photos and videos", "Videos only", "Files to write"
 
 
@@ -295,6 +298,12 @@ class _Report:
             console().print(people_table(self._videos))
         if self._photos or self._videos:
             console().print(f"faces found by the detector {self._detector}", style="dim")
+        crops = [each for each in self._photos if not each.faces and max(each.width, each.height) <= CROP_SIDE_PX]
+        if crops:
+            say(
+                f"no face found in {len(crops):,} of the images, which are at most {CROP_SIDE_PX} px wide and high, as "
+                "face crops are; --detector none takes each image as one face"
+            )
         if any(not face.accepted for result in self._photos for face in result.faces):
             say("? the confidence is below the model's threshold, so it abstains")
 

@@ -96,11 +96,11 @@ def _shift(faces_NHW: Faces, strength: int, rng: np.random.Generator) -> Faces:
     chosen_N = rng.integers(0, len(directions), len(faces_NHW))
     worse_NHW = np.empty_like(faces_NHW)
     for index, (x, y) in enumerate(directions):
-        worse_NHW[chosen_N == index] = shifted(faces_NHW[chosen_N == index], x * step, y * step)
+        worse_NHW[chosen_N == index] = shifted_faces(faces_NHW[chosen_N == index], x * step, y * step)
     return worse_NHW
 
 
-def shifted(faces_NHW: Faces, right_px: int, down_px: int) -> Faces:
+def shifted_faces(faces_NHW: Faces, right_px: int, down_px: int) -> Faces:
     """All faces moved by whole pixels; the edge repeats."""
     side = faces_NHW.shape[1]
     rows = np.clip(np.arange(side) - down_px, 0, side - 1)

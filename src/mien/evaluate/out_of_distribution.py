@@ -48,7 +48,8 @@ class Rejection:
 
 
 def sample_pictures() -> dict[str, list[NDArray[np.uint8]]]:
-    """scikit-image's bundled pictures and textures, as uint8 (H, W) or (H, W, 3); empty where it is not installed."""
+    """scikit-image's bundled pictures and textures, as uint8 (H, W) or (H, W, 3); empty where it is not
+    installed."""
     try:
         import skimage.data as source
     except ImportError:
@@ -84,10 +85,23 @@ def non_faces(side: int, pictures: Pictures, per_kind: int = 500, seed: int = 0)
     }
 
 
-def rejection(predictor: Predictor, crops: Mapping[str, NDArray[np.uint8]], threshold: float) -> dict[str, Rejection]:
-    """Measure how many crops the model does not accept, by kind and for ``all`` kinds together."""
+def rejection(
+    predictor: Predictor, crops: Mapping[str, NDArray[np.uint8]], threshold: float, *, complete: bool = True
+) -> dict[str, Rejection]:
+    """Measure how many crops the model does not accept.
+
+    Args:
+        predictor: takes uint8 (B, H, W) and answers (B, C).
+        crops: of ``non_faces``.
+        threshold: the model answers from this confidence on.
+        complete: False where kinds are missing. There is no "all" then: over fewer kinds it would mean something else.
+
+    Returns:
+        By kind, and for "all" kinds together.
+    """
     confidence = {kind: predict_all(predictor, each).max(axis=1) for kind, each in crops.items()}
-    confidence["all"] = np.concatenate(list(confidence.values()))
+    if complete:
+        confidence["all"] = np.concatenate(list(confidence.values()))
     found: dict[str, Rejection] = {}
     for kind, values_N in confidence.items():
         n, rejected = len(values_N), int((values_N < threshold).sum())

@@ -11,7 +11,7 @@ Shape legend: N faces, H = W side in pixels, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.plain_types import plain
-from mien.evaluate.corruptions import CORRUPTIONS, SETTINGS, STRENGTHS, shifted
+from mien.evaluate.corruptions import CORRUPTIONS, SETTINGS, STRENGTHS, shifted_faces
 from mien.evaluate.scoring import Predictor, Progress, predict_all
 
 FACES_AT_MOST = 2000
@@ -118,13 +118,12 @@ def robustness(
     corruptions: dict[str, Corruption] = {}
     for index, (name, corrupt) in enumerate(CORRUPTIONS.items()):
         unit, settings = SETTINGS[name]
-        found = [
-            accuracy(run(corrupt(faces_NHW, strength, np.random.default_rng((seed, index, strength)))))
-            for strength in STRENGTHS
-        ]
-        corruptions[name] = Corruption(tuple(found), unit, tuple(settings))
+        draws = [(strength, np.random.default_rng((seed, index, strength))) for strength in STRENGTHS]
+        found = tuple(accuracy(run(corrupt(faces_NHW, strength, rng))) for strength, rng in draws)
+        corruptions[name] = Corruption(found, unit, tuple(settings))
     mean = float(np.mean([row.accuracy for row in corruptions.values()]))
-    moved = [_stability(clean_NC, run(shifted(faces_NHW, right, down))) for right, down in ONE_PIXEL]
+    moved = [_stability(clean_NC, run(shifted_faces(faces_NHW, right, down))) for right, down in ONE_PIXEL]
+    mirrored = _stability(clean_NC, run(faces_NHW[:, :, ::-1]))
     clean = accuracy(clean_NC)
     return Robustness(
         n=len(faces_NHW),
@@ -134,16 +133,15 @@ def robustness(
         corruptions=corruptions,
         mean_corruption_accuracy=mean,
         retained=mean / clean if clean else None,
-        stability={
-            "shifted by one pixel": Stability(
-                float(np.mean([each.same_answer for each in moved])),
-                float(np.mean([each.moved_probability for each in moved])),
-            ),
-            "mirrored": _stability(clean_NC, run(faces_NHW[:, :, ::-1])),
-        },
+        stability={"shifted by one pixel": _mean_stability(moved), "mirrored": mirrored},
     )
 
 
 def _stability(clean_NC: NDArray[np.floating[Any]], changed_NC: NDArray[np.floating[Any]]) -> Stability:
     same_N = clean_NC.argmax(axis=1) == changed_NC.argmax(axis=1)
     return Stability(float(same_N.mean()), float(np.abs(clean_NC - changed_NC).sum(axis=1).mean() / 2))
+
+
+def _mean_stability(each: Sequence[Stability]) -> Stability:
+    same, moved = zip(*((one.same_answer, one.moved_probability) for one in each), strict=True)
+    return Stability(float(np.mean(same)), float(np.mean(moved)))

@@ -14,7 +14,7 @@ from mien.evaluate.robustness import Robustness
 from mien.evaluate.selective_prediction import RiskCoverage
 from mien.evaluate.training_history import RunLog
 from mien.report.figures_table import FIGURES
-from mien.report.templating import interval, number, percent
+from mien.report.templating import interval, percent, plain_number
 
 Row = tuple[str, ...]
 
@@ -26,7 +26,7 @@ def figure_rows(found: Assessment) -> list[Row]:
         by_wilson = each.key in BY_WILSON
         bounds = getattr(found.metrics, f"{each.key}_95") if by_wilson else getattr(found.intervals, each.key, None)
         value = getattr(found.metrics, each.key)
-        shown = percent(value) if each.is_share else number(value)
+        shown = percent(value) if each.is_share else plain_number(value)
         if each.key == "ece":
             ends = f"{interval(found.intervals.ece_if_calibrated)} if it were perfect"
         elif bounds is None:
@@ -72,7 +72,7 @@ def risk_rows(found: RiskCoverage) -> list[Row]:
         name = f"threshold {accepted.threshold:.2f}: {percent(accepted.coverage)} answered"
         ends = f" ({interval(accepted.error_95)})" if accepted.error_95 else ""
         rows.append((name, f"{percent(accepted.error)}{ends}"))
-    return [*rows, ("AURC, area under the curve", number(found.aurc))]
+    return [*rows, ("AURC, area under the curve", plain_number(found.aurc))]
 
 
 def corruption_rows(swept: Robustness) -> list[Row]:

@@ -55,7 +55,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": percent, "number": number, "interval": interval, "thousands": thousands}
+    environment.filters |= {"percent": percent, "number": plain_number, "interval": interval, "thousands": thousands}
     return environment
 
 
@@ -64,7 +64,7 @@ def percent(share: float | None, digits: int = 1) -> str:
     return "n/a" if share is None else f"{share * 100:.{digits}f} %"
 
 
-def number(value: float | None, digits: int = 3) -> str:
+def plain_number(value: float | None, digits: int = 3) -> str:
     """A plain figure; n/a where there is none."""
     return "n/a" if value is None else f"{value:.{digits}f}"
 

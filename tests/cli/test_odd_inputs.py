@@ -1,4 +1,4 @@
-"""File names that are not UTF-8, and outputs that are not: nothing is lost and nothing raises."""
+"""File names that are not UTF-8, outputs that are not, and crops given as photos: nothing is lost, nothing raises."""
 
 from __future__ import annotations
 
@@ -67,3 +67,9 @@ def test_json_holds_the_name_in_every_encoding(odd_folder: Path, tiny_model: Pat
 def test_tables_print_in_every_encoding(verb: tuple[str, ...], encoding: str) -> None:
     done = mien(*verb, encoding=encoding)
     assert done.returncode == 0 and "base" in done.stdout.decode(encoding)
+
+
+def test_face_crops_without_a_detector_are_told_the_remedy(tmp_path: Path, tiny_model: Path) -> None:
+    Image.fromarray(np.full((48, 48), 128, np.uint8)).save(tmp_path / "crop.png")
+    done = mien("predict", tmp_path / "crop.png", "--detector", "haar", "--model", tiny_model)
+    assert b"--detector none takes each image as one face" in done.stderr
