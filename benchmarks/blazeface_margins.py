@@ -13,12 +13,12 @@ import random
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from detector_margins import measure
 from numpy.typing import NDArray
 from PIL import Image
 
 from mien.contract.images import read_image
+from mien.contract.telemetry import import_onnxruntime
 from mien.recognition.alignment import roll_deg
 from mien.recognition.detectors.base import Detections
 
@@ -46,6 +46,7 @@ class BlazeFace:
     name = "blazeface"
 
     def __init__(self, path: Path, min_score: float = 0.5) -> None:
+        onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
