@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from mien.contract.card import ImageSpec, ModelCard
+from mien.contract.shipped_models import resolve_model
 from mien.evaluate.metrics import evaluate
+from mien.recognition.classifier import Classifier
 from mien.report.model_card import model_card_markdown
 
 LABELS = ("angry", "happy", "sad")
@@ -74,3 +76,13 @@ def test_a_card_with_nonsense_in_it_does_not_break() -> None:
         {"counts": 7},
     )
     assert "Not stated in the card." in model_card_markdown(nonsense)
+
+
+def test_naming_and_field_figures_are_shown() -> None:
+    card = Classifier(resolve_model("base")).card
+    text = model_card_markdown(card)
+    assert f"divided by its frequency to the power {card.naming.power}" in text  # type: ignore[union-attr]
+    found = card.metrics["field"]["named_by_default"]
+    assert f"| by default | {found['accuracy']['value']:.1%} (".replace("%", " %") in text
+    assert f"{found['recall']['neutral']['n']:,}" in text and "muxspace/facial_expressions" in text
+    assert "Descends: fine-tuned from base (" in text
