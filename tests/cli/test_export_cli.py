@@ -69,6 +69,14 @@ def test_torchscript_is_scored_as_its_card_says(trained: Run, toy_root: Path, tm
     assert found["confusion"] == exported["card"]["metrics"]["validation"]["confusion"]
 
 
+def test_a_core_ml_package_is_a_folder_with_the_card(trained: Run, toy_root: Path, tmp_path: Path) -> None:
+    pytest.importorskip("coremltools", reason="comes with mien[coreml]")
+    path = tmp_path / "m.mlpackage"
+    exported = json.loads(run("export", trained.folder, "--data", toy_root, "--out", path, "--format", "json").stdout)
+    assert exported["bytes"] == sum(each.stat().st_size for each in path.rglob("*") if each.is_file()) > 10_000
+    assert exported["parity"]["difference"] <= 1e-4 and exported["card"]["precision"] == "fp32"
+
+
 def test_an_onnx_is_quantised_without_its_run(single: Path, crowd_root: Path, tmp_path: Path) -> None:
     path = tmp_path / "int8.onnx"
     done = run("export", single, "--quantize", "int8", "--calibrate", crowd_root, "--out", path, "--max-loss", "100")
@@ -117,6 +125,7 @@ def test_prune_leaves_a_run(trained: Run, toy_root: Path, tmp_path: Path) -> Non
         (["{single}", "--to", "pth"], ModelError, "--to pth takes one checkpoint"),
         (["{run}", "{run}", "--to", "torchscript"], ModelError, "--to torchscript takes one checkpoint"),
         (["{run}", "--to", "pth", "--quantize", "int8"], ModelError, "--to pth holds the float32 weights"),
+        (["{run}", "--to", "coreml", "--quantize", "fp16"], ModelError, "--to coreml is float32"),
         (["{run}", "--to", "torchscript", "--quantize", "int8"], ModelError, "takes fp16 or bf16"),
         (["{run}", "--quantize", "bf16"], ModelError, "no convolution in bf16"),
         (["{run}", "--out", "{empty}/no/such/m.onnx"], OutputError, "no/such: no such folder to write m.onnx to"),
@@ -147,7 +156,7 @@ def test_mistakes_cost_one_line_and_leave_nothing(
     places = {"single": single, "run": trained.folder, "empty": tmp_path / "empty", "toy": toy_root}
     given = [argument.format(**places) for argument in arguments]
     data = crowd_root if given[0] == str(single) else toy_root
-    ending = {"pth": "pth", "torchscript": "pt"}.get(given[given.index("--to") + 1] if "--to" in given else "", "onnx")
+    ending = {"pth": "pth", "torchscript": "pt", "coreml": "mlpackage"}.get(given[given.index("--to") + 1] if "--to" in given else "", "onnx")
     out = [] if "--out" in given else ["--out", tmp_path / f"m.{ending}"]
     with pytest.raises(error, match=message) as raised:
         run("export", *given, "--data", data, *out)

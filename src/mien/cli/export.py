@@ -1,6 +1,6 @@
 """``mien export``: trained weights, or .onnx files of mien's, become one self-describing file.
 
-    mien export runs/base/… --data fer2013/ --to onnx|torchscript|pth
+    mien export runs/base/… --data fer2013/ --to onnx|torchscript|pth|coreml
     mien export base --quantize int8 --calibrate fer2013/ --out base-int8.onnx
     mien export a.onnx b.onnx --data fer2013/ --out both.onnx          # the average of their answers
     mien export base runs/base-finetune/… --soup 0.5,0.5 --data fer2013/  # the average of their weights: one network
@@ -38,6 +38,7 @@ class Kind(StrEnum):
     onnx = "onnx"
     torchscript = "torchscript"
     pth = "pth"
+    coreml = "coreml"
 
 
 class Arithmetic(StrEnum):
@@ -64,7 +65,7 @@ class Ranges(StrEnum):
     entropy = "entropy"
 
 
-SUFFIXES = {Kind.onnx: ".onnx", Kind.torchscript: ".pt", Kind.pth: ".pth"}
+SUFFIXES = {Kind.onnx: ".onnx", Kind.torchscript: ".pt", Kind.pth: ".pth", Kind.coreml: ".mlpackage"}
 
 
 def export(
@@ -76,7 +77,9 @@ def export(
     to: Annotated[
         Kind | None, typer.Option(help="The file's format; by the ending of --out, or onnx, if left out.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The file to write; model.onnx, .pt or .pth if left out.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; model and the format's ending if left out.")
+    ] = None,
     quantize: Annotated[Arithmetic | None, typer.Option(help="int8 for CPUs; fp16, bf16 for GPUs.")] = None,
     soup: Annotated[
         str | None,
@@ -141,7 +144,7 @@ def export(
         raise OutputError(f"{out}: cannot be written ({error.strerror})") from None
     if format is Format.json:
         facts = None if parity is None else asdict(parity)
-        print_json({"file": str(out), "bytes": out.stat().st_size, "parity": facts, "card": card.to_dict()})
+        print_json({"file": str(out), "bytes": _size(out), "parity": facts, "card": card.to_dict()})
     else:
         _describe(out, card, parity, to)
 
@@ -196,6 +199,8 @@ def _refuse_contradictions(
         raise ModelError("--opset is for a checkpoint that becomes an .onnx; an .onnx keeps its own")
     if to is Kind.pth and quantize is not None:
         raise ModelError("--to pth holds the float32 weights as they were trained; --quantize is for other formats")
+    if to is Kind.coreml and quantize is not None:
+        raise ModelError("--to coreml is float32; --quantize is for other formats")
     if to is Kind.torchscript and quantize in (Arithmetic.int8, Arithmetic.dynamic):
         raise ModelError(f"--quantize {quantize} is for --to onnx; a TorchScript file takes fp16 or bf16")
     if to is Kind.onnx and quantize is Arithmetic.bf16:
@@ -245,7 +250,10 @@ def _write(
         else:
             if wanted.to is Kind.torchscript and wanted.quantize is not None:
                 weights |= {"precision": wanted.quantize.value, "max_loss_points": wanted.max_loss}
-            card, parity = export_checkpoint(opened[0], faces, path, to=wanted.to.value, name=first_name, **weights)
+            if wanted.to is Kind.coreml:
+                return _write_coreml(opened[0], faces, out, wanted.name, weights)
+            to: Any = wanted.to.value
+            card, parity = export_checkpoint(opened[0], faces, path, to=to, name=first_name, **weights)
         if not in_one_step:
             assert wanted.quantize is not None
             card = quantize_model(
@@ -263,10 +271,28 @@ def _write(
     return card, parity
 
 
+def _write_coreml(
+    checkpoint: Any, faces: FaceSet, out: Path, name: str | None, weights: dict[str, Any]
+) -> tuple[ModelCard, Parity | None]:
+    """By way of a TorchScript file, which is where calibration and parity are seen to."""
+    from mien.export.coreml import write_coreml
+    from mien.export.onnx import export_checkpoint
+
+    with TemporaryDirectory() as folder:
+        scripted = Path(folder) / "model.pt"
+        _, parity = export_checkpoint(checkpoint, faces, scripted, to="torchscript", name=name, **weights)
+        return write_coreml(scripted, out), parity
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    return sum(each.stat().st_size for each in (path, *path.rglob("*")) if each.is_file())
+
+
 def _describe(out: Path, card: ModelCard, parity: Parity | None, to: Kind) -> None:
     validation = card.metrics["validation"]
     quantized = card.provenance.get("quantized")
-    say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {card.precision}, calibrated by {card.calibrated_by}")
+    say(f"{out}: {_size(out) / 1e6:.1f} MB, {card.precision}, calibrated by {card.calibrated_by}")
     averaged = [parent for parent in card.parents if parent.relation == "averaged from"]
     if averaged:
         say("averages " + ", ".join(f"{parent.weight:.1%} {parent.name}" for parent in averaged))
