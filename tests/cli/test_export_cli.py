@@ -156,7 +156,8 @@ def test_mistakes_cost_one_line_and_leave_nothing(
     places = {"single": single, "run": trained.folder, "empty": tmp_path / "empty", "toy": toy_root}
     given = [argument.format(**places) for argument in arguments]
     data = crowd_root if given[0] == str(single) else toy_root
-    ending = {"pth": "pth", "torchscript": "pt", "coreml": "mlpackage"}.get(given[given.index("--to") + 1] if "--to" in given else "", "onnx")
+    endings = {"pth": "pth", "torchscript": "pt", "coreml": "mlpackage"}
+    ending = endings.get(given[given.index("--to") + 1] if "--to" in given else "", "onnx")
     out = [] if "--out" in given else ["--out", tmp_path / f"m.{ending}"]
     with pytest.raises(error, match=message) as raised:
         run("export", *given, "--data", data, *out)
