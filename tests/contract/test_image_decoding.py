@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -55,12 +56,16 @@ def picture(mode: str, seed: int) -> tuple[Image.Image, dict[str, int | tuple[in
 def test_both_rooms_get_the_same_pixels(tmp_path: Path, suffix: str, mode: str, seed: int) -> None:
     path = tmp_path / f"picture.{suffix}"
     image, options = picture(mode, seed)
-    image.save(path, **options)
+    try:
+        image.save(path, **options)
+    except OSError as error:
+        assert "cannot write mode" in str(error)  # an older Pillow (10.1: 16-bit PPM); this test is about reading
+        return
     try:
         predicted = read_image(path)
     except ImageError as error:  # a kind that nobody can read is refused by both, with the same reason
         reason = str(error).removeprefix(f"{path}: ")
-        with pytest.raises(DataError, match=reason.split(";")[0]):
+        with pytest.raises(DataError, match=re.escape(reason.split(";")[0])):
             read_pixels(path)
         return
     trained = read_pixels(path)
