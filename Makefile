@@ -4,6 +4,7 @@
 # make check   the first four of these, in half a minute
 # make wheel   the wheel alone: built, installed without extras in an environment of its own, and used
 # make lowest  the torch-free tests with the oldest versions that pyproject.toml allows
+# make docs    the site in docs/_build/html: every cell and command runs, warnings are errors, links are checked
 # make web     the browser's part for `mien page` (needs Node 20 with npm), into src/mien/assets/web
 # Each does its own set-up in .venv; a second call finds it done.
 
@@ -13,7 +14,7 @@ TORCH_FREE := tests/contract tests/data tests/evaluate tests/recognition tests/v
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check wheel lowest web format clean
+.PHONY: demo test check wheel lowest web docs format clean
 
 demo: .venv/.demo
 	$(BIN)/mien demo
@@ -44,6 +45,10 @@ web:
 	rm -rf src/mien/assets/web
 	cp -r web/dist src/mien/assets/web
 
+docs: .venv/.docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python docs/check_site.py docs/_build/html
+
 format: .venv/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -60,4 +65,8 @@ clean:
 
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) --editable '.[train,demo,dev]'
+	touch $@
+
+.venv/.docs: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) --editable '.[docs]'
 	touch $@

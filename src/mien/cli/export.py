@@ -1,6 +1,6 @@
 """``mien export``: trained weights, or .onnx files of mien's, become one self-describing file.
 
-    mien export runs/base/… --data fer2013/ --to onnx|torchscript|pth|coreml
+    mien export runs/base/… --data fer2013/ --to onnx|torchscript|pth|coreml|hub
     mien export base --quantize int8 --calibrate fer2013/ --out base-int8.onnx
     mien export a.onnx b.onnx --data fer2013/ --out both.onnx          # the average of their answers
     mien export base runs/base-finetune/… --soup 0.5,0.5 --data fer2013/  # the average of their weights: one network
@@ -39,6 +39,7 @@ class Kind(StrEnum):
     torchscript = "torchscript"
     pth = "pth"
     coreml = "coreml"
+    hub = "hub"
 
 
 class Arithmetic(StrEnum):
@@ -67,6 +68,8 @@ class Ranges(StrEnum):
 
 SUFFIXES = {Kind.onnx: ".onnx", Kind.torchscript: ".pt", Kind.pth: ".pth", Kind.coreml: ".mlpackage"}
 
+HUB_FOLDER = Path("model-hub")
+
 
 def export(
     sources: Annotated[list[str], typer.Argument(help=SOURCE_HELP, metavar="SOURCE...")],
@@ -78,7 +81,8 @@ def export(
         Kind | None, typer.Option(help="The file's format; by the ending of --out, or onnx, if left out.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The file to write; model and the format's ending if left out.")
+        Path | None,
+        typer.Option(help="The file to write, a folder for hub; model and the format's ending if left out."),
     ] = None,
     quantize: Annotated[Arithmetic | None, typer.Option(help="int8 for CPUs; fp16, bf16 for GPUs.")] = None,
     soup: Annotated[
@@ -135,6 +139,11 @@ def export(
     field_faces = None if field is None else open_data(field, side=side)
     wanted = Wanted(to, quantize, ranges, portable, max_loss, name, half_weights, accept_error, opset)
     try:
+        if to is Kind.hub:
+            from mien.cli.export_hub import write_hub
+
+            write_hub(opened[0], faces, out, {"name": name, "half_weights": half_weights, "accept_error": accept_error})
+            return
         card, parity = _write(opened, faces, crops, out, wanted)
         if field_faces is not None:
             from mien.export.field import fit_to_field
@@ -157,6 +166,8 @@ def _format_and_file(to: Kind | None, out: Path | None) -> tuple[Kind, Path]:
     """
     from mien.contract.errors import OutputError
 
+    if to is Kind.hub:  # a folder, of any name
+        return to, out or HUB_FOLDER
     if out is None:
         return to or Kind.onnx, Path(f"model{SUFFIXES[to or Kind.onnx]}")
     named = next((kind for kind, suffix in SUFFIXES.items() if out.suffix.lower() == suffix), None)
@@ -195,6 +206,8 @@ def _refuse_contradictions(
         raise ModelError(f"{sources[0]}: an .onnx already; say --quantize int8, or name several to average them")
     if field and to is not Kind.onnx:
         raise ModelError("--field is for --to onnx")
+    if to is Kind.hub and quantize is not None:
+        raise ModelError("--to hub holds the float32 weights; --quantize its model.onnx afterwards")
     if opset is not None and (to is not Kind.onnx or any(onnx)):
         raise ModelError("--opset is for a checkpoint that becomes an .onnx; an .onnx keeps its own")
     if to is Kind.pth and quantize is not None:
