@@ -29,6 +29,7 @@ SHARED_NAMES = {
     "Metrics": "figures of a model, and counters of the server",
     "Source": "a data set that was found, and a model that is adapted",
     "join": "connected components, and detections of tiles",
+    "shrink": "a frame before detection, and a batch of training faces",
     "write_model": "a checkpoint's file, and an adapted one",
 }
 
