@@ -1,6 +1,6 @@
 """Speed and accuracy of one network on every way to run it, in ONE run on the same faces; and of other model files.
 
-    python benchmarks/runtime.py --data FER2013 --other base-int8 nano ferplus --plot a.png --reference fer=2640,.653,.1
+    python benchmarks/runtime.py --data FER2013 --other base-int8 nano fer2013 --plot a.png --reference fer=2640,.653,.1
 
 The network is the one inside --model: its weights are put back into PyTorch, and the answers compared before anything
 is timed. Then each way takes turns, at one face a call and at 64:
