@@ -29,17 +29,15 @@ from mien.adapt.tail import adapted
 from mien.contract.atomic_files import write_whole
 from mien.contract.card import ModelCard
 from mien.contract.errors import DataError, ModelError
-from mien.contract.guarantees import Guarantees, SetRule
 from mien.contract.lineage import Parent
-from mien.contract.naming import Naming
+from mien.contract.naming import Naming, naming_weights
 from mien.contract.onnx_container import write_card
 from mien.data.faceset import FaceSet
 from mien.evaluate.adaptation import Adaptation, Score, adapt
 from mien.evaluate.calibration import accept_threshold
-from mien.evaluate.conformal_sets import fit_sets
+from mien.evaluate.guarantee_fit import fit_guarantees
 from mien.evaluate.prior_shift import PriorEstimate, estimate_priors
 from mien.evaluate.readout import METHODS, Evidence, Readout
-from mien.evaluate.risk_control import fit_risks
 from mien.recognition.classifier import Classifier
 
 PARITY = 1e-3
@@ -151,6 +149,8 @@ def _card(source: Source, result: Adapted, name: str, data: str) -> ModelCard:
     }
     changes = {"adapted": {"method": found.method, "penalty": found.penalty, "faces": found.faces, "data": data}}
     frequencies = dict(zip(result.classes, (shares_D / shares_D.sum()).tolist(), strict=True))
+    weights_D = naming_weights(result.classes, old.naming if unchanged else None)
+    named_N = (result.held_probs_ND * weights_D).argmax(axis=1)
     return replace(
         old,
         name=name,
@@ -159,7 +159,7 @@ def _card(source: Source, result: Adapted, name: str, data: str) -> ModelCard:
         metrics=(dict(old.metrics) if unchanged else {"accepted_error_rate": error}) | {"adapted": own},
         provenance={**old.provenance, **changes},
         naming=old.naming if unchanged else Naming(frequencies, 0.0, data),
-        guarantees=promises(result.held_probs_ND, result.labels_N, data, result.units_N),
+        guarantees=fit_guarantees(result.held_probs_ND, result.labels_N, data, named_N=named_N, units_N=result.units_N),
         graph_sha256=None,
         parents=old.parents if unchanged else (Parent(old.name, old.graph_sha256),),
     )
@@ -167,23 +167,6 @@ def _card(source: Source, result: Adapted, name: str, data: str) -> ModelCard:
 
 def _plain(score: Score) -> dict[str, float]:
     return {"accuracy": score.accuracy, "balanced_accuracy": score.balanced_accuracy, "nll": score.nll}
-
-
-def promises(
-    probs_NC: NDArray[np.float64],
-    labels_N: NDArray[np.int64],
-    data: str,
-    units_N: NDArray[np.int64] | None = None,
-) -> Guarantees:
-    """Sets and thresholds fitted on faces that the model has not learnt from."""
-    rule = SetRule("lac")
-    return Guarantees(
-        len(labels_N),
-        data,
-        fit_sets(probs_NC, labels_N, rule),
-        fit_sets(probs_NC, labels_N, rule, by_class=True),
-        fit_risks(probs_NC, labels_N, units_N=units_N),
-    )
 
 
 def _check(source: Source, readout: Readout, file_bytes: bytes, out: Path) -> None:

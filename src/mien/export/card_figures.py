@@ -15,12 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.card import ModelCard
+from mien.contract.naming import naming_weights
 from mien.data.faceset import FaceSet
 from mien.evaluate.calibration import accept_threshold
+from mien.evaluate.guarantee_fit import fit_guarantees
 from mien.evaluate.intervals import intervals_95
 from mien.evaluate.logit_scaling import Scaling, calibration
 from mien.evaluate.metrics import evaluate
 from mien.evaluate.vote_metrics import against_votes
+
+VALIDATION_FACES = "the validation split of the data that the model was trained on"
 
 CLEARLY = 0.005
 """How much lower the ECE of a curve or of vector scaling has to be before it replaces one temperature for all."""
@@ -85,10 +89,21 @@ def rescored(
         changes: other fields.
     """
     error = float(card.metrics.get("accepted_error_rate", 0.2))
+    order = [validation.labels.index(name) for name in card.labels] if _same(card, validation) else None
+    guarantees = None
+    if order is not None:  # thresholds of single emotions are kept in the card's order
+        own_NC, own_N = probs_NC[:, order], np.argsort(order)[validation.labels_N]
+        named_N = (own_NC * naming_weights(card.labels, card.naming)).argmax(axis=1)
+        guarantees = fit_guarantees(own_NC, own_N, VALIDATION_FACES, named_N=named_N)
     return replace(
         card,
         accept_threshold=accept_threshold(probs_NC, validation.labels_N, error),
+        guarantees=guarantees,
         metrics={"validation": figures(probs_NC, validation), "accepted_error_rate": error},
         provenance={**card.provenance, **more},
         **changes,
     )
+
+
+def _same(card: ModelCard, validation: FaceSet) -> bool:
+    return set(card.labels) == set(validation.labels)

@@ -31,9 +31,10 @@ from mien.contract.lineage import Parent
 from mien.data.faceset import FaceSet
 from mien.evaluate.calibration import accept_threshold
 from mien.evaluate.ensemble_weights import average, cross_fit_average, fit_weights
+from mien.evaluate.guarantee_fit import fit_guarantees
 from mien.evaluate.logit_scaling import Scaling
 from mien.evaluate.scoring import in_data_order, predict_all
-from mien.export.card_figures import calibrate, figures
+from mien.export.card_figures import VALIDATION_FACES, calibrate, figures
 from mien.export.graph import open_bytes, read_model, stamp, store_exact_halves
 from mien.export.parity import PARITY_FACES, Parity, check_parity, sample_faces
 from mien.recognition.classifier import Classifier
@@ -92,6 +93,7 @@ def merge_models(
         name=name or "+".join(card.name for card in cards),
         **scaling.facts(),
         accept_threshold=accept_threshold(probs_NC, labels_N, accept_error),
+        guarantees=fit_guarantees(probs_NC, labels_N, VALIDATION_FACES),
         metrics={"validation": figures(probs_NC, ordered) | fitted, "accepted_error_rate": accept_error},
         recipe={},
         graph_sha256=None,

@@ -38,8 +38,9 @@ from mien.contract.errors import ModelError, RunError
 from mien.data.faceset import FaceSet
 from mien.data.votes import by_votes
 from mien.evaluate.calibration import accept_threshold
+from mien.evaluate.guarantee_fit import fit_guarantees
 from mien.evaluate.scoring import Predictor, predict_all
-from mien.export.card_figures import calibrate, figures
+from mien.export.card_figures import VALIDATION_FACES, calibrate, figures
 from mien.export.checkpoint import Checkpoint
 from mien.export.graph import OPSET, check_opset, open_bytes, stamp, store_exact_halves
 from mien.export.maps import WithMaps
@@ -122,6 +123,7 @@ def export_checkpoint(
         known,
         name=name or known.name,
         accept_threshold=accept_threshold(probs_NC, validation.labels_N, accept_error),
+        guarantees=fit_guarantees(probs_NC, validation.labels_N, VALIDATION_FACES),
         metrics={"validation": figures(probs_NC, validation) | fitted, "accepted_error_rate": accept_error},
         provenance={**known.provenance, "licence": licence, "weights_stored_in_half": half_weights},
         **scaling.facts(),
