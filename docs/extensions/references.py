@@ -65,7 +65,7 @@ def _api_page(room: str, about: str) -> str:
             f".. automodule:: {module}",
             "   :members:",
         ]
-        lines += ["```", ""]
+        lines += ["   :exclude-members: set_score_request", "```", ""]
     return "\n".join(lines)
 
 
