@@ -1,4 +1,4 @@
-"""Faces cut out with level eyes, where the detector says where the eyes are.
+"""Cuts faces out with their eyes level, where the detector gives landmarks.
 
     crops_NSS = crop_aligned(frame_rgb, found, side=48, margin=margin)
 

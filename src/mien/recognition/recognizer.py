@@ -100,7 +100,7 @@ class Recognizer:
         self.accept_threshold = self.card.accept_threshold if accept_threshold is None else accept_threshold
         self.align, self.priors = align, priors
         self._weights_C = naming_weights(self.card.labels, self.card.naming, priors)
-        # The card knows best how its model was framed; a detector that nobody measured is taken as it is.
+        # The card holds the margins of its model; a detector without a measured margin gets none.
         self.margin = {**MARGINS, **self.card.image.margins}.get(self.detector.name, MARGINS["none"])
 
     @property

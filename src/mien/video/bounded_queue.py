@@ -1,7 +1,7 @@
 """A queue between two threads of a pipeline: bounded in items and in bytes, and it can be closed from either end.
 
-    channel.put(item, size_bytes)        # waits while full; Closed when the reader has gone
-    channel.get()                        # waits while empty; Closed when the writer is done and all is read
+    queue.put(item, size_bytes)        # waits while full; Closed when the reader has gone
+    queue.get()                        # waits while empty; Closed when the writer is done and all is read
 
 The standard queue knows neither bytes nor, before Python 3.13, closing. Bytes matter: eight frames of a webcam are
 7 MB, eight panoramas two gigabytes.

@@ -4,7 +4,7 @@
         for frame in camera.frames():                         # VideoError when it is gone for good
             frame.t_s                                         # seconds since it was opened, when the frame arrived
 
-A thread reads all the time and keeps the newest frame only, so whoever is slow skips frames and never falls behind. A
+A thread reads all the time and keeps the newest frame only, so a slow consumer skips frames and never falls behind. A
 stream that ends, stalls or breaks is opened again, after 0.5, 1, 2, … 10 s; ``patience_s`` without a frame is the end.
 A camera that is not there at first is an error at once: most likely its name is wrong.
 

@@ -6,8 +6,8 @@
 
     read --frames--> detect, track, crop --crops--> classify, smooth --results--> whoever iterates
 
-Each arrow is a bounded channel, so memory does not depend on the length. Three threads; the caller's own draws and
-writes. What takes long in them (decoding, OpenCV, ONNX Runtime) lets the others run.
+Each arrow is a bounded queue, so memory does not depend on the length. There are three threads; the caller's own thread
+draws and writes. Decoding, searching and classifying release Python's lock, so the threads run side by side.
 
 In a video about every ``detect_every``-th frame is searched for faces (following.py); in between each box moves on with
 its track. Every frame is classified.
@@ -39,19 +39,19 @@ from mien.video.sources import Item, Note, SourceEnd
 T = TypeVar("T")
 
 CHANNEL_BYTES = 64_000_000
-"""In each channel: 70 frames of a webcam, 10 of full HD."""
+"""In each queue: 70 frames of a webcam, 10 of full HD."""
 
 FRAMES_WAITING = 16
-"""Likewise: enough that none of the threads waits for another for long."""
+"""In each queue: enough that no thread waits long for another."""
 
 GROUP_FACES = 64
 """Classified together at most: the network's own chunk."""
 
 USUAL_GAP_S = 1.0
-"""Whoever is out of sight for longer comes back as somebody new: looks are not compared."""
+"""A person who is out of sight for longer gets a new number; the tracker does not compare what people look like."""
 
 JOIN_S = 10.0
-"""How long threads get to notice that the caller has gone; a stalled disk may hold one."""
+"""Seconds that the threads get to end after the caller has left; a stalled disk may hold one up."""
 
 
 @dataclass(frozen=True)

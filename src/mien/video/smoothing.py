@@ -3,8 +3,8 @@
     smoother = ScoreSmoother(half_life_s=0.5)         # one per source
     probs_C = smoother(track_id, probs_C, t_s)
 
-Every sight counts, and counts half as much each ``half_life_s`` later, so the mean neither depends on the frame rate
-nor clings to the first frame. Until the next sight nothing changes; after a gap the mean starts anew.
+The weight of each sight halves every ``half_life_s``, so the mean does not depend on the frame rate, and the first
+frame loses its weight like all others. Between sights the mean stays as it is; after a long gap it starts anew.
 
 Not here: mood over minutes (mien.mood).
 
@@ -34,7 +34,7 @@ class ScoreSmoother:
 
     Args:
         half_life_s: after which a sight counts half; 0 for no smoothing.
-        max_gap_s: a track that was not seen for longer is forgotten. As the tracker's.
+        max_gap_s: a track that was not seen for longer is forgotten; the same as for the tracker.
 
     Raises:
         ValueError: one of them is negative or not a number.

@@ -1,4 +1,4 @@
-"""Drawn-on frames -> a video with the timing, the length and the sound of the one they came from.
+"""Writes annotated frames as a video with the timing, the length and the sound of their source.
 
     with VideoWriter(Path("out"), "lecture", clip) as film:      # writes out/lecture.partial.mp4
         film.add(frame, annotate(frame.frame_rgb, result))
@@ -94,7 +94,7 @@ class VideoWriter:
         Raises:
             OutputError: it cannot be written.
         """
-        assert frame.t_s is not None, "photos are no film"
+        assert frame.t_s is not None, "a photo has no time"
         with self._writing():
             if self._video is None:
                 self._start(picture_rgb)
@@ -166,7 +166,7 @@ class VideoWriter:
         context.color_range = LIMITED_RANGE
 
     def _fitted(self, picture_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The picture at the film's size, which is even: a last row or column may be repeated."""
+        """The picture at the video's size. That size is even, so the last row or column may be repeated."""
         assert self._size is not None
         height, width = self._size
         own_height, own_width = picture_rgb.shape[:2]
