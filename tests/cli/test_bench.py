@@ -65,5 +65,5 @@ def test_a_provider_that_is_not_here(tiny: Path) -> None:
 
 
 def test_no_such_model() -> None:
-    with pytest.raises(MienError, match="no model 'bass': not a file, and not one of the shipped models"):
+    with pytest.raises(MienError, match="no model 'bass': not a file, and not one of the models here"):
         bench("bass")

@@ -35,7 +35,13 @@ def test_every_verb_has_two_examples_and_no_other_has() -> None:
 @pytest.mark.parametrize("line", [line for lines in EXAMPLES.values() for line in lines])
 def test_each_example_parses(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("photo.jpg", "mine.onnx", "rows.csv", "rows.jsonl"):  # where an option asks for a file that is there
+    for name in (
+        "photo.jpg",
+        "mine.onnx",
+        "rows.csv",
+        "rows.jsonl",
+        "space.yaml",
+    ):  # where an option asks for a file that is there
         Path(name).touch()
     words = shlex.split(line)
     assert words[0] == "mien"

@@ -81,7 +81,7 @@ def test_an_onnx_is_quantised_without_its_run(single: Path, crowd_root: Path, tm
     path = tmp_path / "int8.onnx"
     done = run("export", single, "--quantize", "int8", "--calibrate", crowd_root, "--out", path, "--max-loss", "100")
     card = Classifier(path).card
-    assert card.precision == "int8" and card.parents[0]["graph_sha256"] == Classifier(single).card.graph_sha256
+    assert card.precision == "int8" and card.parents[0].graph_sha256 == Classifier(single).card.graph_sha256
     assert f"validation accuracy {card.metrics['validation']['accuracy']:.4f}, before " in done.stderr
     assert "of 28 faces answered alike" in done.stderr
 
@@ -106,7 +106,7 @@ def test_a_run_is_averaged_with_a_file_and_quantised(
         run("export", *arguments, "--out", path, "--max-loss", "100", "--name", "two", "--format", "json").stdout
     )
     card = ModelCard.from_json(json.dumps(exported["card"]))
-    assert (card.name, card.precision, card.parents[0]["name"]) == ("two", "int8", "tiny+tiny")
+    assert (card.name, card.precision, card.parents[0].name) == ("two", "int8", "tiny+tiny")
     assert Classifier(path).card.to_json() == card.to_json()
     assert list(tmp_path.iterdir()) == [path]
 
@@ -137,7 +137,7 @@ def test_prune_leaves_a_run(trained: Run, toy_root: Path, tmp_path: Path) -> Non
             "a.pt: is the name of a file of --to torchscri",
         ),
         (["{empty}"], RunError, "not a run folder"),
-        (["{empty}/none.onnx", "--quantize", "int8"], ModelError, "not a file, and not one of the shipped models"),
+        (["{empty}/none.onnx", "--quantize", "int8"], ModelError, "not a file, and not one of the models here"),
         (["{single}", "--quantize", "int8", "--max-loss", "-101", "--ranges", "minmax"], ParityError, "not written"),
         (["{single}", "--quantize", "int8", "--calibrate", "{toy}"], DataError, "at least 64 faces"),
     ],

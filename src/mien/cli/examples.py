@@ -17,11 +17,16 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "watch": ("mien watch --camera 0", "mien watch --camera 0 --log today.jsonl --stop-after 10m"),
     "score": ("mien score photos/ --out scored/", "mien score 'videos/*.mp4' --out scored/ --workers 4"),
     "serve": ("mien serve --open", "mien serve --camera 0 --no-history"),
+    "page": ("mien page public/", "mien page public/ --model base-int8 --format json"),
     "demo": ("mien demo", "mien demo --out pictures/"),
     "doctor": ("mien doctor", "mien doctor --no-speed --format json"),
     "train": (
         "mien train base --data faces/ --set epochs=3",
         "mien train base --data mine/ --set network.weights=base",
+    ),
+    "tune": (
+        "mien tune base --space space.yaml --data faces/ --trials 8",
+        "mien tune base --space space.yaml --data faces/ --epochs 9 --out tuning/",
     ),
     "evaluate": (
         "mien evaluate base --data fer2013/",
@@ -35,6 +40,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "export": (
         "mien export runs/base/first --data fer2013/ --out mine.onnx",
         "mien export mine.onnx --quantize int8 --data fer2013/ --out mine-int8.onnx",
+    ),
+    "adapt": (
+        "mien adapt base-int8 --data faces/",
+        "mien adapt base-int8 --data faces/ --out adapted.onnx",
     ),
     "prune": (
         "mien prune runs/base/first --data fer2013/ --ratio 0.5",
