@@ -30,8 +30,8 @@ from pathlib import Path
 
 import httpx
 import psutil
+from live_clients import Server, frame, percentiles, steady
 from PIL import Image
-from serving import Server, frame, percentiles, steady
 
 BOMB_SIDE = 7070
 BOMBS = 32

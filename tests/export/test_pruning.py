@@ -63,6 +63,7 @@ def test_it_trains_on_and_exports_like_any_run(run: Run, toy: FaceSet, tmp_path:
     assert 0 <= between <= 1 and smaller.facts["best"]["epoch"] == 1
     card, parity = export_run(smaller, toy, tmp_path / "half.onnx")
     assert parity.difference <= 1e-4
+    assert [(parent.name, parent.relation) for parent in card.parents] == [("half-start.pth", "fine-tuned from")]
     assert card.provenance["parameters"] == pruned.parameters[1] < pruned.parameters[0]
     assert Classifier(tmp_path / "half.onnx")(toy.faces_NHW[:3]).shape == (3, 7)
 

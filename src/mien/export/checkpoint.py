@@ -143,8 +143,8 @@ class Checkpoint:
 
     @classmethod
     def _of_card(cls, path: Path, card: ModelCard, classifier: FaceClassifier) -> Checkpoint:
-        side = card.image.side
-        return cls(path, card.recipe, side, card.labels, classifier, card.data, card.provenance, card.rejected)
+        facts = (card.data, card.provenance, card.rejected, card.parents)
+        return cls(path, card.recipe, card.image.side, card.labels, classifier, *facts)
 
     @classmethod
     def _of_run(cls, path: Path, run: Run, classifier: FaceClassifier, head: str = "labels") -> Checkpoint:
@@ -154,7 +154,7 @@ class Checkpoint:
             labels, rejected = VOTES[: len(FERPLUS_EMOTIONS)], VOTES[len(FERPLUS_EMOTIONS) :]
         recipe = run.recipe.model_dump(mode="json") | {"sha256": run.recipe.sha256}
         side, data = run.recipe.data.side, run.facts["data"]
-        return cls(path, recipe, side, labels, classifier, data, _provenance(run), rejected)
+        return cls(path, recipe, side, labels, classifier, data, _provenance(run), rejected, _parents(run))
 
     @classmethod
     def of(cls, run: Run, head: str = "labels") -> Checkpoint:

@@ -1,6 +1,6 @@
 """The live server under load: speed for one client, twenty clients for minutes, two hundred at the door.
 
-    python benchmarks/serving.py PHOTO --detector yunet --detector-model yunet_n.onnx --minutes 5
+    python benchmarks/live_clients.py PHOTO --detector yunet --detector-model yunet_n.onnx --minutes 5
 
 PHOTO holds at least one face; it is shown as 640 x 480 JPEG frames. Clients and server share this machine, so clients
 take CPU time from the server. Prints, from one run:
