@@ -38,7 +38,7 @@ def test_another_seed_shares_no_face_and_a_larger_set_begins_with_the_smaller(to
 
 
 def test_faces_are_all_different_and_use_the_range(toy: FaceSet) -> None:
-    facts = describe(toy)
+    facts = describe(toy).to_dict()
     for split in facts["splits"].values():
         assert split["blank"] == 0 and split["duplicates"]["faces"] == 0
         assert 60 < split["intensity"]["mean"] < 190 and split["intensity"]["std"] > 40

@@ -59,7 +59,9 @@ class Attempts:
 
 
 def start_attempts() -> Any:
-    """The ledger as an actor on the driver's node."""
+    """The ledger as an actor on the driver's node: it must survive the loss of every other node."""
     import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    return ray.remote(num_cpus=0, max_restarts=0)(Attempts).remote()
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(num_cpus=0, max_restarts=0, scheduling_strategy=here)(Attempts).remote()
