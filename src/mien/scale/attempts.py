@@ -64,4 +64,5 @@ def start_attempts() -> Any:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return ray.remote(num_cpus=0, max_restarts=0, scheduling_strategy=here)(Attempts).remote()
+    ledger: Any = ray.remote(Attempts)  # Ray's types know nothing of this strategy
+    return ledger.options(num_cpus=0, max_restarts=0, scheduling_strategy=here).remote()
