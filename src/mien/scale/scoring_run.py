@@ -256,7 +256,9 @@ def join_videos(folder: OutputFolder, shards: Sequence[Shard], how: ScoreOptions
 def _rows_of(folder: OutputFolder, key: str, pq: Any, pa: Any) -> list[dict[str, Any]]:
     content = folder.read(f"{RANGES}/{key}.parquet")
     assert content is not None, key  # every range was scored before
-    rows: list[dict[str, Any]] = pq.read_table(pa.BufferReader(content)).to_pylist()
+    rows: list[dict[str, Any]] = (
+        pq.ParquetFile(pa.BufferReader(content), pre_buffer=False).read(use_threads=False).to_pylist()
+    )
     return rows
 
 
@@ -271,7 +273,7 @@ def _gather_errors(folder: OutputFolder, shards: Sequence[Shard]) -> int:
         if f"{shard.key}.parquet" in there:
             content = folder.read(f"{ERRORS}/{shard.key}.parquet")
             assert content is not None
-            rows += pq.read_table(pa.BufferReader(content)).to_pylist()
+            rows += pq.ParquetFile(pa.BufferReader(content), pre_buffer=False).read(use_threads=False).to_pylist()
     unique = list({(row["source"], row["reason"]): row for row in rows}.values())
     folder.write("errors.parquet", parquet_bytes(unique, error_schema()))
     return len(unique)
