@@ -16,12 +16,13 @@ import pytest
 import typer
 from PIL import Image
 from recordings import length_s, record, times
-from tiny_onnx import write_tiny_model
+from tiny_onnx import TINY_CARD, write_tiny_model
 
 from mien.cli.media import JsonArray, MediaProgress, people_table, seconds
 from mien.cli.output import print_json
 from mien.cli.watch import _View, score_bar
 from mien.contract.results import Face, FrameResult
+from mien.video.daily_log import DailyLog
 from mien.video.frames import Frame
 from mien.video.pipeline import RecognizedFrame
 from mien.video.sources import SourceEnd
@@ -230,6 +231,8 @@ def test_watch_shows_logs_and_ends_by_itself(film: Path, model: list[str | Path]
     seen_s = [row["t_s"] for row in rows]
     assert seen_s == sorted(seen_s) and seen_s[-1] < 3
     assert f"{len(rows)} frames in " in done.stderr and str(log) in done.stderr
+    seen = DailyLog(tmp_path / "log.drift.db").read("tiny", TINY_CARD.labels)
+    assert seen.units == 1 and seen.weights["emotion"][3] == pytest.approx(1)  # happy
 
 
 def test_watch_ends_cleanly_on_ctrl_c(film: Path, model: list[str | Path], tmp_path: Path) -> None:
@@ -372,7 +375,12 @@ def test_progress_counts_sources_and_parts_of_videos() -> None:
     with MediaProgress(4, show=True) as bar:
         bar.take(SourceEnd("one.jpg"))
         bar.take(
-            RecognizedFrame(FrameResult("a.mp4", 9, 9, (face(1, 0.5),), 15.0), Frame("a.mp4", 15.0, nothing, clip))
+            RecognizedFrame(
+                FrameResult("a.mp4", 9, 9, (face(1, 0.5),), 15.0),
+                Frame("a.mp4", 15.0, nothing, clip),
+                np.empty((0, 0)),
+                np.empty((0, 0, 0), dtype=np.uint8),
+            )
         )
         assert bar._bars is not None
         (task,) = bar._bars.tasks

@@ -38,6 +38,7 @@ VERBS = (
     "bench",
     "export",
     "adapt",
+    "drift",
     "prune",
     "data",
     "recipes",

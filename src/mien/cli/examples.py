@@ -45,6 +45,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "mien adapt base-int8 --data faces/",
         "mien adapt base-int8 --data faces/ --out adapted.onnx",
     ),
+    "drift": (
+        "mien drift",
+        "mien drift faces.drift.db --days 1 --against-before",
+    ),
     "prune": (
         "mien prune runs/base/first --data fer2013/ --ratio 0.5",
         "mien prune runs/base/first --data fer2013/ --ratio 0.3 --epochs 5",

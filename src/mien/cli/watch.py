@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
+    from mien.contract.card import ModelCard
     from mien.contract.results import Face, FrameResult
     from mien.video.camera import Camera
+    from mien.video.pipeline import RecognizedFrame
 
 BAR_CELLS = 18
 
@@ -43,7 +45,10 @@ def watch(
     priors: Annotated[
         str, typer.Option(help="What is named: balanced, field, uniform, or frequencies: happy=0.5,neutral=0.5.")
     ] = "balanced",
-    log: Annotated[Path | None, typer.Option(help="New .jsonl file for a row of each face.", dir_okay=False)] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="New .jsonl file for a row of each face; beside it sums for mien drift.", dir_okay=False),
+    ] = None,
     smooth: Annotated[
         float, typer.Option(parser=seconds, metavar="TIME", help="Half-life of each person's scores; 0 for none.")
     ] = 0.5,
@@ -80,16 +85,15 @@ def watch(
     from mien.recognition.recognizer import Recognizer
     from mien.video.camera import open_camera
     from mien.video.pipeline import RecognizedFrame, StreamOptions, recognize_frames
-    from mien.video.row_file import RowLog
     from mien.video.sources import Note, SourceEnd
 
     recognizer = Recognizer(model, detector, detector_model, priors=parse_priors(priors))
     lost = False
     with ExitStack() as cleanup:
         source = cleanup.enter_context(open_camera(camera, patience))
-        rows = None if log is None else RowLog(log, recognizer.card.labels)
-        if rows is not None:
-            cleanup.callback(rows.close)
+        kept = None if log is None else _Kept(log, recognizer.card)
+        if kept is not None:
+            cleanup.callback(kept.close)
         view = _View(source.name)
         screen = cleanup.enter_context(Live(view.render(), console=console(), auto_refresh=False))
         cleanup.enter_context(_ended_by_signals(source))
@@ -97,8 +101,8 @@ def watch(
         options = StreamOptions(detect_every=1, half_life_s=smooth, max_gap_s=max_gap, live=True)
         for item in recognize_frames(recognizer, source.items(), options):
             if isinstance(item, RecognizedFrame):
-                if rows is not None:
-                    rows.add(item.result)
+                if kept is not None:
+                    kept.add(item, source.now_s())
                 view.see(item.result, source.now_s())
                 if source.now_s() - drawn_s >= REDRAW_S:
                     drawn_s = source.now_s()
@@ -131,6 +135,29 @@ def _ended_by_signals(camera: Camera) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class _Kept:
+    """What ``--log`` keeps: a row for each face, and the day's distributions beside them for ``mien drift``."""
+
+    def __init__(self, log: Path, card: ModelCard) -> None:
+        from mien.video.appearances import Appearances
+        from mien.video.daily_log import DailyLog, beside
+        from mien.video.row_file import RowLog
+
+        self._name = card.name
+        self._rows, self._days, self._people = RowLog(log, card.labels), DailyLog(beside(log)), Appearances(card.labels)
+
+    def add(self, seen: RecognizedFrame, now_s: float) -> None:
+        """Keep a frame; ``now_s`` by the camera's clock."""
+        self._rows.add(seen.result)
+        self._people.see(seen.result.faces, seen.probs_NC, seen.crops_NSS, now_s)
+        self._days.add(self._name, "camera", self._people.take())
+
+    def close(self) -> None:
+        """Keep those who are in sight, and end."""
+        self._rows.close()
+        self._days.add(self._name, "camera", self._people.take(all_end=True))
 
 
 class _View:

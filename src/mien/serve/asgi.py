@@ -30,6 +30,7 @@ from mien.serve import routes_camera, routes_docs, routes_live, routes_ops, rout
 from mien.serve.addresses import page_urls
 from mien.serve.api_schema import problems
 from mien.serve.connections import ConnectionWatch, quiet_logs
+from mien.serve.drift_keeper import DriftKeeper
 from mien.serve.engine import Engine
 from mien.serve.guard import Guard
 from mien.serve.journal import Journal
@@ -38,6 +39,7 @@ from mien.serve.prometheus import Metrics
 from mien.serve.server_camera import CameraFeed
 from mien.serve.settings import ServerSettings
 from mien.serve.state import ServerState
+from mien.video.daily_log import beside
 
 PAGE = Path(str(files("mien.serve"))) / "page"
 
@@ -70,11 +72,14 @@ def create_app(settings: ServerSettings, recognizer: Recognizer | None = None) -
         async with AsyncExitStack() as stack, _remembering(app):
             opened, make = _open(settings, recognizer)
             engine = await stack.enter_async_context(Engine(opened, make, settings.limits, metrics))
-            journal = None
+            journal = drift = None
             if settings.db is not None:
                 journal = await stack.enter_async_context(Journal(settings.db, settings.retention_days, metrics))
+                keeper = DriftKeeper(beside(settings.db), opened.card, settings.retention_days, metrics)
+                drift = await stack.enter_async_context(keeper)
             hub = Hub(settings.limits.live_fps, metrics.live_clients.set)
-            app.state.mien = state = ServerState(settings, metrics, engine, hub, journal, app.state.connections)
+            state = ServerState(settings, metrics, engine, hub, journal, drift, app.state.connections)
+            app.state.mien = state
             if settings.camera is not None:
                 state.camera = await stack.enter_async_context(CameraFeed(settings.camera, state))
             yield

@@ -55,12 +55,16 @@ class EngineResult:
     Attributes:
         result: its faces, largest first.
         found: the detections behind them, in the same order, for the tracker.
+        probs_NC: their probabilities, columns in the order of the card's labels.
+        crops_NSS: what the network saw of them.
         search_s: seconds of decoding, detecting and cropping.
         total_s: from being asked to the answer, waiting included.
     """
 
     result: FrameResult
     found: Detections
+    probs_NC: NDArray[np.float32]
+    crops_NSS: NDArray[np.uint8]
     search_s: float
     total_s: float
 
@@ -174,7 +178,8 @@ class Engine:
             probs_NC = await self._batcher(searched.crops_NSS)
         result = self.recognizer.result(searched.width, searched.height, searched.found, probs_NC, source)
         self._metrics.faces.inc(len(result.faces))
-        return EngineResult(result, searched.found, searched.search_s, time.perf_counter() - asked)
+        total_s = time.perf_counter() - asked
+        return EngineResult(result, searched.found, probs_NC, searched.crops_NSS, searched.search_s, total_s)
 
     async def recognize_photo(self, data: bytes, source: str, max_pixels: int) -> FrameResult:
         """Find and classify the faces of one photo. Photos wait for each other and never for long hold up a frame.

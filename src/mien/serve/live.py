@@ -23,6 +23,7 @@ from mien.mood import NOTE, Mood, MoodTracker
 from mien.serve.engine import EngineResult
 from mien.serve.journal import Entry
 from mien.serve.pacing import Pacer
+from mien.video.appearances import Appearances
 from mien.video.tracker import Tracker
 
 T = TypeVar("T")
@@ -76,6 +77,7 @@ class LiveSession:
         address: of its client.
         accept_threshold: a mood in which no emotion is that probable is marked as not accepted, 0..1.
         clock: seconds, monotonic.
+        people: where distributions of its faces are kept; None to keep none.
     """
 
     def __init__(
@@ -86,7 +88,9 @@ class LiveSession:
         address: str = "",
         accept_threshold: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        people: Appearances | None = None,
     ) -> None:
+        self.people = people
         self.source, self.entry, self.address = source, entry, address
         self._accept_threshold = accept_threshold
         self.tracker = Tracker(max_gap_s=TRACK_GAP_S)
@@ -110,6 +114,8 @@ class LiveSession:
         ids = self.tracker.update(seen.found, t_s)
         faces = tuple(replace(face, track_id=number) for face, number in zip(seen.result.faces, ids, strict=True))
         self.result = replace(seen.result, source=self.source, faces=faces, t_s=t_s)
+        if self.people is not None:
+            self.people.see(faces, seen.probs_NC, seen.crops_NSS, t_s)
         moods = self.mood.update(self.result)
         if self.entry is not None:
             self.entry.add(moods)

@@ -50,6 +50,15 @@ class Metrics:
         self.closed = Gauge("mien_closed_sockets", "Connections cut off, by reason", ["reason"], registry=registry)
         self.live_clients = Gauge("mien_live_clients", "Live clients now", registry=registry)
         self.waiting = Gauge("mien_waiting", "Images waiting for or in a detector now", registry=registry)
+        self.drift_appearances = Gauge(
+            "mien_drift_appearances", "Appearances of people in the last seven days", registry=registry
+        )
+        self.drift_distance = Gauge(
+            "mien_drift_distance",
+            "Total variation of the last seven days from the card's reference, 0..1",
+            ["measure"],
+            registry=registry,
+        )
         self.store_errors = Counter("mien_store_errors", "Failed writes to the store", registry=registry)
 
     def text(self) -> bytes:

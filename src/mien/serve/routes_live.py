@@ -85,12 +85,15 @@ async def live(
                 secret = new_secret()
                 visitor = digest(secret)
             session.entry = state.journal.begin(source, visitor)
+            session.people = None if state.drift is None else state.drift.begin("live")
         try:
             await _tell(socket, _hello(state, session, secret), state.settings.limits.send_s)
             await _Conversation(socket, state, session).run()
         except (WebSocketDisconnect, TimeoutError):
             pass
         finally:
+            if session.people is not None and state.drift is not None:
+                state.drift.end(session.people, "live")
             if session.entry is not None and state.journal is not None:
                 await asyncio.shield(state.journal.end(session.entry))
 

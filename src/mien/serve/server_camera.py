@@ -64,6 +64,8 @@ class CameraFeed:
         self._source = await asyncio.to_thread(open_camera, self.camera, math.inf)
         if self._state.journal is not None:
             self.live.entry = self._state.journal.begin("camera")
+        if self._state.drift is not None:
+            self.live.people = self._state.drift.begin("camera")
         threading.Thread(target=self._read, args=(loop,), name="mien-camera-frames", daemon=True).start()
         self._task = asyncio.create_task(self._supervise())
         return self
@@ -72,6 +74,8 @@ class CameraFeed:
         await asyncio.to_thread(self._source.close)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        if self.live.people is not None and self._state.drift is not None:
+            self._state.drift.end(self.live.people, "camera")
         if self.live.entry is not None and self._state.journal is not None:
             await self._state.journal.end(self.live.entry)
 

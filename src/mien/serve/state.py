@@ -9,6 +9,7 @@ from fastapi import HTTPException
 from starlette.requests import HTTPConnection
 
 from mien.serve.connections import ConnectionWatch
+from mien.serve.drift_keeper import DriftKeeper
 from mien.serve.engine import Engine
 from mien.serve.journal import Journal
 from mien.serve.limits import Buckets, Places
@@ -29,6 +30,7 @@ class ServerState:
         connections: counts them where ``run`` serves; another ASGI server has limits of its own.
         photo_places: who may have a request with photos under way.
         pixel_buckets: the photo pixels that each address may still send.
+        drift: None where nothing is kept.
         camera: None where there is none.
     """
 
@@ -37,6 +39,7 @@ class ServerState:
     engine: Engine
     hub: Hub
     journal: Journal | None
+    drift: DriftKeeper | None
     connections: ConnectionWatch
     photo_places: Places = field(init=False)
     pixel_buckets: Buckets = field(init=False)

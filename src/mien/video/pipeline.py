@@ -90,10 +90,14 @@ class RecognizedFrame:
     Attributes:
         result: its faces, largest first.
         frame: the frame itself with ``keep_frames``, else one of 0 x 0 pixels.
+        probs_NC: of its faces in the same order, not smoothed.
+        crops_NSS: what the network saw of them.
     """
 
     result: FrameResult
     frame: Frame
+    probs_NC: NDArray[np.float64]
+    crops_NSS: NDArray[np.uint8]
 
 
 Outcome = RecognizedFrame | Note | SourceEnd
@@ -231,14 +235,14 @@ class _Pipeline:
                 self.seen.put(each)
 
     def _outcome(self, cut: _Cut, probs_NC: NDArray[np.float64], smoother: ScoreSmoother) -> RecognizedFrame:
-        t_s = cut.frame.t_s
+        t_s, unsmoothed_NC = cut.frame.t_s, probs_NC.copy()
         if cut.track_ids is not None and t_s is not None:
             for index, track_id in enumerate(cut.track_ids):
                 probs_NC[index] = smoother(track_id, probs_NC[index], t_s)
         result = self.recognizer.result(
             cut.width, cut.height, cut.found, probs_NC, cut.frame.source, t_s, cut.track_ids
         )
-        return RecognizedFrame(result, cut.frame)
+        return RecognizedFrame(result, cut.frame, unsmoothed_NC, cut.crops_NSS)
 
 
 def _until_closed(channel: BoundedQueue[T]) -> Iterator[T]:
