@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from mien.data.faceset import FaceSet
+from mien.data.votes import VOTES
 from mien.train.config import Recipe
 from mien.train.recipe import load_recipe
 
@@ -20,3 +26,16 @@ TINY = [
 def tiny() -> Recipe:
     """The base recipe with a network of 17 thousand weights, float32 and four epochs."""
     return load_recipe("base", TINY)
+
+
+@pytest.fixture
+def with_votes() -> Callable[[FaceSet], FaceSet]:
+    """Gives every face seven votes for its own label and three for unknown."""
+
+    def add(faces: FaceSet) -> FaceSet:
+        votes_NV = np.zeros((len(faces), len(VOTES)), dtype=np.uint8)
+        votes_NV[np.arange(len(faces)), [VOTES.index(faces.labels[label]) for label in faces.labels_N]] = 7
+        votes_NV[:, VOTES.index("unknown")] = 3
+        return replace(faces, votes_NC=votes_NV)
+
+    return add

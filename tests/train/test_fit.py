@@ -2,10 +2,8 @@ import csv
 import os
 import resource
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -21,6 +19,8 @@ from mien.train.module import FaceTraining
 from mien.train.run import Run, torch_bytes
 
 CPU = Machine(accelerator="cpu")
+
+AddVotes = Callable[[FaceSet], FaceSet]
 
 
 def history(run: Run) -> list[dict[str, str]]:
@@ -263,17 +263,11 @@ def test_a_run_cut_off_in_its_second_phase_resumes_to_the_same_weights(
         torch.testing.assert_close(resumed.classifier().state_dict()[name], weight, rtol=0, atol=1e-6)
 
 
-def votes_for(faces: FaceSet) -> np.ndarray:
-    """Seven votes for each face's own label, three for unknown."""
-    votes_NV = np.zeros((len(faces), len(VOTES)), dtype=np.uint8)
-    votes_NV[np.arange(len(faces)), [VOTES.index(faces.labels[label]) for label in faces.labels_N]] = 7
-    votes_NV[:, VOTES.index("unknown")] = 3
-    return votes_NV
-
-
-def test_a_second_head_learns_the_votes_and_can_be_had_alone(tiny: Recipe, tmp_path: Path) -> None:
+def test_a_second_head_learns_the_votes_and_can_be_had_alone(
+    tiny: Recipe, with_votes: AddVotes, tmp_path: Path
+) -> None:
     toy = toy_faces(per_class=40)
-    toy = replace(toy, votes_NC=votes_for(toy))
+    toy = with_votes(toy)
     changes = {
         "epochs": 20,
         "augment": {},
@@ -311,9 +305,11 @@ def test_a_second_head_learns_the_votes_and_can_be_had_alone(tiny: Recipe, tmp_p
     ],
     ids=lambda change: "+".join(change),
 )
-def test_every_option_trains_and_is_repeatable(toy: FaceSet, tiny: Recipe, tmp_path: Path, change: dict) -> None:
+def test_every_option_trains_and_is_repeatable(
+    toy: FaceSet, tiny: Recipe, with_votes: AddVotes, tmp_path: Path, change: dict
+) -> None:
     recipe = Recipe.model_validate(tiny.model_dump() | {"epochs": 2} | change)
-    toy = replace(toy, votes_NC=votes_for(toy))
+    toy = with_votes(toy)
     one, other = (history(fit(recipe, toy, runs=tmp_path / str(n), machine=CPU)) for n in range(2))
     assert one == other
     assert all(0 < float(row["train_loss"]) < 10 for row in one)

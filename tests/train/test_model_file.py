@@ -14,7 +14,7 @@ from mien.data.toy import toy_faces
 from mien.evaluate.logit_scaling import Scaling
 from mien.recognition.classifier import Classifier
 from mien.train.fit import Machine, fit
-from mien.train.model_file import recalibrate_batchnorm
+from mien.train.model_file import network_of_card, recalibrate_batchnorm
 from mien.train.network import FaceClassifier
 from mien.train.recipe import load_recipe
 
@@ -47,6 +47,22 @@ def test_a_run_goes_on_from_a_shipped_model_with_other_classes(tmp_path: Path) -
     toy = toy_faces(per_class=10)
     run = fit(load_recipe("base", changes), toy, runs=tmp_path, machine=Machine(accelerator="cpu"))
     assert run.facts["best"]["epoch"] == 1
+
+
+@pytest.mark.parametrize("name", ["base-int8", "nano"])
+def test_int8_weights_come_back_as_floats(name: str) -> None:
+    """The file rounds its activations too, so it and the network differ a little, and never in their answers."""
+    model = Classifier(resolve_model(name))
+    network = network_of_card(model.card).model_copy(update={"weights": name})
+    outputs = len(model.card.labels) + len(model.card.rejected)
+    classifier = FaceClassifier.of_network(network, model.card.image.side, outputs, initial_weights=True).eval()
+    faces_NHW = toy_faces(per_class=8).faces_NHW
+    x_NHW = torch.from_numpy(faces_NHW)
+    with torch.inference_mode():
+        logits_NC = (classifier(x_NHW) + classifier(x_NHW.flip(-1))) / 2 if network.mirror else classifier(x_NHW)
+    probs_NC = Scaling.of_card(model.card)(logits_NC.numpy())[:, : len(model.card.labels)]
+    assert np.abs(probs_NC - model(faces_NHW)).mean() < 0.02
+    assert np.corrcoef(probs_NC.ravel(), model(faces_NHW).ravel())[0, 1] > 0.99
 
 
 @pytest.mark.parametrize(

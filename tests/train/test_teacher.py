@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from mien.contract.errors import RecipeError
 from mien.contract.shipped_models import resolve_model
+from mien.data.faceset import FaceSet
 from mien.data.toy import toy_faces
+from mien.data.votes import VOTES
 from mien.recognition.classifier import Classifier
 from mien.train.batches import Batch
-from mien.train.config import AugmentConfig, MixConfig, Recipe, TeacherConfig
+from mien.train.config import AugmentConfig, MixConfig, Recipe, TeacherConfig, VotesConfig
 from mien.train.fit import Machine, fit
 from mien.train.losses import distillation_loss
 from mien.train.module import FaceTraining
+from mien.train.network import FaceClassifier
 from mien.train.run import Run
 from mien.train.teacher import Teacher, load_teacher
 
@@ -54,6 +59,44 @@ def test_a_run_folder_teaches_and_leaves_no_trace_in_the_checkpoint(tiny: Recipe
     alone = fit(one_epoch, toy, runs=tmp_path, machine=Machine("cpu"), name="alone")
     weights = [torch.load(each.folder / "best.pth", weights_only=True)["head.weight"] for each in (run, alone)]
     assert not torch.equal(*weights)
+
+
+def test_a_model_of_votes_teaches_the_head_of_votes(
+    tiny: Recipe, with_votes: Callable[[FaceSet], FaceSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the teacher's weight at 1 and no weight for the labels, its answers are all that is learnt."""
+    toy = with_votes(toy_faces(per_class=10))
+    model = Classifier(resolve_model("base"))
+    teacher = load_teacher(TeacherConfig(models=("base",), head="votes", temperature=1), toy.labels, 48)
+    x_NHW = torch.from_numpy(toy.split("validation").faces_NHW)
+    both_NV = (teacher(x_NHW).log() + teacher(x_NHW.flip(-1)).log())[:, : len(model.card.labels)]
+    assert (both_NV.argmax(dim=1).numpy() == model(x_NHW.numpy()).argmax(axis=1)).mean() > 0.9
+
+    config = TeacherConfig(models=("base",), head="votes", weight=1.0, temperature=1)
+    plain = {"augment": AugmentConfig(flip=False), "mix": MixConfig(), "outlier_exposure": 0.0}
+    network = tiny.network.model_copy(update={"drop": 0.0})
+    recipe = tiny.model_copy(
+        update=plain | {"teacher": config, "votes": VotesConfig(labels_weight=0), "epochs": 1, "network": network}
+    )
+    run = fit(recipe, toy, runs=tmp_path, machine=Machine("cpu"), name="votes")
+    assert run.facts["parents"][0]["relation"] == "taught by"
+
+    pupil = FaceClassifier.build(recipe, len(toy.labels) + len(VOTES))
+    step = FaceTraining(recipe, recipe.resolved_phases()[0], pupil, torch.ones(len(toy.labels)), teacher)
+    monkeypatch.setattr(step, "log", lambda *args, **more: None)
+    monkeypatch.setattr(FaceTraining, "current_epoch", 0)
+    pupil.eval()
+    batch = Batch(x_NHW, torch.zeros(len(x_NHW), dtype=torch.long), torch.zeros(len(x_NHW), len(VOTES)))
+    said_NV = pupil(x_NHW)[:, len(toy.labels) :]
+    expected = distillation_loss(said_NV, teacher(x_NHW), 1)
+    assert step.training_step(batch, 0).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_a_teacher_of_votes_needs_their_head() -> None:
+    with pytest.raises(ValidationError, match="teacher.head: votes needs a section votes"):
+        Recipe(name="x", teacher=TeacherConfig(models=("base",), head="votes"))
+    with pytest.raises(RecipeError, match="fer2013: knows angry, .*; the head of votes has neutral, .*, not a face"):
+        load_teacher(TeacherConfig(models=("fer2013",), head="votes"), ("happy", "sad"), 48)
 
 
 def test_views_come_again_with_remembered_answers(

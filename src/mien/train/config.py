@@ -164,7 +164,10 @@ class TeacherConfig(_Config):
     model, or the mean of several, gives to the same faces."""
 
     models: tuple[str, ...] = Field(min_length=1, description="run folders, model files of ours, or shipped names")
-    weight: float = Field(0.7, gt=0, le=1, description="of the teacher; the labels get the rest")
+    head: Literal["labels", "votes"] = Field(
+        "labels", description="which head learns from it; a teacher of votes answers FER+'s ten columns"
+    )
+    weight: float = Field(0.7, gt=0, le=1, description="of the teacher; the head's own targets get the rest")
     views: int | None = Field(
         None,
         ge=1,
@@ -258,6 +261,8 @@ class Recipe(_Config):
     def _votes_are_there_to_choose_by(self) -> Recipe:
         if self.best_by == "votes_accuracy" and self.votes is None:
             raise ValueError("best_by: votes_accuracy needs a section votes")
+        if self.teacher is not None and self.teacher.head == "votes" and self.votes is None:
+            raise ValueError("teacher.head: votes needs a section votes")
         if self.field is not None and self.votes is None:
             raise ValueError("field: field photos teach the head of votes; add a section votes")
         if self.field is not None and (self.loss.name != "cross-entropy" or self.data.sampling == "balanced"):

@@ -18,10 +18,13 @@ Shape legend: N faces, H = W side in pixels, C channels.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 import torch
-from onnx import numpy_helper
+from numpy.typing import NDArray
+from onnx import GraphProto, numpy_helper
 from pydantic import ValidationError
 from torch import Tensor, nn
 
@@ -33,8 +36,8 @@ from mien.contract.shipped_models import resolve_model, shipped_models
 from mien.train.config import NetworkConfig, Recipe
 from mien.train.freeze import BATCH_NORMS
 
-PREFIX, HALF = "classifier.network.", ".half"
-"""How the exporter names weights, and those it stores in half precision."""
+PREFIX, HALF, QUANTIZED = "classifier.network.", ".half", "_quantized"
+"""How the exporter names weights, those it stores in half precision, and ONNX Runtime those that it stores in int8."""
 
 SETTLING_FACES = 512
 
@@ -82,12 +85,12 @@ def state_of_model(path: Path, network: nn.Module) -> dict[str, Tensor]:
     except Exception as error:  # protobuf's and the system's
         raise RecipeError(f"network.weights: {path}: not a readable model file ({type(error).__name__})") from None
     state = {}
-    for weight in graph.initializer:
-        _, ours, name = weight.name.partition(PREFIX)
+    for stored, weight in _weights(graph).items():
+        _, ours, name = stored.partition(PREFIX)
         if ours:
             name = name.removesuffix(HALF).removeprefix("features.")  # parted from the head for activation maps
             name = name.replace("head.head.", "head.")
-            state[name] = torch.from_numpy(numpy_helper.to_array(weight).copy()).float()
+            state[name] = torch.from_numpy(weight.copy()).float()
     own = network.state_dict()
     for name in [name for name in state if name.endswith(".0.bias") and name not in own]:
         norm = name.removesuffix("0.bias") + "1"
@@ -100,6 +103,20 @@ def state_of_model(path: Path, network: nn.Module) -> dict[str, Tensor]:
             "give the best.pth of its run instead"
         )
     return state
+
+
+def _weights(graph: GraphProto) -> dict[str, NDArray[Any]]:
+    """The stored arrays by name; those of an int8 file times their scales, by the names that they had before."""
+    arrays = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    for node in graph.node:
+        if node.op_type != "DequantizeLinear" or node.input[0] not in arrays:
+            continue
+        integers, scale, zero = (arrays.pop(name) for name in node.input)
+        axis = next((each.i for each in node.attribute if each.name == "axis"), 1)
+        by_channel = [-1 if place == axis and scale.size > 1 else 1 for place in range(integers.ndim)]
+        floats = (integers.astype(np.float32) - zero.reshape(by_channel)) * scale.reshape(by_channel)
+        arrays[node.input[0].removesuffix(QUANTIZED)] = floats
+    return arrays
 
 
 def parents_of(recipe: Recipe) -> tuple[Parent, ...]:

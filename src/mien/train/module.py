@@ -8,7 +8,7 @@ Shape legend: B faces of a batch, C classes, V = 10 columns of votes, O = C or C
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import numpy as np
@@ -96,18 +96,11 @@ class FaceTraining(L.LightningModule):
             self._seed(self.current_epoch, batch_idx)  # the augmentation repeats; the dropout mask does not
         outputs_BO = self.classifier(faces_BHW).float()
         logits_BC = outputs_BO[:, : self.classes]
-        loss: Tensor = self.loss(logits_BC, targets)
-        if self.recipe.teacher is not None:
-            teacher, teacher_BC = self.teacher[0], self.teacher_probs.get((view, batch_idx))
-            if teacher_BC is None:
-                assert teacher is not None
-                teacher_BC = teacher(faces_BHW)
-                if repeats:
-                    self.teacher_probs[view, batch_idx] = teacher_BC
-            weight, temperature = self.recipe.teacher.weight, self.recipe.teacher.temperature
-            loss = (1 - weight) * loss + weight * distillation_loss(logits_BC, teacher_BC, temperature)
+        loss: Tensor = self._taught("labels", self.loss(logits_BC, targets), logits_BC, faces_BHW, batch_idx)
         if self.votes is not None and votes_BV is not None:
-            of_votes = votes_loss(outputs_BO[:, self.classes :], votes_BV, self.votes.target == "multi-target")
+            logits_BV = outputs_BO[:, self.classes :]
+            of_votes = votes_loss(logits_BV, votes_BV, self.votes.target == "multi-target")
+            of_votes = self._taught("votes", of_votes, logits_BV, faces_BHW, batch_idx)
             loss = self.votes.labels_weight * loss + self.votes.weight * of_votes
         if not torch.isfinite(loss):
             raise RunError(
@@ -122,6 +115,22 @@ class FaceTraining(L.LightningModule):
         )
         self.log("train/accuracy", self.train_accuracy, on_step=True, on_epoch=True, prog_bar=True)
         return loss
+
+    def _taught(
+        self, head: Literal["labels", "votes"], loss: Tensor, logits_BO: Tensor, faces_BHW: Tensor, batch_idx: int
+    ) -> Tensor:
+        """The loss of a head and of the distance to the teacher, by the teacher's weight, if the teacher teaches it."""
+        config, teacher = self.recipe.teacher, self.teacher[0]
+        if config is None or teacher is None or config.head != head:
+            return loss
+        key = self.recipe.view(self.current_epoch), batch_idx
+        probs_BO = self.teacher_probs.get(key)
+        if probs_BO is None:
+            probs_BO = teacher(faces_BHW)
+            if self.recipe.views is not None:
+                self.teacher_probs[key] = probs_BO
+        distance = distillation_loss(logits_BO, probs_BO, config.temperature)
+        return (1 - config.weight) * loss + config.weight * distance
 
     def _inputs(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
         """Augment the faces, replace some by outliers, and mix them.

@@ -1,7 +1,9 @@
 """The teacher of a distillation: other models' probabilities on the faces of each step.
 
-    teacher = load_teacher(recipe.teacher, labels)
+    teacher = load_teacher(recipe.teacher, labels, side)
     probs_BC = teacher(augmented_BHW)
+
+It teaches the head of the labels, or the one of FER+'s votes where ``teacher.head`` says so.
 
 A teacher is a shipped model's name, a run folder or a model file of ours. Of several teachers the probabilities are
 averaged. They run in PyTorch on the training device and see each augmented face as the pupil does, not its mirror image
@@ -22,6 +24,7 @@ from mien.contract.emotions import canonical
 from mien.contract.errors import ModelError, RecipeError, RunError
 from mien.contract.onnx_container import read_card
 from mien.contract.shipped_models import shipped_models
+from mien.data.votes import VOTES
 from mien.train.config import Recipe, TeacherConfig
 from mien.train.model_file import model_path, network_of_card
 from mien.train.network import FaceClassifier, load_weights
@@ -56,19 +59,20 @@ def load_teacher(config: TeacherConfig, labels: tuple[str, ...], side: int) -> T
 
     Args:
         config: names the models.
-        labels: classes of the pupil, in the order of its outputs.
+        labels: classes of the data set, in the order of the pupil's outputs; of no interest to the head of votes.
         side: px of the faces.
 
     Raises:
         RecipeError: not a model, or one of other classes or another size of face.
     """
     members, columns = [], []
+    pupil, labels = ("this data set has", labels) if config.head == "labels" else ("the head of votes has", VOTES)
     for name in config.models:
-        member, its_labels, its_side = _open(name)
+        member, its_labels, its_side = _open(name, config.head)
         if not _fits(its_labels, its_side, labels, side):
             raise RecipeError(
                 f"teacher.models: {name}: knows {', '.join(its_labels)} at {its_side} px; "
-                f"this data set has {', '.join(labels)} at {side} px; train without one: --set teacher=null"
+                f"{pupil} {', '.join(labels)} at {side} px; train without one: --set teacher=null"
             )
         members.append(member)
         columns.append([list(map(canonical, its_labels)).index(canonical(label)) for label in labels])
@@ -84,9 +88,10 @@ def without_unfit_teacher(recipe: Recipe, labels: tuple[str, ...], side: int) ->
     Returns:
         The recipe to train by, and one line that says what was left out; None where nothing was.
     """
-    if recipe.teacher is None or not set(recipe.teacher.models) <= set(shipped_models()):
+    teacher = recipe.teacher
+    if teacher is None or teacher.head != "labels" or not set(teacher.models) <= set(shipped_models()):
         return recipe, None
-    for name in recipe.teacher.models:
+    for name in teacher.models:
         card = read_card(model_path(name).read_bytes())
         if not _fits(card.labels, card.image.side, labels, side):
             notice = (
@@ -101,13 +106,13 @@ def _fits(its_labels: Sequence[str], its_side: int, labels: Sequence[str], side:
     return its_side == side and sorted(map(canonical, its_labels)) == sorted(map(canonical, labels))
 
 
-def _open(name: str) -> tuple[FaceClassifier, tuple[str, ...], int]:
-    """A teacher, its classes and the px of its faces. A shipped name wins over a folder of that name."""
+def _open(name: str, head: str) -> tuple[FaceClassifier, tuple[str, ...], int]:
+    """A teacher, its outputs' names and the px of its faces. A shipped name wins over a folder of that name."""
     folder = Path(name).expanduser()
     if name not in shipped_models() and folder.is_dir():
         try:
             run = Run.read(folder)
-            return run.classifier(), run.labels, run.recipe.data.side
+            return run.classifier(head), VOTES if head == "votes" else run.labels, run.recipe.data.side
         except RunError as error:
             raise RecipeError(f"teacher.models: {error}") from None
     path = model_path(name)
@@ -120,6 +125,7 @@ def _open(name: str) -> tuple[FaceClassifier, tuple[str, ...], int]:
             f"teacher.models: {name}: cannot be a teacher: {reason}; "
             f"name a run folder, an .onnx that mien exported, or one of: {', '.join(shipped_models())}"
         ) from None
-    classifier = FaceClassifier.of_network(network, card.image.side, len(card.labels))
+    names = (*card.labels, *card.rejected)
+    classifier = FaceClassifier.of_network(network, card.image.side, len(names))
     load_weights(classifier.network, path)
-    return classifier, card.labels, card.image.side
+    return classifier, names, card.image.side
