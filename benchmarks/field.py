@@ -93,7 +93,9 @@ def judged(model: Classifier, crops_NSS: NDArray[np.uint8], emotions: list[str],
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     """The figures as a Markdown table."""
-    print("| model, named by | accuracy | of all photos | balanced over six | neutral | ECE | surest 80 % |")
+    print(
+        "| model, named by | accuracy | of all photos | balanced | neutral | ECE (if perfect; debiased) | surest 80 % |"
+    )
     print("|---|---|---|---|---|---|---|")
     for row in rows:
         for priors in ("field", "balanced", "uniform"):
@@ -103,7 +105,8 @@ def print_table(rows: list[dict[str, Any]]) -> None:
                 print(
                     f"| {row['model']}, {priors} | {share['value']:.1%} ({share['low']:.1%} to {share['high']:.1%}) "
                     f"| {found['of_all_photos'][0]:.1%} | {found['balanced']:.1%} | {neutral['value']:.1%} "
-                    f"| {found['ece']:.1%} | {found['surest_error']:.2f} |"
+                    f"| {found['ece']:.1%} ({found['ece_if_calibrated'][0]:.1%} to "
+                    f"{found['ece_if_calibrated'][1]:.1%}; {found['ece_debiased']:.1%}) | {found['surest_error']:.2f} |"
                 )
     print(f"\n{rows[0]['faces']:,} faces; none found in {rows[0]['unseen']:,} photos")
 

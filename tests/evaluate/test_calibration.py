@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import DataError, ModelError
 from mien.evaluate.calibration import accept_threshold, apply_temperature, cross_fit_ece, fit_temperature
-from mien.evaluate.calibration_error import expected_calibration_error
+from mien.evaluate.calibration_error import (
+    debiased_calibration_error,
+    expected_calibration_error,
+    squared_calibration_error,
+)
 
 
 def calibrated(n: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -97,3 +101,39 @@ def test_refused() -> None:
         fit_temperature([[0.0, 1.0]], [2])
     with pytest.raises(DataError, match="at least 5 faces"):
         cross_fit_ece(np.zeros((3, 2)), [0, 1, 0])
+
+
+def _faces(n: int, gap: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Faces of two classes whose confidence is ``gap`` higher than their accuracy."""
+    confidence_N = rng.uniform(0.6, 0.95, n)
+    right_N = rng.uniform(size=n) < confidence_N - gap
+    return np.stack([confidence_N, 1 - confidence_N], axis=1), np.where(right_N, 0, 1)
+
+
+@pytest.mark.parametrize("n", [60, 300, 3000])
+@pytest.mark.parametrize("gap", [0.0, 0.08])
+def test_the_debiased_square_does_not_depend_on_the_number_of_faces(n: int, gap: float) -> None:
+    """Its mean over many sets is the true squared gap, where the ECE of 60 faces is several times too large."""
+    rng = np.random.default_rng(n)
+    sets = [_faces(n, gap, rng) for _ in range(400)]
+    squares = [squared_calibration_error(probs_NC, labels_N) for probs_NC, labels_N in sets]
+    standard_error = float(np.std(squares)) / 20
+    assert abs(np.mean(squares) - gap**2) < 4 * standard_error
+    eces = [expected_calibration_error(*each) for each in sets[:50]]
+    if n == 60 and gap == 0:
+        assert np.mean(eces) > 0.1
+
+
+@given(st.integers(1, 80), st.integers(0, 2**32 - 1), st.integers(1, 4))
+def test_the_debiased_error_is_a_share_that_no_order_changes(n: int, seed: int, decimals: int) -> None:
+    rng = np.random.default_rng(seed)
+    probs_NC = rng.dirichlet([0.4] * 4, n).round(decimals)
+    labels_N, order_N = rng.integers(0, 4, n), rng.permutation(n)
+    found = debiased_calibration_error(probs_NC, labels_N)
+    assert 0 <= found <= 1
+    assert debiased_calibration_error(probs_NC[order_N], labels_N[order_N]) == pytest.approx(found, abs=1e-9)
+
+
+def test_the_debiased_error_of_a_boaster() -> None:
+    assert debiased_calibration_error(np.tile([1.0, 0.0], (40, 1)), np.ones(40, dtype=np.int64)) == pytest.approx(1)
+    assert debiased_calibration_error(np.tile([1.0, 0.0], (40, 1)), np.zeros(40, dtype=np.int64)) == 0

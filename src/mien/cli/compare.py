@@ -81,7 +81,10 @@ def _headline(found: Comparison, costs: list[ModelCost], split: str) -> Table:
     f1_a, f1_b = found.macro_f1
     gain = None if f1_a is None or f1_b is None else f1_b - f1_a
     head.add_row("macro F1", _percent(f1_a), _percent(f1_b), _points(gain), "")
-    head.add_row("ECE", *map(_percent, found.ece), "", "")
+    head.add_row("calibration error (ECE)", *map(_percent, found.ece), "", "")
+    perfect = (f"{low:.1%} to {high:.1%}" for low, high in found.ece_if_calibrated)
+    head.add_row("  if it were perfect", *perfect, "", "95 %", style="dim")
+    head.add_row("  debiased", *map(_percent, found.ece_debiased), "", "")
     head.add_row("right alone", f"{found.only_a_right:,}", f"{found.only_b_right:,}", "", "faces")
     head.add_row("size", *("–" if cost.bytes is None else f"{cost.bytes / 1e6:.1f} MB" for cost in costs), "", "")
     head.add_row("speed", *(f"{cost.faces_per_s:,.0f}/s" for cost in costs), "", "faces, measured here")

@@ -1,6 +1,7 @@
 """How far confidence is from accuracy: the expected calibration error, and the bins that it is made of.
 
-    expected_calibration_error(probs_NC, labels_N)
+    expected_calibration_error(probs_NC, labels_N)      # mean gap; chance alone makes it larger on few faces
+    debiased_calibration_error(probs_NC, labels_N)      # root mean square gap, without what chance adds
     for each in reliability(probs_NC, labels_N): print(each.confidence, each.accuracy)
 
 Shape legend: N faces, C classes, M faces of a bin, G groups of equal confidence.
@@ -8,6 +9,7 @@ Shape legend: N faces, C classes, M faces of a bin, G groups of equal confidence
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,8 @@ from mien.contract.statistics import Interval, wilson_interval
 
 ECE_BINS = 15
 """As in Guo et al. 2017 (arXiv:1706.04599)."""
+
+LEAST_IN_BIN = 10
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,39 @@ def expected_calibration_error(probs_NC: ArrayLike, labels_N: ArrayLike, bins: i
     gap_N = confidence_N - right_N
     order_N = np.argsort(confidence_N, kind="stable")
     return sum(abs(float(gap_N[bin_M].sum())) for bin_M in np.array_split(order_N, bins)) / len(probs)
+
+
+def debiased_calibration_error(probs_NC: ArrayLike, labels_N: ArrayLike, bins: int = ECE_BINS) -> float:
+    """Root of ``squared_calibration_error``, 0..1; 0 where chance explains all of it.
+
+    A root mean square is at least as large as the mean that the ECE is.
+    """
+    return math.sqrt(max(0.0, squared_calibration_error(probs_NC, labels_N, bins)))
+
+
+def squared_calibration_error(probs_NC: ArrayLike, labels_N: ArrayLike, bins: int = ECE_BINS) -> float:
+    """Mean square of (confidence - accuracy) over bins, less what chance adds; may be below 0.
+
+    Kumar, Liang & Ma 2019 (arXiv:1909.10155, definition 5.1): of each bin's squared mean gap, the variance of that mean
+    is subtracted. The result is unbiased, whatever the number of faces, so sets of different sizes can be compared.
+    Equal confidences share a bin, so the order of the faces plays no part.
+
+    Args:
+        probs_NC: shape (N, C).
+        labels_N: shape (N,).
+        bins: of about equally many faces; fewer where a bin would have less than ten.
+    """
+    probs = np.asarray(probs_NC, dtype=np.float64)
+    confidence_N = probs.max(axis=1)
+    gap_N = confidence_N - (probs.argmax(axis=1) == np.asarray(labels_N))
+    bins = max(1, min(bins, len(probs) // LEAST_IN_BIN))
+    index_N = np.searchsorted(np.quantile(confidence_N, np.arange(1, bins) / bins), confidence_N, side="right")
+    total = 0.0
+    for index in np.unique(index_N):
+        gap_M = gap_N[index_N == index]
+        chance = gap_M.var(ddof=1) / len(gap_M) if len(gap_M) > 1 else gap_M[0] ** 2
+        total += len(gap_M) * float(gap_M.mean() ** 2 - chance)
+    return total / len(probs)
 
 
 def reliability(

@@ -21,8 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from mien.contract.errors import MissingExtraError
 from mien.contract.plain_types import plain
 from mien.contract.statistics import Interval
-from mien.evaluate.intervals import percentile_95, resamplings
-from mien.evaluate.metrics import evaluate
+from mien.evaluate.intervals import ece_if_calibrated_95, percentile_95, resamplings
+from mien.evaluate.metrics import ClassMetrics, evaluate
 from mien.evaluate.predictions import check_predictions
 
 REPEATS = 2000
@@ -47,7 +47,8 @@ class Comparison:
     Attributes:
         n: faces.
         names: of the two.
-        accuracy: of each, and likewise ``macro_f1`` and ``ece``.
+        accuracy: of each, and likewise ``macro_f1``, ``ece`` and ``ece_debiased``.
+        ece_if_calibrated: the range of each one's ECE if its confidences were exactly true.
         only_a_right: faces that A alone gets right, and likewise ``only_b_right``.
         p_value: McNemar's exact test (McNemar 1947): a binomial test on the faces that one of them alone gets right.
         difference: of accuracy, and ``nll_difference``, each with ``_95``: the paired bootstrap over faces.
@@ -60,6 +61,8 @@ class Comparison:
     accuracy: tuple[float, float]
     macro_f1: tuple[float | None, float | None]
     ece: tuple[float, float]
+    ece_debiased: tuple[float, float]
+    ece_if_calibrated: tuple[Interval, Interval]
     only_a_right: int
     only_b_right: int
     p_value: float
@@ -109,21 +112,18 @@ def compare_models(
     eps, own_N = np.finfo(np.float64).eps, np.arange(n)
     nll_gain_N = np.log(np.maximum(a_NC[own_N, truth_N], eps)) - np.log(np.maximum(b_NC[own_N, truth_N], eps))
     a, b = (evaluate(probs_NC, truth_N, labels) for probs_NC in (a_NC, b_NC))
-    per_class: dict[str, ClassComparison] = {}
-    for index, name in enumerate(labels):
-        mine_N = truth_N == index
-        per_class[name] = ClassComparison(
-            support=int(mine_N.sum()),
-            recall=(a.per_class[name].recall, b.per_class[name].recall),
-            difference=float(gain_N[mine_N].mean()) if mine_N.any() else None,
-            difference_95=_interval(gain_N[mine_N], weights_RN[:, mine_N]) if mine_N.any() else None,
-        )
+    per_class = {
+        name: _of_class(truth_N == index, a.per_class[name], b.per_class[name], gain_N, weights_RN)
+        for index, name in enumerate(labels)
+    }
     return Comparison(
         n=n,
         names=names,
         accuracy=(a.accuracy, b.accuracy),
         macro_f1=(a.macro_f1, b.macro_f1),
         ece=(a.ece, b.ece),
+        ece_debiased=(a.ece_debiased, b.ece_debiased),
+        ece_if_calibrated=(ece_if_calibrated_95(a_NC, seed=seed), ece_if_calibrated_95(b_NC, seed=seed)),
         only_a_right=only_a,
         only_b_right=only_b,
         p_value=p_value,
@@ -133,6 +133,22 @@ def compare_models(
         nll_difference_95=_interval(nll_gain_N, weights_RN),
         per_class=per_class,
         verdict=_verdict(p_value, float(gain_N.mean()), names),
+    )
+
+
+def _of_class(
+    mine_N: NDArray[np.bool_],
+    a: ClassMetrics,
+    b: ClassMetrics,
+    gain_N: NDArray[np.float64],
+    weights_RN: NDArray[np.float64],
+) -> ClassComparison:
+    there = bool(mine_N.any())
+    return ClassComparison(
+        support=int(mine_N.sum()),
+        recall=(a.recall, b.recall),
+        difference=float(gain_N[mine_N].mean()) if there else None,
+        difference_95=_interval(gain_N[mine_N], weights_RN[:, mine_N]) if there else None,
     )
 
 

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import DataError
 from mien.contract.naming import Naming, naming_weights
-from mien.contract.statistics import wilson_interval
-from mien.evaluate.calibration_error import expected_calibration_error
+from mien.contract.statistics import Interval, wilson_interval
+from mien.evaluate.calibration_error import debiased_calibration_error, expected_calibration_error
+from mien.evaluate.intervals import ece_if_calibrated_95
 
 BALANCED_OVER = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 """Emotions whose mean recall is the balanced figure."""
@@ -35,6 +36,7 @@ MOST_ACCURACY_LOST = 0.02
 LEAST_FACES = 10
 """Emotions with fewer faces do not take part in the choice of a power: one face would move it."""
 
+FLOOR_DRAWS = 100
 SUREST = 0.8
 """Share of answers whose errors are compared with those of all."""
 
@@ -64,6 +66,8 @@ class FieldFigures:
         balanced: mean recall over those of ``BALANCED_OVER`` that occur.
         recall: by emotion, of those that occur.
         ece: calibration error of the most probable emotion's probability, 15 bins, 0..1.
+        ece_debiased: the same as a root mean square, less what chance adds.
+        ece_if_calibrated: the range of ``ece`` if the confidences were exactly true.
         surest_error: error among the surest 80 % of answers divided by the error of all; below 1 where sureness helps.
     """
 
@@ -71,6 +75,8 @@ class FieldFigures:
     balanced: float
     recall: Mapping[str, Share]
     ece: float
+    ece_debiased: float
+    ece_if_calibrated: Interval
     surest_error: float
 
 
@@ -108,6 +114,8 @@ def field_figures(
         balanced=float(np.mean(balanced)) if balanced else float("nan"),
         recall=recall,
         ece=expected_calibration_error(probs_NC, labels_N),
+        ece_debiased=debiased_calibration_error(probs_NC, labels_N),
+        ece_if_calibrated=ece_if_calibrated_95(np.asarray(probs_NC, dtype=np.float64), FLOOR_DRAWS),
         surest_error=float((~right_N[surest_M]).mean()) / errors if errors else 0.0,
     )
 

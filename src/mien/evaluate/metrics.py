@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from mien.contract.errors import MissingExtraError
 from mien.contract.plain_types import plain
 from mien.contract.statistics import Interval, wilson_interval
-from mien.evaluate.calibration_error import expected_calibration_error
+from mien.evaluate.calibration_error import debiased_calibration_error, expected_calibration_error
 from mien.evaluate.predictions import check_predictions
 from mien.evaluate.ranking import ranking
 
@@ -66,6 +66,7 @@ class Metrics:
         nll: mean negative log-likelihood in nats; a probability of 0 counts as 2e-16.
         brier: mean squared distance to the one-hot truth, 0..2. A row's missing share to 1 counts as one more class.
         ece: see ``expected_calibration_error``.
+        ece_debiased: see ``debiased_calibration_error``.
         per_class: by class name.
         confusion: counts; rows are the true class, columns the predicted one.
         labels: class names in index order.
@@ -84,6 +85,7 @@ class Metrics:
     nll: float
     brier: float
     ece: float
+    ece_debiased: float
     per_class: Mapping[str, ClassMetrics]
     confusion: tuple[tuple[int, ...], ...]
     labels: tuple[str, ...]
@@ -143,6 +145,7 @@ def evaluate(probs_NC: ArrayLike, labels_N: ArrayLike, labels: tuple[str, ...]) 
         nll=float(nll_N.mean()),
         brier=float(brier_N.mean()),
         ece=expected_calibration_error(probs_NC, labels_N),
+        ece_debiased=debiased_calibration_error(probs_NC, labels_N),
         per_class=per_class,
         confusion=tuple(map(tuple, counts_CC.tolist())),
         labels=tuple(labels),

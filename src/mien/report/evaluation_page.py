@@ -157,7 +157,7 @@ def evaluation_html(
         subject_rows=facts,
         count_rows=rows.count_rows(found),
         empty_classes=[name for name, row in found.metrics.per_class.items() if not row.support],
-        calibration_rows=rows.calibration_rows(found.calibration, calibrated_by),
+        calibration_rows=rows.calibration_rows(found, calibrated_by),
         risk_rows=rows.risk_rows(found.selective),
         corruption_rows=rows.corruption_rows(found.robustness) if found.robustness else [],
         stability_rows=rows.stability_rows(found.robustness) if found.robustness else [],

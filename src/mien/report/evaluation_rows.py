@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mien.contract.card import ModelCard
-from mien.evaluate.assessment import Assessment, CalibrationCheck
+from mien.evaluate.assessment import Assessment
 from mien.evaluate.intervals import BY_WILSON
 from mien.evaluate.robustness import Robustness
 from mien.evaluate.selective_prediction import RiskCoverage
@@ -46,17 +46,20 @@ def count_rows(found: Assessment) -> list[Row]:
     ]
 
 
-def calibration_rows(check: CalibrationCheck, calibrated_by: str) -> list[Row]:
-    """ECE without the calibration inside the model, with it, and with others fitted on this split.
+def calibration_rows(found: Assessment, calibrated_by: str) -> list[Row]:
+    """ECE without the calibration inside the model, with it, by chance alone, and with others fitted on this split.
 
     Args:
-        check: of ``assess``.
+        found: of ``assess``.
         calibrated_by: what is inside the model, in words; empty where that is not known.
     """
+    check = found.calibration
     rows: list[Row] = []
     if check.ece_before is not None:
         rows.append(("before: without the temperature in the model", percent(check.ece_before)))
     rows.append(("as the model answers" + (f" ({calibrated_by})" if calibrated_by else ""), percent(check.ece)))
+    rows.append(("a perfect model with these confidences", interval(found.intervals.ece_if_calibrated)))
+    rows.append(("debiased: root mean square, less what chance adds", percent(found.metrics.ece_debiased)))
     if check.refitted is not None:
         fits = check.refitted
         rows.append(("temperature fitted here, cross-fitted", percent(fits.temperature.ece_cross_fitted)))

@@ -36,5 +36,8 @@ FIGURES: tuple[Figure, ...] = (
     Figure("nll", "NLL", False, "negative log-likelihood, nats"),
     Figure("brier", "Brier score", False, "squared distance to the truth, 0 to 2"),
     Figure("ece", "calibration error (ECE)", True, "confidence against accuracy, 15 equal-mass bins"),
+    Figure(
+        "ece_debiased", "calibration error, debiased", True, "the same as a root mean square, less what chance adds"
+    ),
 )
 """In the order in which they are shown."""

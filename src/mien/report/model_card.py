@@ -147,6 +147,8 @@ def _figures(card: ModelCard) -> list[str]:
         for name, key, share in CARD_FIGURES:
             if isinstance(value := found.get(key), int | float):
                 rows.append((name, _value(value, share), _ends(found.get(f"{key}_95"), share)))
+                if key == "ece" and (floor := _ends(found.get("ece_if_calibrated_95"), share)):
+                    rows.append(("ECE of a perfect model with these confidences", "", floor))
         parts.append(f"On the split **{split}**, {_count(found.get('n'))} faces, classes counted below.\n")
         parts.append(_table(("", "value", "95 % interval"), rows))
         if isinstance(votes := found.get("votes"), Mapping):
@@ -188,7 +190,7 @@ def _field(field: Mapping[str, Any]) -> list[str]:
                 words,
                 f"{_value(share['value'], True)} ({_ends((share['low'], share['high']), True)})",
                 _value(found["balanced"], True),
-                _value(found["ece"], True),
+                _calibration(found),
                 _value(found["surest_error"], False),
             )
         )
@@ -205,6 +207,14 @@ def _field(field: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _calibration(found: Mapping[str, Any]) -> str:
+    """ECE with what chance alone makes of it, and the debiased figure, where the card has them."""
+    text = _value(found["ece"], True)
+    if floor := _ends(found.get("ece_if_calibrated"), True):
+        text += f" (perfect: {floor}; debiased {_value(found.get('ece_debiased'), True)})"
+    return text
+
+
 CARD_FIGURES = (
     ("accuracy", "accuracy", True),
     ("top-2 accuracy", "top2", True),
@@ -216,6 +226,7 @@ CARD_FIGURES = (
     ("Brier score", "brier", False),
     ("calibration error (ECE) before calibration", "ece_before", True),
     ("calibration error (ECE)", "ece", True),
+    ("calibration error, debiased", "ece_debiased", True),
     ("calibration error (ECE), cross-fitted", "ece_cross_fitted", True),
 )
 

@@ -60,6 +60,8 @@ def _headline(found: Assessment) -> Table:
         show = _percent if figure.is_share else _number
         bounds = metrics.top2_95 if figure.key == "top2" else getattr(intervals, figure.key, None)
         note = f"95 %: {show(bounds[0])} to {show(bounds[1])}" if bounds else figure.meaning
+        if figure.key == "ece":
+            note = f"{' to '.join(map(_percent, intervals.ece_if_calibrated))} if it were perfect"
         table.add_row(figure.name, show(getattr(metrics, figure.key)), note)
     at = found.selective.error_at
     table.add_row(
