@@ -20,12 +20,13 @@
 #   base-field       on from base-distill, both heads, with field    11 epochs   -> base.onnx: its head of votes, averaged
 #                    photos and strong changes                                      half and half with base-distill's;
 #                                                                                   base-int8.onnx
-#   nano             taught by first.onnx                           160 epochs   -> nano.onnx, nano-int8.onnx (shipped as
+#   nano             taught by first.onnx on the labels             160 epochs   -> the start of nano-field
+#   nano-field       on from nano, taught by base.onnx on the votes  72 epochs   -> nano.onnx, nano-int8.onnx (shipped as
 #                                                                                   nano)
 #
 # CROPS (third argument, or $MIEN_FIELD) holds faces cut out of field photos, with their persons:
 #     mien data crop field-faces CROPS --side 48 --detector yunet
-# Without it the script ends before base-field.
+# Without it the script ends before base-field, and ships no model of votes.
 set -euo pipefail
 data=${1:-${MIEN_FER2013:?give the data set, or set MIEN_FER2013}}
 runs=${2:-runs/release}
@@ -59,14 +60,14 @@ export_ first "$runs/base/$seed" "$runs/base-finetune/$seed" --soup 0.65,0.35
 train base-distill --set "network.weights=$out/first.onnx" --set "teacher.models=[$out/first.onnx]"
 export_ fer2013 "$runs/base-distill/$seed"
 train nano --set "teacher.models=[$out/first.onnx]"
-export_ nano "$runs/nano/$seed"
-export_ nano-int8 "$out/nano.onnx" --quantize int8 || echo "nano-int8: loses too much"
 if [[ -n $crops ]]; then
   field="--field $crops"
   train base-field --set "network.weights=$runs/base-distill/$seed/best.pth"
-  field=
   export_ base "$runs/base-distill/$seed" "$runs/base-field/$seed" --soup 0.5,0.5 --head votes --accept-error 0.08 \
     --field "$crops"
   export_ base-int8 "$out/base.onnx" --quantize int8 --field "$crops" || echo "base-int8: loses too much"
+  train nano-field --set "network.weights=$runs/nano/$seed/best.pth" --set "teacher.models=[$out/base.onnx]"
+  export_ nano "$runs/nano-field/$seed" --head votes --accept-error 0.08 --field "$crops"
+  export_ nano-int8 "$out/nano.onnx" --quantize int8 --field "$crops" || echo "nano-int8: loses too much"
 fi
 ls -l "$out"
