@@ -26,12 +26,10 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import ImageError
 from mien.contract.images import read_image
-from mien.contract.naming import naming_weights
 from mien.contract.pixels import crop_faces
 from mien.contract.shipped_models import resolve_model
-from mien.contract.statistics import wilson_interval
 from mien.data.persons import fold_of, read_persons
-from mien.evaluate.field import field_figures
+from mien.evaluate.photo_figures import photo_figures
 from mien.recognition.alignment import crop_aligned
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import Detections, make_detector
@@ -77,18 +75,8 @@ def judged(model: Classifier, crops_NSS: NDArray[np.uint8], emotions: list[str],
     labels = (*model.card.labels, *lacking)
     probs_NC = np.pad(model(crops_NSS), ((0, 0), (0, len(lacking))))
     labels_N = np.array([labels.index(emotion) for emotion in emotions])
-    namings = ["field"] if model.card.naming is None else ["field", "balanced", "uniform"]
-    facts: dict[str, Any] = {"model": model.card.name, "faces": len(emotions), "unseen": unseen}
-    for priors in namings:
-        weights_C = np.pad(
-            naming_weights(model.card.labels, model.card.naming, priors),  # type: ignore[arg-type]
-            (0, len(lacking)),
-        )
-        found = field_figures(probs_NC, labels_N, labels, weights_C)
-        right = round(found.accuracy.value * len(emotions))
-        low, high = wilson_interval(right, len(emotions) + unseen)
-        facts[priors] = asdict(found) | {"of_all_photos": (right / (len(emotions) + unseen), low, high)}
-    return facts
+    found = photo_figures(probs_NC, labels_N, labels, model.card.naming, unseen)
+    return {"model": model.card.name, "faces": len(emotions)} | asdict(found)
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
@@ -99,12 +87,12 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     print("|---|---|---|---|---|---|---|")
     for row in rows:
         for priors in ("field", "balanced", "uniform"):
-            if priors in row:
-                found = row[priors]
+            if priors in row["named"]:
+                found = row["named"][priors]
                 share, neutral = found["accuracy"], found["recall"].get("neutral", {"value": float("nan")})
                 print(
                     f"| {row['model']}, {priors} | {share['value']:.1%} ({share['low']:.1%} to {share['high']:.1%}) "
-                    f"| {found['of_all_photos'][0]:.1%} | {found['balanced']:.1%} | {neutral['value']:.1%} "
+                    f"| {row['of_all_photos'][priors]['value']:.1%} | {found['balanced']:.1%} | {neutral['value']:.1%} "
                     f"| {found['ece']:.1%} ({found['ece_if_calibrated'][0]:.1%} to "
                     f"{found['ece_if_calibrated'][1]:.1%}; {found['ece_debiased']:.1%}) | {found['surest_error']:.2f} |"
                 )

