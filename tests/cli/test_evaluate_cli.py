@@ -19,8 +19,10 @@ from typer.testing import CliRunner
 
 from mien.cli import compare, evaluate
 from mien.contract.card import CARD_KEY, ModelCard
+from mien.contract.distributions import reference_of
 from mien.contract.errors import DataError, MienError, ModelError
 from mien.data.loading import load_faces
+from mien.evaluate.card_report import CardReport
 from mien.evaluate.ensemble_weights import cross_fit_average, fit_weights
 from mien.evaluate.metrics import evaluate as figures
 from mien.recognition.classifier import Classifier
@@ -249,3 +251,33 @@ def test_the_page_names_the_calibration_inside_the_model(toy_root: Path, tmp_pat
     page = (tmp_path / "report" / "index.html").read_text()
     assert "as the model answers (a temperature that follows the confidence)" in page
     assert "temperature 1.0" not in page and "1.0000" not in page
+
+
+def test_several_data_sets_in_one_table(tiny: Path, toy_root: Path, tmp_path: Path) -> None:
+    subset = tree(tmp_path / "subset", angry=0, happiness=128, boredom=200)
+    arguments = ["evaluate", tiny, "--data", toy_root, "--data", subset, "--split", "all"]
+    found = run_json(*arguments)
+    assert [(row["data"], row["n"]) for row in found["data"]] == [(str(toy_root), 70), (str(subset), 6)]
+    assert found["data"][1]["other_classes"]["unknown_faces"] == 3
+    text = " ".join(run(*arguments).stdout.split())
+    assert "70" in text and "boredom" in text and "shared classes alone" in text and "debiased" in text
+    done = CliRunner().invoke(app, [*map(str, arguments), "--report", str(tmp_path / "r")])
+    assert done.exit_code == 2 and "one table and no page" in done.output
+
+
+def test_a_report_goes_into_the_card(tiny: Path, toy_root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "reported.onnx"
+    subset = tree(tmp_path / "subset", angry=0, happiness=128)
+    run("evaluate", tiny, "--data", toy_root, "--data", subset, "--split", "all", "--robustness", "--into-card", out)
+    card, before = Classifier(out).card, Classifier(tiny).card
+    report, seen = CardReport.of(card), reference_of(card)
+    assert report is not None and seen is not None
+    assert [row.n for row in report.shift] == [70, 6] and len(report.curves) == 10 and len(report.sets) == 6
+    assert {row.column for row in report.groups} >= {"brightness", "contrast"}
+    assert seen.faces == 70 and "brightness" in seen.shares and "face size" not in seen.shares
+    kept = replace(card, metrics=before.metrics, data=before.data, graph_sha256=before.graph_sha256)
+    assert kept == before
+    faces = load_faces(toy_root).faces_NHW
+    assert np.array_equal(Classifier(out)(faces), Classifier(tiny)(faces))
+    with pytest.raises(ModelError, match="takes one .onnx model"):
+        run("evaluate", tiny, tiny, "--data", toy_root, "--into-card", out)

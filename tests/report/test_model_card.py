@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from mien.contract.card import ImageSpec, ModelCard
+from mien.contract.errors import ModelError
 from mien.contract.shipped_models import resolve_model
+from mien.evaluate.card_report import CardReport, CurveRow, DataRow, GroupRow, SetRow, with_report
 from mien.evaluate.metrics import evaluate
 from mien.recognition.classifier import Classifier
 from mien.report.model_card import model_card_markdown
@@ -86,3 +91,37 @@ def test_naming_and_field_figures_are_shown() -> None:
     assert f"| by default | {found['accuracy']['value']:.1%} (".replace("%", " %") in text
     assert f"{found['recall']['neutral']['n']:,}" in text and "muxspace/facial_expressions" in text
     assert "Descends: fine-tuned from base (" in text
+
+
+def test_the_report_of_an_evaluation_is_shown() -> None:
+    row = DataRow("fer2013/", 100, 0.7, (0.6, 0.8), 0.61, 0.05, (0.02, 0.06), 0.03, 0.9, 0.25)
+    report = CardReport(
+        "fer2013/, validation, 100 faces",
+        100,
+        (SetRow(0.9, False, 0.912, 0.65, 1.97), SetRow(0.9, True, 0.92, 0.9, 2.4)),
+        (GroupRow("brightness", "0 to 80", 25, 0.6, (0.4, 0.77), -0.08, True),),
+        "1 of 8 comparisons show a gap that chance would hardly make",
+        0.7,
+        (
+            CurveRow("blur", "sigma, px of 48", (0.5, 1, 2, 3, 4), (0.7, 0.6, 0.5, 0.4, 0.3)),
+            CurveRow("down-sampling", "side, px of 48", (32, 24, 16, 12, 8), (0.69, 0.66, 0.6, 0.5, 0.4)),
+        ),
+        (row, replace(row, data="mine/", accuracy=0.5)),
+    )
+    card = with_report(BARE, report)
+    card = ModelCard.from_json(card.to_json())
+    assert CardReport.of(card) == report and CardReport.of(BARE) is None
+    text = model_card_markdown(card)
+    for line in (
+        "Measured on fer2013/, validation, 100 faces; none of it was trained on.",
+        "| mine/ | 100 | 50.0 % (60.0 to 80.0) | 61.0 % | 5.0 % | 2.0 to 6.0 | 3.0 % | 90.0 % | 25.0 % |",
+        "| 90% | each emotion | 92.0 % | 90.0 % | 2.40 |",
+        "| brightness | 0 to 80 | 25 | 60.0 % (40.0 to 77.0) | -8.0 (more than chance) |",
+        "| blur | 70.0 % | 60.0 % | 50.0 % | 40.0 % | 30.0 % | sigma, px of 48: 0.5, 1, 2, 3, 4 |",
+        "| side of the face, px | 48 | 32 | 24 | 16 | 12 | 8 |",
+        "| accuracy | 70.0 % | 69.0 % | 66.0 % | 60.0 % | 50.0 % | 40.0 % |",
+    ):
+        assert line in text, line
+    broken = replace(BARE, metrics={"report": {"sets": [{"level": 1}]}})
+    with pytest.raises(ModelError, match="misstates its report"):
+        model_card_markdown(broken)

@@ -122,7 +122,7 @@ def test_a_file_extends_what_lies_beside_it(tmp_path: Path, monkeypatch: pytest.
     recipe = load_recipe("recipes/mine.yaml")
     assert (recipe.name, recipe.epochs, recipe.seed) == ("mine", 7, 5)
     (tmp_path / "recipes" / "mine.yaml").write_text("extends: none.yaml\n")
-    with pytest.raises(RecipeError, match="recipes/none.yaml: no such recipe file; built in are: base"):
+    with pytest.raises(RecipeError, match="recipes/none.yaml: no such recipe file; built in are: audit, base"):
         load_recipe("recipes/mine.yaml")
 
 

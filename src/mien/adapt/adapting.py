@@ -28,6 +28,7 @@ from mien.adapt.features import Source
 from mien.adapt.tail import adapted
 from mien.contract.atomic_files import write_whole
 from mien.contract.card import ModelCard
+from mien.contract.distributions import REFERENCE_KEY, Reference, Tally
 from mien.contract.errors import DataError, ModelError
 from mien.contract.lineage import Parent
 from mien.contract.naming import Naming, naming_weights
@@ -58,6 +59,7 @@ class Adapted:
             where the model rejects.
         labels_N: their classes.
         units_N: person of each face; None where each stands for itself.
+        seen: how the labelled faces are distributed, for ``mien drift``.
     """
 
     classes: tuple[str, ...]
@@ -65,6 +67,7 @@ class Adapted:
     held_probs_ND: NDArray[np.float64]
     labels_N: NDArray[np.int64]
     units_N: NDArray[np.int64] | None
+    seen: Tally
 
 
 def adapt_model(
@@ -99,7 +102,9 @@ def adapt_model(
     evidence = source.evidence(faces.faces_NHW, on_progress)
     units = None if units_N is None else np.unique(np.asarray(units_N), return_inverse=True)[1].astype(np.int64)
     found = adapt(evidence, labels_N, classes, known, methods=methods, units_N=units, seed=seed)
-    return Adapted(classes, found, found.held_probs_ND * _totals(source, evidence), labels_N, units)
+    held_probs_ND, seen = found.held_probs_ND * _totals(source, evidence), Tally(classes)
+    seen.add_each(held_probs_ND, faces.faces_NHW, None)
+    return Adapted(classes, found, held_probs_ND, labels_N, units, seen)
 
 
 def _totals(source: Source, evidence: Evidence) -> NDArray[np.float64]:
@@ -157,6 +162,7 @@ def _card(source: Source, result: Adapted, name: str, data: str) -> ModelCard:
         labels=result.classes,
         accept_threshold=accept_threshold(result.held_probs_ND, result.labels_N, error),
         metrics=(dict(old.metrics) if unchanged else {"accepted_error_rate": error}) | {"adapted": own},
+        data={**old.data, REFERENCE_KEY: Reference.of(result.seen, data).to_dict()},
         provenance={**old.provenance, **changes},
         naming=old.naming if unchanged else Naming(frequencies, 0.0, data),
         guarantees=fit_guarantees(result.held_probs_ND, result.labels_N, data, named_N=named_N, units_N=result.units_N),
@@ -236,6 +242,7 @@ def write_shares(source: Source, readout: Readout, estimate: PriorEstimate, out:
         old,
         name=out.stem,
         metrics={},
+        data={key: value for key, value in old.data.items() if key != REFERENCE_KEY},
         provenance={**old.provenance, "adapted": {"method": "estimated shares", "data": data}},
         naming=Naming(dict(zip(old.labels, estimate.priors_C.tolist(), strict=True)), 0.0, data),
         guarantees=None,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,8 +14,13 @@ from mien.cli.data_options import Cache, Classes, Layout, ProblemLog, Root, Side
 from mien.cli.output import Format, console, needs, print_json, problem, progress, say
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mien.data.audit import Verdict
     from mien.data.dataset_report import DatasetReport, Repeats, SplitReport
+    from mien.data.faceset import FaceSet
+    from mien.train.config import Recipe
 
 app = typer.Typer(no_args_is_help=True, help="Draw, cut, describe and audit data sets.")
 
@@ -116,7 +122,15 @@ def audit(
     model: Annotated[
         str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")
     ] = "fer2013",
-    split: Annotated[str, typer.Option(help="Faces that the model has not trained on.")] = "validation",
+    split: Annotated[str, typer.Option(help="Faces that the model has not trained on, or all.")] = "validation",
+    out_of_fold: Annotated[
+        int | None, typer.Option(help="Train so many small networks, each without a part, instead of --model.", min=2)
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="Of these networks.")] = "audit",
+    set: Annotated[list[str] | None, typer.Option(help="Change a field of it: --set epochs=3")] = None,
+    persons: Annotated[
+        Path | None, typer.Option(help="CSV with columns path and person: a person's faces stay in one part.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the list, the gallery and the figures.")] = Path("audit"),
     layout: Layout = "auto",
     classes: Classes = None,
@@ -128,37 +142,22 @@ def audit(
     """Rank labels by how likely they are wrong, and ask FER+'s votes whether the ranking is right."""
     with needs("audit"):
         import cleanlab  # type: ignore[import-untyped]  # noqa: F401  said before any work is done
-    from mien.contract.errors import ModelError
-    from mien.contract.shipped_models import resolve_model
     from mien.data.audit import find_label_errors, judge
-    from mien.evaluate.scoring import predict_all
-    from mien.recognition.classifier import Classifier
     from mien.report.audit_page import write_audit
 
-    classifier = Classifier(resolve_model(model))
-    labels = classifier.card.labels
+    if out_of_fold is not None:
+        with needs("train"):
+            from mien.train.recipe import load_recipe
     log = ProblemLog()
-    faces = open_data(
-        root,
-        side=classifier.card.image.side,
-        layout=layout,
-        classes=classes,
-        votes=votes,
-        cache=cache,
-        strict=strict,
-        log=log,
-    )
+    read = partial(open_data, root, layout=layout, classes=classes, votes=votes, cache=cache, strict=strict, log=log)
+    if out_of_fold is not None:
+        faces, probs_NC = _out_of_fold(read, split, out_of_fold, load_recipe(recipe, set or ()), persons)
+        judged_by = f"{out_of_fold} networks of recipe {recipe}, each without the faces that it judges"
+    else:
+        faces, probs_NC = _by_model(read, split, model)
+        judged_by = model
     log.close()
-    if sorted(labels) != sorted(faces.labels):
-        raise ModelError(
-            f"the model's classes ({', '.join(labels)}) are not those of the data ({', '.join(faces.labels)})"
-        )
-    if split == "train":
-        problem("a model has seen its training labels and believes them; audit a split that it has not seen")
-    faces = faces.split(split)
-    with progress("classifying") as on_progress:
-        probs_NC = predict_all(classifier, faces.faces_NHW, on_progress=on_progress)
-    found = find_label_errors(probs_NC[:, [labels.index(name) for name in faces.labels]], faces.labels_N)
+    found = find_label_errors(probs_NC, faces.labels_N)
     verdict = judge(found, faces) if faces.votes_NC is not None else None
     title = f"{root.expanduser().resolve().name}, {split}: labels that look wrong"
     page = write_audit(found, faces, out, title, verdict)
@@ -166,13 +165,72 @@ def audit(
     if format is Format.json:
         issues = int(found.issue_N.sum())
         ferplus = None if verdict is None else verdict.to_dict()
-        print_json({"model": model, "split": split, "n": len(faces), "issues": issues, "ferplus": ferplus})
+        print_json({"model": judged_by, "split": split, "n": len(faces), "issues": issues, "ferplus": ferplus})
         return
     console().print(f"{found.issue_N.sum():,} of {len(faces):,} {split} labels look wrong")
     if verdict is None:
         say("no FER+ votes beside the data (--votes ferplus.csv), so nothing says whether the ranking is right")
     else:
         _print_verdict(verdict)
+
+
+def _by_model(read: Callable[..., FaceSet], split: str, model: str) -> tuple[FaceSet, NDArray[np.floating[Any]]]:
+    """The faces, and what one model that has not trained on them makes of them."""
+    from mien.contract.errors import ModelError
+    from mien.contract.shipped_models import resolve_model
+    from mien.evaluate.scoring import predict_all
+    from mien.recognition.classifier import Classifier
+
+    classifier = Classifier(resolve_model(model))
+    labels = classifier.card.labels
+    faces = read(side=classifier.card.image.side)
+    if sorted(labels) != sorted(faces.labels):
+        raise ModelError(
+            f"the model's classes ({', '.join(labels)}) are not those of the data ({', '.join(faces.labels)})"
+        )
+    if split in ("train", "all"):
+        problem(
+            "a model has seen its training labels and believes them; audit a split that it has not seen, or train "
+            "small networks for it: --out-of-fold 3"
+        )
+    faces = faces if split == "all" else faces.split(split)
+    with progress("classifying") as on_progress:
+        probs_NC = predict_all(classifier, faces.faces_NHW, on_progress=on_progress)
+    return faces, probs_NC[:, [labels.index(name) for name in faces.labels]]
+
+
+def _out_of_fold(
+    read: Callable[..., FaceSet], split: str, folds: int, recipe: Recipe, persons: Path | None
+) -> tuple[FaceSet, NDArray[np.floating[Any]]]:
+    """The faces, and what networks that were trained without them make of them."""
+    import tempfile
+
+    with needs("train"):
+        from mien.export.serving import torch_predictor
+        from mien.train.out_of_fold import out_of_fold
+    from mien.data.duplicates import join, near_groups
+    from mien.data.face_table import read_face_table
+
+    faces = read(side=recipe.data.side)
+    faces = faces if split == "all" else faces.split(split)
+    group_N = near_groups(faces)
+    if persons is not None:
+        import numpy
+
+        person_N = read_face_table(persons, faces.names_N, on_problem=problem).units("person")
+        first_N = numpy.unique(person_N, return_index=True)[1][numpy.unique(person_N, return_inverse=True)[1]]
+        group_N = join(len(faces), numpy.stack([first_N, numpy.arange(len(faces))], axis=1), group_N)
+    with tempfile.TemporaryDirectory() as folder:
+        probs_NC = out_of_fold(
+            recipe,
+            faces,
+            group_N,
+            folds=folds,
+            runs=Path(folder),
+            open_run=torch_predictor,
+            on_fold=lambda fold, right: say(f"part {fold + 1} of {folds}: {right:.1%} of its labels named"),
+        )
+    return faces, probs_NC
 
 
 def _print(facts: DatasetReport) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mien.cli.data_options import Classes, Layout, open_data
+from mien.cli.evaluate_many import print_many
 from mien.cli.opened_models import MODEL_HELP, OpenedModel, open_model
 from mien.cli.output import Format, console, needs, print_json, problem, progress, say
 
@@ -37,7 +38,7 @@ DATA_HELP = "Folder tree or fer2013.csv."
 
 def evaluate(
     models: Annotated[list[str], typer.Argument(help=f"{MODEL_HELP} Several are averaged.", metavar="MODEL...")],
-    data: Annotated[Path, typer.Option(help=DATA_HELP)],
+    data: Annotated[list[Path], typer.Option(help=f"{DATA_HELP} Several make one table.")],
     classes: Classes = None,
     split: Annotated[str, typer.Option(help="Which split of it, or all.")] = "validation",
     layout: Layout = "auto",
@@ -52,6 +53,12 @@ def evaluate(
     ] = False,
     unit: Annotated[
         str | None, typer.Option(help="Column of --groups that says whose face it is, such as person.")
+    ] = None,
+    into_card: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the model again with coverage, groups, corruptions, shift and a reference in its card."
+        ),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write index.html and metrics.json to this folder.")] = None,
     tta: Annotated[str, typer.Option(help="Views to average: none, flip or tencrop.")] = "none",
@@ -69,11 +76,15 @@ def evaluate(
     """Score a model, or several averaged, on labelled faces."""
     with needs("evaluate"):
         import sklearn  # noqa: F401  a missing extra should be named before any work begins
-    setting = _Setting(tuple(models), data, classes, split, tta, votes, truth, batch_size, layout, map)
-    scored = setting.score()
+    settings = [
+        _Setting(tuple(models), each, classes, split, tta, votes, truth, batch_size, layout, map) for each in data
+    ]
+    setting, scored = settings[0], settings[0].score()
     found = scored.found
     for line in scored.mismatches:
         problem(f"{models[0]}: {line}")
+    if len(data) > 1 and any((groups, by_pixels, report, confusion)):
+        raise typer.BadParameter("with several data sets there is one table and no page; name one", param_hint="--data")
     if groups is not None or by_pixels:
         found = replace(found, groups=_compare_groups(scored, groups, by_pixels, unit))
     if robustness:
@@ -82,6 +93,12 @@ def evaluate(
         with progress("corrupting") as on_progress:
             swept = measure(scored.predictor, scored.faces.faces_NHW, scored.faces.labels_N, on_progress)
         found = replace(found, robustness=swept)
+    others = [(str(each.data), each.score().found) for each in settings[1:]]
+    if into_card is not None:
+        _write_card(into_card, scored, found, str(setting.data), others)
+    if others:
+        print_many(" + ".join(models), [(str(setting.data), found), *others], format)
+        return
     if report is not None:
         found = _with_non_faces(found, scored)
         say(f"report: {_write_report(report, setting, scored, found)}")
@@ -124,10 +141,33 @@ def _compare_groups(scored: _Scored, file: Path | None, by_pixels: bool, unit: s
     return compare_groups(scored.probs_NC, faces.labels_N, columns, threshold=threshold, units_N=units_N)
 
 
+def _write_card(
+    out: Path, scored: _Scored, found: Assessment, data: str, others: Sequence[tuple[str, Assessment]]
+) -> None:
+    """The model file again, with a report and a reference in its card; its graph stays."""
+    from mien.contract.atomic_files import write_whole
+    from mien.contract.errors import ModelError
+    from mien.contract.onnx_container import write_card
+    from mien.contract.shipped_models import resolve_model
+    from mien.evaluate.card_report import card_report, with_report
+    from mien.evaluate.reference_fit import with_reference
+
+    opened = scored.opened[0]
+    if len(scored.opened) > 1 or opened.card is None or opened.kind != "ONNX file" or out.suffix.lower() != ".onnx":
+        raise ModelError(f"{out}: --into-card takes one .onnx model and writes one")
+    what = f"{data}, {found.split}, {found.metrics.n:,} faces"
+    card = with_report(opened.card, card_report(found, scored.probs_NC, scored.faces, opened.card, what, others))
+    card = with_reference(card, scored.probs_NC, scored.faces, what)
+    file_bytes, _ = write_card(resolve_model(scored.setting.models[0]).read_bytes(), card)
+    write_whole(out, file_bytes)
+    say(f"{out}: written, with this report and a reference for mien drift in its card")
+
+
 @dataclass(frozen=True)
 class _Scored:
     """The answers on one split, and what they amount to."""
 
+    setting: _Setting
     opened: tuple[OpenedModel, ...]
     faces: FaceSet
     predictor: Predictor
@@ -196,6 +236,7 @@ class _Setting:
             found = replace(found, other_classes=match.figures(mixed.probs_NC, faces, read))
         mismatches = card_mismatches(card, found, whole_fingerprint) if card and self.tta == "none" else []
         return _Scored(
+            self,
             opened,
             faces,
             mixed.predictor,

@@ -22,6 +22,7 @@ from mien.evaluate.guarantee_fit import fit_guarantees
 from mien.evaluate.intervals import intervals_95
 from mien.evaluate.logit_scaling import Scaling, calibration
 from mien.evaluate.metrics import evaluate
+from mien.evaluate.reference_fit import with_reference
 from mien.evaluate.vote_metrics import against_votes
 
 VALIDATION_FACES = "the validation split of the data that the model was trained on"
@@ -95,7 +96,7 @@ def rescored(
         own_NC, own_N = probs_NC[:, order], np.argsort(order)[validation.labels_N]
         named_N = (own_NC * naming_weights(card.labels, card.naming)).argmax(axis=1)
         guarantees = fit_guarantees(own_NC, own_N, VALIDATION_FACES, named_N=named_N)
-    return replace(
+    card = replace(
         card,
         accept_threshold=accept_threshold(probs_NC, validation.labels_N, error),
         guarantees=guarantees,
@@ -103,6 +104,7 @@ def rescored(
         provenance={**card.provenance, **more},
         **changes,
     )
+    return with_reference(card, probs_NC, validation, VALIDATION_FACES)
 
 
 def _same(card: ModelCard, validation: FaceSet) -> bool:

@@ -25,6 +25,7 @@ from onnx import ModelProto, helper, numpy_helper
 import mien
 from mien.contract.atomic_files import write_whole
 from mien.contract.card import ModelCard
+from mien.contract.distributions import REFERENCE_KEY
 from mien.contract.emotions import canonical
 from mien.contract.errors import ModelError
 from mien.contract.lineage import Parent
@@ -33,6 +34,7 @@ from mien.evaluate.calibration import accept_threshold
 from mien.evaluate.ensemble_weights import average, cross_fit_average, fit_weights
 from mien.evaluate.guarantee_fit import fit_guarantees
 from mien.evaluate.logit_scaling import Scaling
+from mien.evaluate.reference_fit import with_reference
 from mien.evaluate.scoring import in_data_order, predict_all
 from mien.export.card_figures import VALIDATION_FACES, calibrate, figures
 from mien.export.graph import open_bytes, read_model, stamp, store_exact_halves
@@ -98,7 +100,7 @@ def merge_models(
         recipe={},
         graph_sha256=None,
         naming=None,
-        data=first.data if all(card.data == first.data for card in cards) else {},
+        data=first.data if all(_plain_data(card) == _plain_data(first) for card in cards) else {},
         precision=" + ".join(sorted({card.precision for card in cards})),
         parents=tuple(_parent(card, float(weight)) for card, weight in zip(cards, weights_M, strict=True)),
         provenance={
@@ -108,6 +110,7 @@ def merge_models(
             "parameters": sum(int(card.provenance.get("parameters", 0)) for card in cards),
         },
     )
+    card = with_reference(card, probs_NC, ordered, VALIDATION_FACES)
     columns = [[list(map(canonical, each.labels)).index(canonical(label)) for label in first.labels] for each in cards]
     proto = _merged([proto for proto, _ in members], columns, weights_M, scaling)
     blob, card = stamp(proto, card)
@@ -136,6 +139,11 @@ def _check_fits(source: Path, card: ModelCard, first_source: Path, first: ModelC
             f"{source}: its classes ({', '.join(card.labels)}) are not those of {first_source} "
             f"({', '.join(first.labels)})"
         )
+
+
+def _plain_data(card: ModelCard) -> dict[str, Any]:
+    """What the model was trained on; each model has a reference of its own."""
+    return {key: value for key, value in card.data.items() if key != REFERENCE_KEY}
 
 
 def _labels_in_order(faces: FaceSet, labels: tuple[str, ...]) -> NDArray[np.int64]:

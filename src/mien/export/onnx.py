@@ -39,6 +39,7 @@ from mien.data.faceset import FaceSet
 from mien.data.votes import by_votes
 from mien.evaluate.calibration import accept_threshold
 from mien.evaluate.guarantee_fit import fit_guarantees
+from mien.evaluate.reference_fit import with_reference
 from mien.evaluate.scoring import Predictor, predict_all
 from mien.export.card_figures import VALIDATION_FACES, calibrate, figures
 from mien.export.checkpoint import Checkpoint
@@ -128,6 +129,7 @@ def export_checkpoint(
         provenance={**known.provenance, "licence": licence, "weights_stored_in_half": half_weights},
         **scaling.facts(),
     )
+    card = with_reference(card, probs_NC, validation, VALIDATION_FACES)
     if precision != "fp32":
         before_NC = predict_all(on_arrays(original), validation.faces_NHW)
         loss = measure_accuracy_drop(before_NC, probs_NC, validation.labels_N)

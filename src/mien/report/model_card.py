@@ -12,6 +12,7 @@ from typing import Any
 
 from mien.contract.card import ModelCard
 from mien.contract.lineage import DIGEST_SHOWN
+from mien.report.card_report_text import card_report_markdown, markdown_table
 
 INTENDED = """\
 To describe the expressions that faces in photos and video show, for research, art, interfaces and self-observation by
@@ -62,6 +63,8 @@ def model_card_markdown(card: ModelCard, size_bytes: int | None = None) -> str:
     parts += ["## Intended use\n", INTENDED]
     parts += ["## Data\n", _data(card)]
     parts += ["## Figures\n", *_figures(card)]
+    if further := card_report_markdown(card):
+        parts += ["## Beyond accuracy\n", further]
     # cards before 0.2 call the same field "nonfaces"
     exposed = any(card.recipe.get(key) for key in ("outlier_exposure", "nonfaces"))
     nonfaces = NO_FACES_TOO if card.rejected or exposed else FACES_ALONE
@@ -126,7 +129,7 @@ def _data(card: ModelCard) -> str:
             (split, *(_count(row.get(name)) for name in card.labels), _count(sum(row.values())))
             for split, row in counts.items()
         ]
-        lines.append(_table(("faces", *card.labels, "all"), rows))
+        lines.append(markdown_table(("faces", *card.labels, "all"), rows))
     if isinstance(field := card.data.get("field"), Mapping):
         counted = "; ".join(f"{split} {_count(sum(row.values()))}" for split, row in field["counts"].items())
         lines.append(
@@ -150,7 +153,7 @@ def _figures(card: ModelCard) -> list[str]:
                 if key == "ece" and (floor := _ends(found.get("ece_if_calibrated_95"), share)):
                     rows.append(("ECE of a perfect model with these confidences", "", floor))
         parts.append(f"On the split **{split}**, {_count(found.get('n'))} faces, classes counted below.\n")
-        parts.append(_table(("", "value", "95 % interval"), rows))
+        parts.append(markdown_table(("", "value", "95 % interval"), rows))
         if isinstance(votes := found.get("votes"), Mapping):
             parts.append(
                 f"Against the majority of FER+'s ten taggers ({_count(votes.get('n'))} faces): "
@@ -163,7 +166,7 @@ def _figures(card: ModelCard) -> list[str]:
                 (name, *(_value(row.get(key), True) for key in keys), _count(row.get("support")))
                 for name, row in classes.items()
             ]
-            parts.append(_table(("emotion", "precision", "recall", "F1", "faces"), table))
+            parts.append(markdown_table(("emotion", "precision", "recall", "F1", "faces"), table))
         if split == "validation":
             parts.append("Validation also chose the epoch, the calibration and the threshold: expect a little less.\n")
     if isinstance(field := card.metrics.get("field"), Mapping):
@@ -201,9 +204,9 @@ def _field(field: Mapping[str, Any]) -> list[str]:
         f"On {_count(field['n'])} faces of news photos and films whose persons are in no training and no calibration, "
         f"though they choose between models; the threshold accepts {_value(field['accepted'], True)} of them. "
         "Balanced: mean recall without disgust and contempt.\n",
-        _table(head, rows),
+        markdown_table(head, rows),
         "Recall by emotion:\n",
-        _table(("named", *emotions), [*recalls, ("faces", *counts)]),
+        markdown_table(("named", *emotions), [*recalls, ("faces", *counts)]),
     ]
 
 
@@ -255,9 +258,3 @@ def _shown(value: Any) -> str:
 
 def _list(facts: Any) -> str:
     return "".join(f"- {name}: {value}\n" for name, value in facts)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
