@@ -1,7 +1,8 @@
-"""The package ``fer``, timed in the environment it is installed in; family.py runs this, nobody else needs to.
+"""The package ``fer``, in the environment it is installed in; run by family.py and field_peers.py alone.
 
     PEER_PYTHON benchmarks/peer_fer.py serve FACES.npz    # facts as JSON, then the seconds of each call of every turn
     PEER_PYTHON benchmarks/peer_fer.py photo PHOTO        # finds and classifies the faces of a photo, once
+    PEER_PYTHON benchmarks/peer_fer.py photos -           # for each path of standard input, the largest face's scores
 
 Nothing of mien is imported. Faces are classified as ``FER.detect_emotions`` does it once it has cut them out: resized
 to 64 px, scaled to -1..1, through the TFLite file that it takes unless told otherwise, one after the other.
@@ -53,9 +54,21 @@ def serve(file: str) -> None:
         print(json.dumps(taken), flush=True)
 
 
+def photos() -> None:
+    """One line of JSON for each path: the scores of the largest face, or null."""
+    network = FER()
+    for line in sys.stdin:
+        picture = cv2.imread(line.rstrip("\n"))
+        faces = [] if picture is None else network.detect_emotions(picture)
+        largest = max(faces, key=lambda face: face["box"][2] * face["box"][3], default=None)
+        print(json.dumps(largest and {name: float(score) for name, score in largest["emotions"].items()}), flush=True)
+
+
 if __name__ == "__main__":
     what, path = sys.argv[1:]
     if what == "serve":
         serve(path)
+    elif what == "photos":
+        photos()
     else:
         print(FER().detect_emotions(cv2.imread(path)))
