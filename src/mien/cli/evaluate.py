@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.cli.cut_photos import CutPhotos, DetectorFile, DetectorName, open_photos
 from mien.cli.data_options import Classes, Layout, open_data
 from mien.cli.evaluate_many import print_many
 from mien.cli.opened_models import MODEL_HELP, OpenedModel, open_model
@@ -42,6 +43,11 @@ def evaluate(
     classes: Classes = None,
     split: Annotated[str, typer.Option(help="Which split of it, or all.")] = "validation",
     layout: Layout = "auto",
+    photos: Annotated[
+        bool, typer.Option("--photos", help="The data are whole photos: find the largest face in each first.")
+    ] = False,
+    detector: DetectorName = "auto",
+    detector_model: DetectorFile = None,
     map: Annotated[
         Path | None, typer.Option(help="File of lines such as 'joyful: happy', data's class to model's.")
     ] = None,
@@ -76,15 +82,17 @@ def evaluate(
     """Score a model, or several averaged, on labelled faces."""
     with needs("evaluate"):
         import sklearn  # noqa: F401  a missing extra should be named before any work begins
+    if len(data) > 1 and any((groups, by_pixels, report, confusion)):
+        raise typer.BadParameter("with several data sets there is one table and no page; name one", param_hint="--data")
+    finding = _Finding(detector, detector_model) if photos else None
     settings = [
-        _Setting(tuple(models), each, classes, split, tta, votes, truth, batch_size, layout, map) for each in data
+        _Setting(tuple(models), each, classes, split, tta, votes, truth, batch_size, layout, map, finding)
+        for each in data
     ]
     setting, scored = settings[0], settings[0].score()
     found = scored.found
     for line in scored.mismatches:
         problem(f"{models[0]}: {line}")
-    if len(data) > 1 and any((groups, by_pixels, report, confusion)):
-        raise typer.BadParameter("with several data sets there is one table and no page; name one", param_hint="--data")
     if groups is not None or by_pixels:
         found = replace(found, groups=_compare_groups(scored, groups, by_pixels, unit))
     if robustness:
@@ -181,6 +189,14 @@ class _Scored:
 
 
 @dataclass(frozen=True)
+class _Finding:
+    """How the faces of photos are found."""
+
+    detector: str
+    detector_model: Path | None
+
+
+@dataclass(frozen=True)
 class _Setting:
     """The options of the verb that decide what is measured."""
 
@@ -194,6 +210,22 @@ class _Setting:
     batch_size: int
     layout: str = "auto"
     renamed: Path | None = None
+    finding: _Finding | None = None
+
+    def _read(self, side: int) -> CutPhotos:
+        """The faces of the data, cut out of photos where they are photos."""
+        if self.finding is None:
+            faces = open_data(self.data, side=side, layout=self.layout, classes=self.classes, votes=self.votes)
+            return CutPhotos(faces, unseen=0)
+        return open_photos(
+            self.data,
+            side=side,
+            split=self.split,
+            layout=self.layout,
+            classes=self.classes,
+            detector=self.finding.detector,
+            detector_model=self.finding.detector_model,
+        )
 
     def score(self) -> _Scored:
         """Open models and data, and assess the answers."""
@@ -201,6 +233,7 @@ class _Setting:
         from mien.data.votes import by_votes
         from mien.evaluate.assessment import assess, card_mismatches
         from mien.evaluate.class_match import match_classes, read_renamed
+        from mien.evaluate.photo_figures import photo_figures
         from mien.evaluate.scoring import in_data_order
         from mien.evaluate.test_time_augmentation import Views, with_tta
 
@@ -210,11 +243,11 @@ class _Setting:
         sides = sorted({each.side for each in opened})
         if len(sides) > 1:
             raise ModelError(f"models that are averaged must take crops of one size; these take {sides} px")
-        everything = open_data(self.data, side=sides[0], layout=self.layout, classes=self.classes, votes=self.votes)
+        everything, unseen = self._read(sides[0])
         whole_fingerprint = everything.fingerprint
         if self.truth is Truth.votes:
             everything = by_votes(everything)
-        read = everything if self.split == "all" else everything.split(self.split)
+        read = everything if self.split == "all" or self.finding is not None else everything.split(self.split)
         match = match_classes(
             read.labels, opened[0].labels, None if self.renamed is None else read_renamed(self.renamed)
         )
@@ -234,6 +267,10 @@ class _Setting:
         )
         if not match.same:
             found = replace(found, other_classes=match.figures(mixed.probs_NC, faces, read))
+        if self.finding is not None:
+            naming = card.naming if card else None
+            figures = photo_figures(mixed.probs_NC, faces.labels_N, faces.labels, naming, unseen)
+            found = replace(found, photos=figures)
         mismatches = card_mismatches(card, found, whole_fingerprint) if card and self.tta == "none" else []
         return _Scored(
             self,

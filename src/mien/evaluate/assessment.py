@@ -29,6 +29,7 @@ from mien.evaluate.intervals import Intervals, intervals_95
 from mien.evaluate.logit_scaling import CalibrationFits, calibration
 from mien.evaluate.metrics import Metrics, evaluate
 from mien.evaluate.out_of_distribution import Rejection
+from mien.evaluate.photo_figures import PhotoFigures
 from mien.evaluate.predictions import check_predictions
 from mien.evaluate.ranking import RankingCurve, ranking_curve
 from mien.evaluate.robustness import Robustness
@@ -86,6 +87,7 @@ class Assessment:
         non_faces: rejection of crops without a face, by kind; None where it was not measured.
         other_classes: the second protocol; None where the data has the model's classes.
         groups: figures of groups of faces; None where they were not asked for.
+        photos: what detector and model get right together; None where the data are faces already.
     """
 
     split: str
@@ -101,6 +103,7 @@ class Assessment:
     non_faces: Mapping[str, Rejection] | None = None
     other_classes: OtherClasses | None = None
     groups: GroupReport | None = None
+    photos: PhotoFigures | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """What metrics.json holds: the figures and their intervals side by side, then each part under its name."""
@@ -117,6 +120,8 @@ class Assessment:
             found["other_classes"] = plain(self.other_classes)
         if self.groups is not None:
             found["groups"] = plain(self.groups) | {"verdict": self.groups.verdict}
+        if self.photos is not None:
+            found["photos"] = plain(self.photos)
         return found
 
 

@@ -5,12 +5,15 @@ rich.print(*assessment_tables(found), sep="\\n")
 
 from __future__ import annotations
 
+from typing import Literal
+
 from rich import box
 from rich.table import Table
 
 from mien.evaluate.assessment import Assessment
 from mien.evaluate.groups import GroupReport
 from mien.evaluate.metrics import Metrics
+from mien.evaluate.photo_figures import PhotoFigures
 from mien.report.figures_table import FIGURES
 from mien.report.group_rows import GROUP_HEAD, group_rows
 
@@ -21,7 +24,7 @@ def assessment_tables(found: Assessment) -> tuple[Table, Table]:
 
 
 def more_lines(found: Assessment) -> list[Table | str]:
-    """The second protocol where the classes differ, and the groups where they were asked for."""
+    """The second protocol where the classes differ; photos and groups where they were asked for."""
     lines: list[Table | str] = []
     if (other := found.other_classes) is not None:
         lines += [f"Note: {sentence}." for sentence in other.sentences]
@@ -32,10 +35,31 @@ def more_lines(found: Assessment) -> list[Table | str]:
         lines.append(f"accuracy, shared classes:              {_percent(shared.accuracy)}, {interval}")
         if other.unknown_faces:
             lines.append(f"accuracy with unknown classes:         {_percent(other.accuracy_with_unknown)}")
+    if found.photos is not None:
+        lines.append(photo_table(found.photos))
     if found.groups is not None:
         lines += [group_table(found.groups), found.groups.verdict + "."]
         lines += [gap.sentence for gap in found.groups.gaps if gap.shown]
     return lines
+
+
+NAMED = {"field": "most probable", "balanced": "by default", "uniform": "all equal"}
+"""What is named by each way of naming (mien.contract.naming)."""
+
+
+def photo_table(found: PhotoFigures) -> Table:
+    """Accuracy on whole photos by the way emotions are named."""
+    title = f"faces found in {found.photos - found.unseen:,} of {found.photos:,} photos"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("emotion named", "accuracy", "95 %", "of all photos", "balanced"):
+        justify: Literal["left", "right"] = "left" if name == "emotion named" else "right"
+        table.add_column(name, justify=justify, style="dim" if name == "95 %" else "")
+    for priors, figures in found.named.items():
+        share = figures.accuracy
+        interval = f"{_percent(share.low)} to {_percent(share.high)}"
+        of_all = _percent(found.of_all_photos[priors].value)
+        table.add_row(NAMED[priors], _percent(share.value), interval, of_all, _percent(figures.balanced))
+    return table
 
 
 def group_table(found: GroupReport) -> Table:
