@@ -94,7 +94,7 @@ def test_the_doctor_tells_what_a_bug_report_needs(monkeypatch: pytest.MonkeyPatc
 def test_the_doctor_names_two_opencvs(monkeypatch: pytest.MonkeyPatch) -> None:
     from mien.recognition import diagnosis
 
-    monkeypatch.setattr(diagnosis, "_version", lambda name: "4.1")
+    monkeypatch.setattr(diagnosis, "package_version", lambda name: "4.1")
     done = CliRunner().invoke(command_line(["doctor"]), ["doctor", "--no-speed"])
     assert done.exit_code == 1 and "overwrite each other's files" in done.stderr
 

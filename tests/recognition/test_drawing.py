@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import ImageColor
 
+from mien.contract.emotion_colours import EMOTION_COLOURS, OTHER_COLOUR
 from mien.contract.emotions import FER2013_EMOTIONS, FERPLUS_EMOTIONS
 from mien.contract.results import Box, Face, FrameResult
-from mien.recognition.drawing import EMOTION_COLOURS, OTHER_COLOUR, annotate, bar_chart
+from mien.recognition.drawing import annotate, bar_chart
 
 GREY = 128
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from mien.contract.emotion_colours import EMOTION_COLOURS, OTHER_COLOUR
 from mien.contract.emotions import AFFECT, FER2013_EMOTIONS, FERPLUS_EMOTIONS
-from mien.recognition.drawing import EMOTION_COLOURS, OTHER_COLOUR
 from mien.serve.asgi import PAGE
 
 LANGUAGES = sorted(path.stem for path in (PAGE / "words").glob("*.js"))

@@ -181,3 +181,17 @@ def test_a_log_is_there_at_once_and_never_overwrites(tmp_path: Path) -> None:
     log.close()
     with pytest.raises(OutputError, match="exists already"):
         RowLog(log.path, LABELS)
+
+
+def test_a_foreign_file_is_not_replaced_by_the_settings(tmp_path: Path) -> None:
+    mine = tmp_path / "package.json"
+    mine.write_text('{"name": "my package"}')
+    with pytest.raises(
+        OutputError, match=r"package\.json: is there and is not mien's; the settings of package\.csv go there"
+    ):
+        RowFile(tmp_path / "package.csv", LABELS, {"model": "base"})
+    assert mine.read_text() == '{"name": "my package"}' and len(list(tmp_path.iterdir())) == 1
+    for _ in range(2):  # mien's own file is replaced
+        write(tmp_path / "a.csv", settings={"model": "base"})
+    about = json.loads((tmp_path / "a.json").read_text())
+    assert about["Settings"] == {"model": "base"} and set(columns(LABELS)) <= set(about)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mien.contract.emotion_colours import EMOTION_COLOURS
 from mien.contract.results import Face, FrameResult
-from mien.recognition.drawing import EMOTION_COLOURS
 from mien.video.timeline import MOST_PEOPLE, clock, timeline_svg
 from mien.video.track_summary import STRETCHES, TrackSummary
 

@@ -27,6 +27,7 @@ VERBS = (
     "predict",
     "watch",
     "score",
+    "report",
     "serve",
     "page",
     "demo",

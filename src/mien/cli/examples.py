@@ -16,6 +16,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "watch": ("mien watch --camera 0", "mien watch --camera 0 --log today.jsonl --stop-after 10m"),
     "score": ("mien score photos/ --out scored/", "mien score 'videos/*.mp4' --out scored/ --workers 4"),
+    "report": ("mien report rows.csv", "mien report rows.parquet --out report/ --baseline-s 0"),
     "serve": ("mien serve --open", "mien serve --camera 0 --no-history"),
     "page": ("mien page public/", "mien page public/ --model base-int8 --format json"),
     "demo": ("mien demo", "mien demo --out pictures/"),

@@ -23,6 +23,10 @@ app = typer.Typer(no_args_is_help=True, help="Mood over time: stored sessions an
 
 Store = Annotated[Path | None, typer.Option("--db", help="The store; mien serve's if left out.", dir_okay=False)]
 Printed = Annotated[Format, typer.Option(help="How to print.")]
+HalfLifeS = Annotated[float, typer.Option(help="Smoothing: a face this old weighs half.")]
+BaselineS = Annotated[float, typer.Option(help="Each person's calm start; 0 for none.")]
+WindowS = Annotated[float, typer.Option(help="Of the stress index.")]
+MaxGapS = Annotated[float, typer.Option(help="More than the time between frames, see --every of predict.")]
 SessionId = Annotated[int, typer.Argument(help="A session's number, see mien mood sessions.")]
 
 MOST_ROWS = 30
@@ -171,34 +175,25 @@ def delete(
 
 @app.command("summary")
 def summary_of(
-    file: Annotated[Path, typer.Argument(help="JSONL of mien predict VIDEO --out FILE.jsonl.", dir_okay=False)],
-    half_life_s: Annotated[float, typer.Option(help="Smoothing: a face this old weighs half.")] = 2.0,
-    baseline_s: Annotated[float, typer.Option(help="Each person's calm start; 0 for none.")] = 60.0,
-    window_s: Annotated[float, typer.Option(help="Of the stress index.")] = 60.0,
-    max_gap_s: Annotated[float, typer.Option(help="More than the time between frames, see --every of predict.")] = 1.0,
+    file: Annotated[
+        Path, typer.Argument(help="Rows of mien predict VIDEO --out ROWS: .jsonl, .csv or .parquet.", dir_okay=False)
+    ],
+    half_life_s: HalfLifeS = 2.0,
+    baseline_s: BaselineS = 60.0,
+    window_s: WindowS = 60.0,
+    max_gap_s: MaxGapS = 1.0,
     format: Printed = Format.table,
 ) -> None:
     """Sum up the mood of the people in a recording that mien predict has gone through."""
-    from mien.contract.errors import DataError
-    from mien.mood import MoodTracker
-    from mien.mood.jsonl import read_frames
+    from mien.mood.recording import read_recordings
 
-    trackers: dict[str, MoodTracker] = {}
-    for result in read_frames(file):
-        if result.source not in trackers:
-            trackers[result.source] = MoodTracker(
-                half_life_s, window_s, baseline_s, max_gap_s=max_gap_s, history_s=None
-            )
-        trackers[result.source].update(result)
-    if not trackers:
-        raise DataError(f"{file}: no frames with a time in it; mood needs a video's rows, not photos'")
-    summaries = {source: tracker.summary() for source, tracker in trackers.items()}
+    found = read_recordings(file, half_life_s, window_s, baseline_s, max_gap_s)
     if format is Format.json:
-        print_json([{"source": source} | summary.to_dict() for source, summary in summaries.items()])
+        print_json([{"source": each.source} | each.summary.to_dict() for each in found])
         return
-    for source, summary in summaries.items():
-        console().print(source, highlight=False, markup=False)
-        _print_summary(summary, _clock)
+    for each in found:
+        console().print(each.source, highlight=False, markup=False)
+        _print_summary(each.summary, _clock)
 
 
 def _print_summary(summary: Summary, clock: Callable[[float], str]) -> None:

@@ -374,7 +374,7 @@ def scores_table(result: FrameResult) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from mien.recognition.drawing import EMOTION_COLOURS, OTHER_COLOUR
+    from mien.contract.emotion_colours import EMOTION_COLOURS, OTHER_COLOUR
 
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("emotion", justify="right")

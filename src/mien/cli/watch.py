@@ -246,7 +246,7 @@ def score_bar(face: Face) -> Text:
     """All scores as one bar of coloured cells, the most probable first."""
     from rich.text import Text
 
-    from mien.recognition.drawing import EMOTION_COLOURS, OTHER_COLOUR
+    from mien.contract.emotion_colours import EMOTION_COLOURS, OTHER_COLOUR
 
     bar, used, total = Text(), 0, 0.0
     for name, score in sorted(face.scores.items(), key=lambda item: -item[1]):

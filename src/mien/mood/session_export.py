@@ -24,7 +24,7 @@ from mien.mood.stress import NOTE
 
 FORMATS = ("json", "csv", "parquet")
 
-_FIELDS = (
+SECOND_FIELDS = (
     "track_id, n, label, confidence, valence, arousal, stress_index, stress_low, stress_high, stress_level, coverage, "
     "baseline"
 ).split(", ")
@@ -61,7 +61,7 @@ def flat_rows(session: Session, rows: Sequence[Second]) -> list[dict[str, Any]]:
 def _head(session: Session, row: Second) -> dict[str, Any]:
     when = datetime.fromtimestamp(row.second, UTC).isoformat()
     head = {"session": session.id, "time": when, "second": row.second}
-    return head | {name: getattr(row, name) for name in _FIELDS}
+    return head | {name: getattr(row, name) for name in SECOND_FIELDS}
 
 
 def _json(session: Session, rows: Sequence[Second], stream: BinaryIO) -> None:
@@ -77,7 +77,7 @@ def _json(session: Session, rows: Sequence[Second], stream: BinaryIO) -> None:
 
 def _csv(session: Session, rows: Sequence[Second], stream: BinaryIO) -> None:
     flat = flat_rows(session, rows)
-    columns = list(flat[0]) if flat else ["session", "time", "second", *_FIELDS]
+    columns = list(flat[0]) if flat else ["session", "time", "second", *SECOND_FIELDS]
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     table = csv.DictWriter(text, columns)
     table.writeheader()
@@ -96,7 +96,7 @@ def _parquet(session: Session, rows: Sequence[Second], stream: BinaryIO) -> None
     whole = {"session", "second", "track_id", "n"}
     texts = {"time", "label", "stress_level", "baseline"}
     flat = flat_rows(session, rows)
-    columns = list(flat[0]) if flat else ["session", "time", "second", *_FIELDS]
+    columns = list(flat[0]) if flat else ["session", "time", "second", *SECOND_FIELDS]
     kinds = [pa.int64() if c in whole else pa.string() if c in texts else pa.float64() for c in columns]
     facts = {"session": json.dumps(session.to_dict(), ensure_ascii=False), "note": NOTE}
     schema = pa.schema(list(zip(columns, kinds, strict=True)), metadata=facts)

@@ -121,7 +121,7 @@ def diagnose(measure: bool = True) -> Diagnosis:
         speeds = _speeds() if measure else None
     except (MienError, ImportError) as error:
         problems.append(str(error))
-    packages = {group: {name: _version(name) for name in names} for group, names in PACKAGES.items()}
+    packages = {group: {name: package_version(name) for name in names} for group, names in PACKAGES.items()}
     variables = tuple(sorted(name for name in os.environ if name.startswith(("MIEN_", "ORT_", "OMP_NUM_THREADS"))))
     return Diagnosis(
         mien=mien.__version__,
@@ -141,7 +141,8 @@ def diagnose(measure: bool = True) -> Diagnosis:
     )
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """The installed version; None where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

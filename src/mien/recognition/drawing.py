@@ -18,23 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
+from mien.contract.emotion_colours import EMOTION_COLOURS, OTHER_COLOUR
 from mien.contract.results import Face, FrameResult
-
-EMOTION_COLOURS: dict[str, str] = {
-    "angry": "#D55E00",
-    "disgust": "#009E73",
-    "fear": "#CC79A7",
-    "happy": "#F0E442",
-    "sad": "#0072B2",
-    "surprise": "#E69F00",
-    "neutral": "#56B4E9",
-    "contempt": "#8C6D46",
-}
-"""Okabe and Ito's palette, which people with any common colour blindness can tell apart (jfly.uni-koeln.de/color),
-and a brown for the eighth. Names are always written next to the colour too."""
-
-OTHER_COLOUR = "#8A93A0"
-"""Of emotions that are not in the palette, and of faces that the model abstains on."""
 
 INK, MUTED, PAPER, TRACK = "#1D2430", "#6A7383", "#FFFFFF", "#EEF1F5"
 

@@ -8,7 +8,8 @@
 Until ``finish`` the rows lie in ``faces.parquet.partial.jsonl``, one line each, with a line where each source ended. If
 the run is cut off, however rudely, ``resume=True`` keeps all sources that were done and begins with the next one.
 
-The columns are in row_schema.py. Memory does not depend on the length.
+The columns are in row_schema.py. A file whose settings are known has them in a JSON file beside it (row_sidecar.py).
+Memory does not depend on the length.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from mien.contract.atomic_files import make_folder
+from mien.contract.atomic_files import make_folder, write_whole
 from mien.contract.errors import MissingExtraError, OutputError
 from mien.contract.plain_types import json_text, printable
 from mien.contract.results import FrameResult
 from mien.video.row_schema import SCHEMA_VERSION, columns, rows
+from mien.video.row_sidecar import check_place, sidecar_bytes, sidecar_path
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 
@@ -43,13 +45,14 @@ class RowFile:
     Args:
         path: ending in .jsonl, .csv or .parquet. An older file there stays until the new one is whole.
         labels: emotions of the model.
-        settings: what the results depend on; a run can only be resumed with the same.
+        settings: what the results depend on; a run can only be resumed with the same. They are written to a JSON file
+            beside the rows; None for no such file.
         resume: go on with what an interrupted run left.
         set_coverage: also write the set of emotions that holds the truth with this frequency; None for no such column.
 
     Raises:
         OutputError: another ending, a place that cannot be written, something left there while ``resume`` is False,
-            or something to resume that was made with other settings.
+            something to resume that was made with other settings, or a foreign JSON file in the way.
         MissingExtraError: Parquet without pyarrow.
     """
 
@@ -66,6 +69,9 @@ class RowFile:
         if path.suffix.lower() == ".parquet":
             _load_pyarrow()
         self.path, self.labels, self._set_coverage = path, tuple(labels), set_coverage
+        self._settings = settings
+        if settings is not None:
+            check_place(path)
         self.partial = path.with_name(f"{path.name}.partial.jsonl")
         self.done: dict[str, str | None] = {}
         """Sources that were done before, and what was wrong with them."""
@@ -114,6 +120,7 @@ class RowFile:
             self._file.close()
             try:
                 {".jsonl": self._jsonl, ".csv": self._csv, ".parquet": self._parquet}[self.path.suffix.lower()](beside)
+                self._tell_settings()
                 beside.replace(self.path)
             finally:
                 beside.unlink(missing_ok=True)
@@ -123,6 +130,12 @@ class RowFile:
         """Leave the partial file as it is, unless it was finished."""
         with self._writing():
             self._file.close()
+
+    def _tell_settings(self) -> None:
+        if self._settings is not None:
+            sets = self._set_coverage is not None
+            content = sidecar_bytes(self.path.name, self.labels, self._settings, sets)
+            write_whole(sidecar_path(self.path), content)
 
     def _line(self, value: Mapping[str, Any]) -> None:
         self._file.write(json_text(value) + "\n")

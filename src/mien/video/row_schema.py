@@ -1,18 +1,7 @@
 """The one table that JSONL, CSV and Parquet files hold: a row for each face of each frame.
 
-| column | type | |
-|---|---|---|
-| source | string | file or stream, as the user named it |
-| t_s | float | seconds from the start of the video, from its own timestamps; null for photos |
-| track_id | int | the same person within one video, from 1 on; null for photos |
-| x1, y1, x2, y2 | float | the detector's box in pixels of the upright frame: left, top, right, bottom |
-| emotion | string | the most probable one |
-| confidence | float | its calibrated probability, 0..1; in videos smoothed over time |
-| accepted | bool | false where the model abstains |
-| valence, arousal | float | -1..1, projected from the scores (mien.contract.emotions.valence_arousal) |
-| emotions | string | only with --set-coverage: the emotions of the set, likeliest first, joined by a bar |
-| score_<emotion> | float | probability of each emotion in the model's order; they sum to 1, or to less where the |
-| | | model also says "none of these" |
+What each column holds is in ``DESCRIPTIONS``; the scores come last, in the model's order. They sum to 1, or to less
+where the model also says "none of these".
 
 A photo or frame without a face is one row in which all but ``source`` and ``t_s`` is null: it was looked at. In CSV
 null is an empty field and a bool is ``true`` or ``false``.
@@ -46,6 +35,23 @@ COLUMNS: dict[str, type] = {
     "arousal": float,
 }
 """All but the scores."""
+
+DESCRIPTIONS: dict[str, tuple[str, str | None]] = {
+    "source": ("File or stream, as the user named it", None),
+    "t_s": ("Time from the start of the video, by its own timestamps; null for photos", "s"),
+    "track_id": ("The same person within one video, from 1 on; null for photos", None),
+    "x1": ("Left side of the detector's box in the upright frame", "px"),
+    "y1": ("Top of the detector's box in the upright frame", "px"),
+    "x2": ("Right side of the detector's box in the upright frame", "px"),
+    "y2": ("Bottom of the detector's box in the upright frame", "px"),
+    "emotion": ("The emotion that is named", None),
+    "confidence": ("Its calibrated probability, 0 to 1; in videos smoothed over time", None),
+    "accepted": ("False where the model abstains", None),
+    "valence": ("Unpleasant to pleasant, -1 to 1, projected from the scores", None),
+    "arousal": ("Sleepy to excited, -1 to 1, projected from the scores", None),
+    "emotions": ("With --set-coverage: the emotions of the set, likeliest first, joined by a bar", None),
+}
+"""What each column holds, and its unit. A column score_<emotion> holds the probability of that emotion."""
 
 
 def columns(labels: Sequence[str], sets: bool = False) -> dict[str, type]:

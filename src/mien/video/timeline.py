@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.recognition.drawing import EMOTION_COLOURS, INK, MUTED, OTHER_COLOUR, TRACK
+from mien.contract.emotion_colours import EMOTION_COLOURS, OTHER_COLOUR
+from mien.recognition.drawing import INK, MUTED, TRACK
 from mien.video.track_summary import Person, TrackSummary
 
 MOST_PEOPLE = 12

@@ -12,7 +12,7 @@ from mood_frames import CALM, SCOWL, face, frame
 from mien.contract.errors import DataError
 from mien.contract.results import FrameResult
 from mien.mood import MoodTracker
-from mien.mood.jsonl import read_frames
+from mien.mood.row_reader import read_frames
 from mien.video.row_schema import rows
 
 
@@ -81,3 +81,12 @@ def test_files_of_something_else(tmp_path: Path, content: bytes | None, message:
         path.write_bytes(content)
     with pytest.raises(DataError, match=message):
         list(read_frames(path))
+
+
+def test_broken_tables_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"no table")
+    with pytest.raises(DataError, match=r"a\.parquet"):
+        list(read_frames(tmp_path / "a.parquet"))
+    (tmp_path / "a.csv").write_text("source,t_s,emotion\nx.mp4,soon,\n")
+    with pytest.raises(DataError, match=r"a\.csv:2: not a row .*could not convert"):
+        list(read_frames(tmp_path / "a.csv"))
