@@ -69,6 +69,7 @@ def evaluate(
     report: Annotated[Path | None, typer.Option(help="Write index.html and metrics.json to this folder.")] = None,
     tta: Annotated[str, typer.Option(help="Views to average: none, flip or tencrop.")] = "none",
     robustness: Annotated[bool, typer.Option("--robustness", help="Also measure corruptions (minutes).")] = False,
+    robustness_faces: Annotated[int, typer.Option(help="On so many faces at most, a random part.", min=50)] = 2000,
     votes: Annotated[
         Path | None, typer.Option(help="FER+ votes; a file beside the data is found without this.")
     ] = None,
@@ -86,8 +87,21 @@ def evaluate(
         raise typer.BadParameter("with several data sets there is one table and no page; name one", param_hint="--data")
     finding = _Finding(detector, detector_model) if photos else None
     settings = [
-        _Setting(tuple(models), each, classes, split, tta, votes, truth, batch_size, layout, map, finding)
-        for each in data
+        _Setting(
+            tuple(models),
+            each,
+            classes,
+            split,
+            tta,
+            votes if at == 0 else None,
+            truth,
+            batch_size,
+            layout,
+            map,
+            finding,
+            at > 0,
+        )
+        for at, each in enumerate(data)  # a file of votes belongs to one data set, the first
     ]
     setting, scored = settings[0], settings[0].score()
     found = scored.found
@@ -99,7 +113,10 @@ def evaluate(
         from mien.evaluate.robustness import robustness as measure
 
         with progress("corrupting") as on_progress:
-            swept = measure(scored.predictor, scored.faces.faces_NHW, scored.faces.labels_N, on_progress)
+            faces = scored.faces
+            swept = measure(
+                scored.predictor, faces.faces_NHW, faces.labels_N, on_progress, faces_at_most=robustness_faces
+            )
         found = replace(found, robustness=swept)
     others = [(str(each.data), each.score().found) for each in settings[1:]]
     if into_card is not None:
@@ -211,6 +228,7 @@ class _Setting:
     layout: str = "auto"
     renamed: Path | None = None
     finding: _Finding | None = None
+    labels_will_do: bool = False
 
     def _read(self, side: int) -> CutPhotos:
         """The faces of the data, cut out of photos where they are photos."""
@@ -245,7 +263,9 @@ class _Setting:
             raise ModelError(f"models that are averaged must take crops of one size; these take {sides} px")
         everything, unseen = self._read(sides[0])
         whole_fingerprint = everything.fingerprint
-        if self.truth is Truth.votes:
+        if self.truth is Truth.votes and everything.votes_NC is None and self.labels_will_do:
+            problem(f"{self.data}: has no votes, so its labels are the truth there")
+        elif self.truth is Truth.votes:
             everything = by_votes(everything)
         read = everything if self.split == "all" or self.finding is not None else everything.split(self.split)
         match = match_classes(

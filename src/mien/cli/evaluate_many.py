@@ -10,12 +10,13 @@ from mien.cli.output import Format, console, print_json
 
 LEGEND = (
     "accuracy: all classes of the model; shared: the shared classes alone; recall: mean of the classes; "
-    "80 %: wrong among the surest 80 %"
+    "perfect: ECE by chance alone"
 )
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from mien.contract.statistics import Interval
     from mien.evaluate.assessment import Assessment
 
 
@@ -43,23 +44,26 @@ def _table(model: str, found: Sequence[tuple[str, Assessment]]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=model, title_justify="left", box=box.SIMPLE_HEAD)
-    heads = ("data", "faces", "accuracy", "95 %", "shared", "recall", "ECE", "if perfect", "debiased", "80 %")
-    for name in heads:
-        table.add_column(name, justify="left" if name == "data" else "right", style="dim" if name == "95 %" else "")
+    table = Table(title=model, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    shared = any(each.other_classes is not None for _, each in found)
+    heads = ["data", "faces", "accuracy", "95 %", "shared", "recall", "ECE", "perfect", "debiased"]
+    for name in heads if shared else [head for head in heads if head != "shared"]:
+        table.add_column(name, justify="left" if name == "data" else "right", no_wrap=True)
     for name, each in found:
         metrics, perfect = each.metrics, each.intervals.ece_if_calibrated
-        shared = "" if each.other_classes is None else f"{each.other_classes.shared.accuracy:.1%}"
+        cells = [Path(name).name or name, f"{metrics.n:,}", f"{metrics.accuracy:.1%}", _ends(metrics.accuracy_95)]
+        if shared:
+            cells.append("" if each.other_classes is None else f"{each.other_classes.shared.accuracy:.1%}")
+        recall = "" if metrics.balanced_accuracy is None else f"{metrics.balanced_accuracy:.1%}"
         table.add_row(
-            Path(name).name or name,
-            f"{metrics.n:,}",
-            f"{metrics.accuracy:.1%}",
-            f"{metrics.accuracy_95[0]:.1%} to {metrics.accuracy_95[1]:.1%}",
-            shared,
-            "" if metrics.balanced_accuracy is None else f"{metrics.balanced_accuracy:.1%}",
+            *cells,
+            recall,
             f"{metrics.ece:.1%}",
-            f"{perfect[0]:.1%} to {perfect[1]:.1%}",
+            _ends(perfect),
             f"{metrics.ece_debiased:.1%}",
-            f"{each.selective.error_at[0.8]:.1%}",
         )
     return table
+
+
+def _ends(bounds: Interval) -> str:
+    return f"{100 * bounds[0]:.1f}–{100 * bounds[1]:.1f}"

@@ -93,6 +93,8 @@ def show(
     validation = card["metrics"].get("validation", {})
     for key in ("confusion", "labels", "intervals_95"):  # JSON has them; on a screen they are noise
         validation.pop(key, None)
+    card["metrics"].pop("report", None)
+    card["data"].pop("reference", None)
     typer.echo(yaml.safe_dump(_plain(card), sort_keys=False, allow_unicode=True, default_flow_style=None), nl=False)
 
 
