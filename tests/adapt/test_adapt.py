@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.adapt.adapting import adapt_model, adapt_to_shares, write_model, write_shares
-from mien.adapt.features import Source
+from mien.adapt.adapting import adapt_model, adapt_to_shares, write_adapted, write_shares
+from mien.adapt.features import SourceModel
 from mien.adapt.onnx_bytes import Graph
 from mien.adapt.tail import adapted
 from mien.contract.errors import DataError, ModelError
@@ -21,17 +21,17 @@ from mien.recognition.classifier import Classifier
 
 
 @pytest.fixture(scope="module", params=shipped_models())
-def source(request: pytest.FixtureRequest) -> Source:
-    return Source(resolve_model(request.param))
+def source(request: pytest.FixtureRequest) -> SourceModel:
+    return SourceModel(resolve_model(request.param))
 
 
-def crops(source: Source, n: int = 4, seed: int = 0) -> np.ndarray:
+def crops(source: SourceModel, n: int = 4, seed: int = 0) -> np.ndarray:
     side = source.card.image.side
     coarse = np.random.default_rng(seed).integers(0, 256, (n, side // 8 + 1, side // 8 + 1), dtype=np.uint8)
     return np.ascontiguousarray(coarse.repeat(8, axis=1).repeat(8, axis=2)[:, :side, :side])
 
 
-def some_readout(source: Source, classes: int, seed: int = 1) -> Readout:
+def some_readout(source: SourceModel, classes: int, seed: int = 1) -> Readout:
     rng = np.random.default_rng(seed)
     features = source.evidence(crops(source, 1)).features_NK.shape[1]
     known = len(source.card.labels)
@@ -42,7 +42,7 @@ def some_readout(source: Source, classes: int, seed: int = 1) -> Readout:
     )
 
 
-def test_features_are_those_of_the_head(source: Source) -> None:
+def test_features_are_those_of_the_head(source: SourceModel) -> None:
     """Head times features plus bias, calibrated, is the probability: the head's weights are in the file."""
     evidence = source.evidence(crops(source))
     assert source.features is not None and evidence.features_NK.shape[0] == 4
@@ -51,7 +51,7 @@ def test_features_are_those_of_the_head(source: Source) -> None:
 
 @pytest.mark.parametrize("classes", [None, 3], ids=["its own classes", "three others"])
 def test_file_answers_what_was_fitted_and_maps_mean_the_same(
-    source: Source, classes: int | None, tmp_path: Path
+    source: SourceModel, classes: int | None, tmp_path: Path
 ) -> None:
     count = classes or len(source.card.labels)
     readout = some_readout(source, count)
@@ -70,7 +70,7 @@ def test_file_answers_what_was_fitted_and_maps_mean_the_same(
     assert softmax_ND == pytest.approx(shares_ND, abs=1e-3)
 
 
-def test_recalibration_alone_needs_no_features(source: Source, tmp_path: Path) -> None:
+def test_recalibration_alone_needs_no_features(source: SourceModel, tmp_path: Path) -> None:
     known, features = len(source.card.labels), source.evidence(crops(source, 1)).features_NK.shape[1]
     readout = Readout(np.eye(known) * 0.5, np.zeros((features, known)), np.linspace(-1, 1, known))
     card = dataclasses.replace(source.card, graph_sha256=None, parents=())
@@ -82,14 +82,14 @@ def test_recalibration_alone_needs_no_features(source: Source, tmp_path: Path) -
     assert found_NC / found_NC.sum(axis=1, keepdims=True) == pytest.approx(expected_NC, abs=1e-4)
 
 
-def test_graph_is_copied_whole(source: Source) -> None:
+def test_graph_is_copied_whole(source: SourceModel) -> None:
     graph = Graph.of(source.file_bytes)
     assert graph.maker("probabilities") is not None
     again = Graph.of(write_card(source.file_bytes, source.card)[0])
     assert again == graph
 
 
-def own_faces(source: Source, n: int, labels: tuple[str, ...], seed: int = 0) -> FaceSet:
+def own_faces(source: SourceModel, n: int, labels: tuple[str, ...], seed: int = 0) -> FaceSet:
     """Faces whose class is how bright their left half is: features know it, emotions do not."""
     rng = np.random.default_rng(seed)
     labels_N = np.arange(n) % len(labels)
@@ -101,13 +101,13 @@ def own_faces(source: Source, n: int, labels: tuple[str, ...], seed: int = 0) ->
 
 
 def test_three_classes_of_ones_own(tmp_path: Path) -> None:
-    source = Source(resolve_model("nano"))
+    source = SourceModel(resolve_model("nano"))
     faces = own_faces(source, 60, ("calm", "tense", "asleep"))
     found = adapt_model(source, faces)
     assert found.adaptation.method == "head" and found.adaptation.helps
     assert found.adaptation.before.accuracy <= 0.4  # the largest class
     assert found.adaptation.after.accuracy >= 0.8
-    card = write_model(source, found, tmp_path / "mine.onnx", data="sixty faces")
+    card = write_adapted(source, found, tmp_path / "mine.onnx", data="sixty faces")
     assert card.labels == ("calm", "tense", "asleep") and card.guarantees is not None
     classifier = Classifier(tmp_path / "mine.onnx")
     right = classifier(faces.faces_NHW).argmax(axis=1) == faces.labels_N
@@ -116,24 +116,24 @@ def test_three_classes_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_labels_without_meaning_are_refused() -> None:
-    source = Source(resolve_model("nano"))
+    source = SourceModel(resolve_model("nano"))
     faces = own_faces(source, 60, ("calm", "tense", "asleep"))
     shuffled = dataclasses.replace(faces, labels_N=np.random.default_rng(3).permutation(faces.labels_N))
     assert not adapt_model(source, shuffled).adaptation.helps
 
 
 def test_bad_input_is_one_line(tmp_path: Path) -> None:
-    source = Source(resolve_model("nano"))
+    source = SourceModel(resolve_model("nano"))
     with pytest.raises(DataError, match="at least 20 labelled faces, got 6"):
         adapt_model(source, own_faces(source, 6, ("calm", "tense", "asleep")))
     found = adapt_model(source, own_faces(source, 24, source.card.labels[:3]), methods=("none",))
     assert found.classes == source.card.labels  # none is lost
     with pytest.raises(ModelError, match="ends in .onnx"):
-        write_model(source, found, tmp_path / "mine.pt", data="")
+        write_adapted(source, found, tmp_path / "mine.pt", data="")
 
 
 def test_shares_without_labels(tmp_path: Path) -> None:
-    source = Source(resolve_model("nano"))
+    source = SourceModel(resolve_model("nano"))
     faces_NSS = crops(source, 40)
     estimate, readout = adapt_to_shares(source, faces_NSS)
     assert estimate.priors_C.sum() == pytest.approx(1) and estimate.gain >= -1e-9

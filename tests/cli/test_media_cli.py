@@ -20,7 +20,7 @@ from tiny_onnx import TINY_CARD, write_tiny_model
 
 from mien.cli.media import JsonArray, MediaProgress, people_table, seconds
 from mien.cli.output import print_json
-from mien.cli.watch import _View, score_bar
+from mien.cli.watch_screen import WatchScreen, score_bar
 from mien.contract.results import Face, FrameResult
 from mien.video.daily_log import DailyLog
 from mien.video.frames import Frame
@@ -340,7 +340,7 @@ def test_the_table_of_people() -> None:
 def test_the_live_screen() -> None:
     from rich.console import Console
 
-    view = _View("camera 0")
+    view = WatchScreen("camera 0")
     screen = Console(width=80, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
     screen.print(view.render())
     view.see(FrameResult("camera 0", 20, 20, (face(2, 0.25, accepted=False), face(1, 0.9)), 1.0), now_s=1.05)

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from mood_frames import CALM, SCOWL, SMILE, face, frame
+from recordings import record
+from tiny_onnx import TINY_CARD, write_tiny_model
 from typer.testing import CliRunner, Result
 
 from mien.cli.app import command_line
-from mien.cli.mood import _span
+from mien.cli.mood_tables import span
 from mien.contract.errors import MienError
 from mien.mood import NOTE, MoodStore, MoodTracker
+from mien.recognition.recognizer import Recognizer, largest_first
+from mien.serve.engine import EngineResult
+from mien.serve.live import LiveSession
+from mien.video.reader import VideoReader
 from mien.video.row_schema import rows
 
 NOON = datetime(2026, 11, 21, 12, 0).timestamp()
@@ -35,8 +45,10 @@ def db(tmp_path: Path) -> Path:
     return tmp_path / "mood.db"
 
 
-def mien(*arguments: str | Path, input: str | None = None, width: int = 80) -> Result:
-    done = CliRunner().invoke(command_line(), ["mood", *map(str, arguments)], input=input, env={"COLUMNS": str(width)})
+def mien(
+    *arguments: str | Path | float, input: str | None = None, width: int = 80, verb: tuple[str, ...] = ("mood",)
+) -> Result:
+    done = CliRunner().invoke(command_line(), [*verb, *map(str, arguments)], input=input, env={"COLUMNS": str(width)})
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done
@@ -134,6 +146,65 @@ def test_a_short_recording_says_why_it_has_no_index(recording: Path) -> None:
     assert "--baseline-s 0 goes without one" in mien("summary", recording, "--baseline-s", 600).stderr
 
 
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A video of nine seconds whose one face turns from neutral to angry to happy, and a model that never abstains."""
+    folder = tmp_path_factory.mktemp("clip")
+    shown = [np.full((64, 64, 3), level, np.uint8) for level in [250] * 30 + [10] * 30 + [128] * 30]
+    return record(folder / "clip.mp4", shown, Fraction(10)), write_tiny_model(
+        folder / "tiny.onnx", replace(TINY_CARD, accept_threshold=0.0)
+    )
+
+
+@pytest.fixture(scope="module")
+def live_person(clip: tuple[Path, Path]) -> dict[str, Any]:
+    """What the server's live session says of the clip's one person."""
+    video, model = clip
+    recognizer, live = Recognizer(model, "none"), LiveSession("clip", baseline_s=2)
+    with VideoReader(str(video)) as reader:
+        for frame in reader.frames():
+            assert frame.t_s is not None
+            found = largest_first(recognizer.detector.detect(frame.frame_rgb))
+            probs_NC = recognizer.classifier(recognizer.crops(frame.frame_rgb, found))
+            result = recognizer.result(64, 64, found, probs_NC, "clip")
+            live.see(EngineResult(result, found, 0, 0), round(frame.t_s, 6))
+    (person,) = live.mood.summary().to_dict()["people"]
+    assert [each["label"] for each in person["episodes"]] == ["angry", "happy"]
+    return dict(person)
+
+
+def test_a_video_has_the_same_mood_live_and_offline(clip: tuple[Path, Path], live_person: dict[str, Any]) -> None:
+    video, model = clip
+    options = ("--model", model, "--detector", "none", "--baseline-s", 2, "--format", "json")
+    (offline,) = json.loads(mien("summary", video, *options).stdout)
+    (person,) = offline["people"]
+    expected = json.loads(json.dumps(live_person))
+    assert expected["episodes"][-1].pop("end_s") is None  # a recording ends its last episode, a live source does not
+    assert person["episodes"][-1].pop("end_s") == pytest.approx(8.9)
+    assert person == expected
+
+
+@pytest.mark.parametrize(("smooth", "tolerance"), [("0", 0.0), ("0.5", 1e-4)])
+def test_rows_have_the_mood_of_their_video(
+    clip: tuple[Path, Path], live_person: dict[str, Any], tmp_path: Path, smooth: str, tolerance: float
+) -> None:
+    """Scores that ``mien predict`` smoothed are not smoothed twice; the user is told what remains of it."""
+    video, model = clip
+    options = ("--model", model, "--detector", "none")
+    mien(video, *options, "--smooth", smooth, "--out", tmp_path / "rows.jsonl", verb=("predict",))
+    done = mien("summary", tmp_path / "rows.jsonl", "--baseline-s", 2, "--format", "json")
+    (person,) = json.loads(done.stdout)[0]["people"]
+    for name in ("valence", "arousal", "stress_index", "stress_peak", "scores", "labels"):
+        assert person[name] == pytest.approx(live_person[name], abs=100 * tolerance, rel=1e-9), name
+    assert person["scores"] == pytest.approx(live_person["scores"], abs=tolerance, rel=1e-9)
+    assert ("half-life 0.5 s" in done.stderr) == (smooth != "0")
+
+
+def test_a_video_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MienError, match=r"none\.mp4: no such"):
+        mien("summary", tmp_path / "none.mp4", "--detector", "none")
+
+
 def test_photos_have_no_mood(tmp_path: Path) -> None:
     path = tmp_path / "photos.jsonl"
     path.write_text(json.dumps(rows(frame(None, face(CALM, None)), list(CALM))[0]) + "\n")
@@ -145,4 +216,4 @@ def test_photos_have_no_mood(tmp_path: Path) -> None:
     ("seconds", "text"), [(0, "0 s"), (59.6, "1:00"), (125, "2:05"), (3600, "1:00:00"), (600, "10:00")]
 )
 def test_spans(seconds: float, text: str) -> None:
-    assert _span(seconds) == text
+    assert span(seconds) == text

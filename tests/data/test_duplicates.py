@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.data import duplicates
-from mien.data.duplicates import exact_ids, find_duplicates, join, near_groups, near_pairs
+from mien.data.duplicates import connected_components, exact_ids, find_duplicates, near_groups, near_pairs
 from mien.data.faceset import FaceSet
 
 
@@ -66,8 +66,8 @@ def test_pairs_are_found_across_blocks_lower_first(photo: NDArray[np.uint8]) -> 
 
 def test_chains_join() -> None:
     pairs = np.array([[0, 4], [4, 2], [5, 6]])
-    assert join(7, pairs).tolist() == [0, 1, 0, 2, 0, 3, 3]
-    assert join(4, np.empty((0, 2), np.int64), np.array([7, 8, 7, 9])).tolist() == [0, 1, 0, 2]
+    assert connected_components(7, pairs).tolist() == [0, 1, 0, 2, 0, 3, 3]
+    assert connected_components(4, np.empty((0, 2), np.int64), np.array([7, 8, 7, 9])).tolist() == [0, 1, 0, 2]
 
 
 def test_the_index_finds_the_pairs_that_comparing_all_finds(monkeypatch: pytest.MonkeyPatch) -> None:

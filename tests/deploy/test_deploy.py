@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mien.serve.prometheus import Metrics
+from mien.serve.prometheus import ServerMetrics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
@@ -63,6 +63,6 @@ def test_files_name_options_paths_and_metrics_that_exist() -> None:
         lines = [line for line in texts[name].splitlines() if "mien serve" in line or '"serve"' in line]
         assert lines and {option for line in lines for option in re.findall(r"--[a-z-]+", line)} <= known, name
     metric = yaml.safe_load(texts["autoscaler.yaml"])["spec"]["metrics"][0]["pods"]["metric"]["name"]
-    assert f"\n{metric} " in Metrics().text().decode()
+    assert f"\n{metric} " in ServerMetrics().text().decode()
     compose = yaml.safe_load(texts["compose.yaml"])["services"]["mien"]
     assert compose["read_only"] and compose["cap_drop"] == ["ALL"]

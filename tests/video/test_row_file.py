@@ -55,6 +55,7 @@ def test_a_row_says_what_the_schema_says() -> None:
         "accepted": False,
         "valence": round(valence_arousal(SCORES)[0], 4),
         "arousal": round(valence_arousal(SCORES)[1], 4),
+        "smoothing_s": 0.0,
         "score_angry": 0.1,
         "score_happy": 0.7,
         "score_neutral": 0.2,
@@ -86,7 +87,7 @@ def test_all_formats_hold_the_same(tmp_path: Path) -> None:
     table = parquet.read_table(tmp_path / "a.parquet")
     assert table.to_pylist() == expected
     assert [str(kind) for kind in table.schema.types[:3]] == ["string", "double", "int64"]
-    assert table.schema.metadata[b"mien_schema"] == b"1"
+    assert table.schema.metadata[b"mien_schema"] == b"2"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.jsonl", "a.parquet"]
 
 

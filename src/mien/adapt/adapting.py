@@ -1,9 +1,9 @@
 """A model for one's own camera: labelled faces in, a better model file out, or the reason why not.
 
-    source = Source(resolve_model("base"))
+    source = SourceModel(resolve_model("base"))
     result = adapt_model(source, faces)                    # labelled faces, 20 to a few thousand
     if result.adaptation.helps:
-        write_model(source, result, Path("mine.onnx"), data="mine/")
+        write_adapted(source, result, Path("mine.onnx"), data="mine/")
 
     estimate = adapt_to_shares(source, faces_NSS)          # without labels: the shares of the emotions alone
 
@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mien.adapt.features import Source
+from mien.adapt.features import SourceModel
 from mien.adapt.tail import adapted
-from mien.contract.atomic_files import write_whole
+from mien.contract.atomic_files import writing_whole
 from mien.contract.card import ModelCard
 from mien.contract.distributions import REFERENCE_KEY, Reference, Tally
 from mien.contract.errors import DataError, ModelError
@@ -71,7 +71,7 @@ class Adapted:
 
 
 def adapt_model(
-    source: Source,
+    source: SourceModel,
     faces: FaceSet,
     *,
     methods: Sequence[str] = METHODS,
@@ -107,14 +107,14 @@ def adapt_model(
     return Adapted(classes, found, held_probs_ND, labels_N, units, seen)
 
 
-def _totals(source: Source, evidence: Evidence) -> NDArray[np.float64]:
+def _totals(source: SourceModel, evidence: Evidence) -> NDArray[np.float64]:
     """What the old probabilities sum to, (N, 1): 1, or less where the model rejects."""
     if not source.rest:
         return np.ones((len(evidence.log_probs_NC), 1))
     return np.asarray(np.exp(evidence.log_probs_NC).sum(axis=1, keepdims=True).clip(max=1))
 
 
-def write_model(source: Source, result: Adapted, out: Path, *, data: str, name: str | None = None) -> ModelCard:
+def write_adapted(source: SourceModel, result: Adapted, out: Path, *, data: str, name: str | None = None) -> ModelCard:
     """Write the adapted model and return its card. The file is run before it is kept.
 
     Args:
@@ -137,7 +137,7 @@ def write_model(source: Source, result: Adapted, out: Path, *, data: str, name: 
     return card
 
 
-def _card(source: Source, result: Adapted, name: str, data: str) -> ModelCard:
+def _card(source: SourceModel, result: Adapted, name: str, data: str) -> ModelCard:
     old, found = source.card, result.adaptation
     error = float(old.metrics.get("accepted_error_rate", USUAL_ERROR))
     shares_D = (np.bincount(result.labels_N, minlength=len(result.classes)) + 0.5) / (
@@ -175,27 +175,22 @@ def _plain(score: Score) -> dict[str, float]:
     return {"accuracy": score.accuracy, "balanced_accuracy": score.balanced_accuracy, "nll": score.nll}
 
 
-def _check(source: Source, readout: Readout, file_bytes: bytes, out: Path) -> None:
+def _check(source: SourceModel, readout: Readout, file_bytes: bytes, out: Path) -> None:
     """Write the file beside its place, run it, compare it with the readout, and only then put it in its place."""
-    beside = out.with_name(f".{out.stem}.checking.onnx")
-    write_whole(beside, file_bytes)
-    try:
+    with writing_whole(out) as beside:
+        beside.write_bytes(file_bytes)
         side = source.card.image.side
         faces_NSS = np.random.default_rng(0).integers(0, 256, (8, side, side), dtype=np.uint8)
         evidence = source.evidence(faces_NSS)
         expected_ND = readout(evidence) * _totals(source, evidence)
-        classifier = Classifier(beside, provider="cpu")
-        found_ND = classifier(faces_NSS)
+        found_ND = Classifier(beside, provider="cpu")(faces_NSS)
         apart = float(np.abs(found_ND - expected_ND).max())
         if apart > PARITY:
             raise ModelError(f"{out}: not written, its answers would differ by {apart:.4f} from what was fitted")
-    finally:
-        beside.unlink(missing_ok=True)
-    write_whole(out, file_bytes)
 
 
 def adapt_to_shares(
-    source: Source, faces_NSS: NDArray[np.uint8], on_progress: Progress | None = None
+    source: SourceModel, faces_NSS: NDArray[np.uint8], on_progress: Progress | None = None
 ) -> tuple[PriorEstimate, Readout]:
     """Estimate the shares of the emotions among unlabelled faces, and the readout that takes them into account.
 
@@ -229,11 +224,11 @@ def source_shares(card: ModelCard) -> NDArray[np.float64]:
     return np.asarray(counts_C / counts_C.sum())
 
 
-def write_shares(source: Source, readout: Readout, estimate: PriorEstimate, out: Path, *, data: str) -> ModelCard:
+def write_shares(source: SourceModel, readout: Readout, estimate: PriorEstimate, out: Path, *, data: str) -> ModelCard:
     """Write the model for estimated shares of the emotions. It makes no promise: nothing was measured.
 
     Raises:
-        ModelError, OutputError: as ``write_model``.
+        ModelError, OutputError: as ``write_adapted``.
     """
     if out.suffix.lower() != ".onnx":
         raise ModelError(f"{out}: expected a name that ends in .onnx")

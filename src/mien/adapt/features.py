@@ -1,6 +1,6 @@
 """What a model's linear head sees: the features before its last linear layer, read by giving the graph one more output.
 
-    source = Source(path)                          # a model file that mien exported
+    source = SourceModel(path)                          # a model file that mien exported
     evidence = source.evidence(crops_NSS)          # log-probabilities and features, for mien.evaluate.adaptation
 
 Walking back from the probabilities, the first matrix product is the head, and what it multiplies is the features. A
@@ -31,7 +31,7 @@ SMALLEST_PROBABILITY = 1e-7
 BATCH = 64
 
 
-class Source:
+class SourceModel:
     """A model file, opened to be adapted.
 
     Args:

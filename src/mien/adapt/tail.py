@@ -15,14 +15,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.adapt.features import SMALLEST_PROBABILITY, Source
+from mien.adapt.features import SMALLEST_PROBABILITY, SourceModel
 from mien.adapt.onnx_bytes import Node, node
 from mien.evaluate.readout import Readout
 
 Constants = dict[str, NDArray[np.float32] | NDArray[np.int64]]
 
 
-def adapted(source: Source, readout: Readout) -> bytes:
+def adapted(source: SourceModel, readout: Readout) -> bytes:
     """The file of the adapted model, without a card."""
     with_head = bool(readout.weights_KD.any())
     assert not with_head or source.features is not None
@@ -63,7 +63,7 @@ def adapted(source: Source, readout: Readout) -> bytes:
     return source.graph.renamed(names).with_tail(keep, nodes, constants, outputs)
 
 
-def _features(source: Source, constants: Constants) -> list[Node]:
+def _features(source: SourceModel, constants: Constants) -> list[Node]:
     """The features of each face in float32, averaged over both mirror images."""
     assert source.features is not None
     if not source.mirrored:
@@ -112,7 +112,7 @@ def _softmax(rest: bool, constants: Constants, old_classes: int) -> list[Node]:
     ]
 
 
-def _maps(source: Source, readout: Readout, with_head: bool, constants: Constants) -> list[Node]:
+def _maps(source: SourceModel, readout: Readout, with_head: bool, constants: Constants) -> list[Node]:
     """Old maps, their mean moved to log p, mixed as the log-probabilities are, plus the head at each place."""
     assert source.map_size is not None
     old, classes = readout.mixing_CD.shape

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from mien.adapters.backend import Seen, in_order, our_detector, recognizer_for, see
-from mien.adapters.images import rgb_frame
+from mien.adapters.image_inputs import rgb_frame
 from mien.contract.errors import MienError
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

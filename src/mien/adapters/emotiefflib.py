@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.adapters.backend import in_order, recognizer_for
-from mien.adapters.images import rgb_frame
+from mien.adapters.image_inputs import rgb_frame
 from mien.contract.emotions import valence_arousal
 from mien.contract.errors import MienError
 from mien.contract.shipped_models import resolve_model

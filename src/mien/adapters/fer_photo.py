@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.adapters.backend import Seen, in_order, recognizer_for, see
-from mien.adapters.images import rgb_frame
+from mien.adapters.image_inputs import rgb_frame
 from mien.contract.errors import ImageError, MienError
 from mien.recognition.detectors import Detections
 from mien.recognition.recognizer import Recognizer

@@ -16,24 +16,18 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import ZipFile
 
 from mien.adapters.backend import load_pandas
+from mien.adapters.fer_files import Faces, FrameFiles
 from mien.adapters.fer_photo import FER
 from mien.contract.errors import MienError, VideoError
-from mien.contract.results import Face, FrameResult
 from mien.video.frames import Frame
 from mien.video.reader import VideoReader
-from mien.video.writer import VideoWriter
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-Faces = list[dict[str, Any]]
-"""What ``FER.detect_emotions`` returns for one frame."""
 
 CSV_FILE = "data.csv"
 
@@ -102,33 +96,19 @@ class Video:
             raise MienError("display=True: mien opens no window; use `mien watch`, or set it to False")
         if output not in ("csv", "pandas"):
             raise MienError(f"output {output!r} is unknown; there are: csv, pandas")
+        files = FrameFiles(
+            Path(self.outdir), video_id or Path(self.filepath).stem, save_frames, save_video, annotate_frames
+        )
         found: list[Faces] = []
-        saved: list[Path] = []
-        root = video_id or Path(self.filepath).stem
-        with ExitStack() as cleanup:
-            video = cleanup.enter_context(VideoReader(self.filepath))
+        with VideoReader(self.filepath) as video, files.of(video.clip):
             every = max(1, int((video.clip.fps or 25) // save_fps)) if save_fps else int(frequency or 1)
-            writer = None
-            if save_video:
-                writer = cleanup.enter_context(VideoWriter(Path(self.outdir), f"{root}_output", video.clip))
             for number, frame in _every(video.frames(), every, max_results):
-                faces = detector.detect_emotions(_bgr(frame, detection_box))
-                if detection_box:
-                    for face in faces:
-                        face["box"][0] += detection_box.get("x_min", 0)
-                        face["box"][1] += detection_box.get("y_min", 0)
-                if save_frames or writer is not None:
-                    picture = _annotated(frame, faces) if annotate_frames else frame.frame_rgb
-                if save_frames:
-                    saved.append(_save(picture, Path(self.outdir) / f"{root}{number}.jpg"))
-                if writer is not None:
-                    writer.add(frame, picture)
+                faces = _in_frame(detector.detect_emotions(_bgr(frame, detection_box)), detection_box)
+                files.add(number, frame, faces)
                 if faces:
                     found.append(faces)
-            if writer is not None:
-                writer.finish()
-        if saved and zip_images:
-            _zip(saved, Path(self.outdir) / "images.zip")
+        if zip_images:
+            files.zip_frames()
         return self.to_csv(found) if output == "csv" else self.to_pandas(found)
 
     def to_csv(self, data: list[Faces], filename: str = CSV_FILE) -> list[dict[str, Any]]:
@@ -183,33 +163,12 @@ def _bgr(frame: Frame, box: dict[str, int] | None) -> Any:
     return rgb[:, :, ::-1]
 
 
-def _annotated(frame: Frame, faces: Faces) -> Any:
-    from mien.recognition.drawing import annotate
-
-    height, width = frame.frame_rgb.shape[:2]
-    shown = []
-    for face in faces:
-        x, y, w, h = face["box"]
-        total = max(1.0, sum(face["emotions"].values()))
-        scores = {name: score / total for name, score in face["emotions"].items()}
-        best = max(scores, key=scores.__getitem__)
-        shown.append(Face((x, y, x + w, y + h), None, best, scores[best], True, scores))
-    return annotate(frame.frame_rgb, FrameResult(frame.source, width, height, tuple(shown)))
-
-
-def _save(picture: Any, path: Path) -> Path:
-    from PIL import Image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path, quality=95)
-    return path
-
-
-def _zip(files: list[Path], to: Path) -> None:
-    with ZipFile(to, "w") as archive:
-        for file in files:
-            archive.write(file, arcname=file.name)
-            file.unlink()
+def _in_frame(faces: Faces, box: dict[str, int] | None) -> Faces:
+    """Faces that were found in a part of the frame, with their boxes in pixels of the whole frame."""
+    for face in faces if box else ():
+        face["box"][0] += (box or {}).get("x_min", 0)
+        face["box"][1] += (box or {}).get("y_min", 0)
+    return faces
 
 
 def _flat(data: list[Faces]) -> list[dict[str, Any]]:

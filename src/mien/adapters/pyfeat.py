@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mien.adapters.backend import in_order, load_pandas, our_detector, recognizer_for, see
-from mien.adapters.images import rgb_frame
+from mien.adapters.image_inputs import rgb_frame
 from mien.contract.errors import MienError
 from mien.contract.results import Face
 from mien.recognition.recognizer import Recognizer

@@ -12,7 +12,7 @@ from mien.cli.output import Format, console, needs, print_json, problem, progres
 
 if TYPE_CHECKING:
     from mien.adapt.adapting import Adapted
-    from mien.adapt.features import Source
+    from mien.adapt.features import SourceModel
 
 
 class Method(StrEnum):
@@ -51,14 +51,14 @@ def adapt(
     with needs("evaluate"):
         import sklearn  # noqa: F401  said before any work is done
 
-    from mien.adapt.adapting import adapt_model, write_model
-    from mien.adapt.features import Source
+    from mien.adapt.adapting import adapt_model, write_adapted
+    from mien.adapt.features import SourceModel
     from mien.contract.errors import ModelError
     from mien.contract.shipped_models import resolve_model
     from mien.data.loading import load_faces
     from mien.evaluate.readout import METHODS
 
-    source = Source(resolve_model(model))
+    source = SourceModel(resolve_model(model))
     if unlabelled:
         _unlabelled(source, data, out, force, format)
         return
@@ -81,7 +81,7 @@ def adapt(
     if out is not None and not wanted:
         raise ModelError(f"{out}: not written, since adapting was not shown to help; --force writes it nevertheless")
     if out is not None:
-        write_model(source, result, out, data=f"{data} ({len(faces):,} faces)")
+        write_adapted(source, result, out, data=f"{data} ({len(faces):,} faces)")
         say(f"{out}: written")
 
 
@@ -148,7 +148,7 @@ def _points(difference: float) -> str:
     return f"{100 * difference:+.1f}"
 
 
-def _unlabelled(source: Source, data: Path, out: Path | None, force: bool, format: Format) -> None:
+def _unlabelled(source: SourceModel, data: Path, out: Path | None, force: bool, format: Format) -> None:
     """Shares of the emotions by expectation maximisation, with its warning."""
     import numpy as np
 

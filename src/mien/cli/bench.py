@@ -1,4 +1,4 @@
-"""``mien bench``: how fast model files are here; latency, faces a second, size, memory and cold start, side by side."""
+"""``mien bench``: measure model files on this computer: latency, faces a second, size, memory, cold start."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def speed_table(benches: list[Bench]) -> Table:
 
 
 def _title(each: Bench) -> str:
-    """Name and precision, where the name does not say it already."""
+    """The name, and the precision if the name does not contain it."""
     return each.model if each.precision == "fp32" or each.precision in each.model else f"{each.model} {each.precision}"
 
 
@@ -173,7 +173,7 @@ def _millions(count: Any) -> str:
 
 
 def _digits(value: float) -> str:
-    """Three digits that count: 0.123, 5.37, 26.1, 944, 12,345."""
+    """Three significant digits, and no fewer before the point: 0.123, 5.37, 26.1, 944, 12,345."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"

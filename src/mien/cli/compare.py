@@ -76,8 +76,7 @@ def _headline(found: Comparison, costs: list[ModelCost], split: str) -> Table:
         head.add_column(column, justify="right" if column else "left")
     head.add_column("B - A", justify="right")
     head.add_column("95 %", style="dim")
-    accuracies = map(_percent, found.accuracy)
-    head.add_row("accuracy", *accuracies, _points(found.difference), _ends(found.difference_95))
+    head.add_row("accuracy", *map(_percent, found.accuracy), _points(found.difference), _ends(found.difference_95))
     f1_a, f1_b = found.macro_f1
     gain = None if f1_a is None or f1_b is None else f1_b - f1_a
     head.add_row("macro F1", _percent(f1_a), _percent(f1_b), _points(gain), "")

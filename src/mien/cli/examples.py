@@ -78,7 +78,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "mood days": ("mien mood days", "mien mood days --weeks"),
     "mood export": ("mien mood export 3 --out session.csv", "mien mood export 3 --out session.json"),
     "mood delete": ("mien mood delete 3", "mien mood delete --all --yes"),
-    "mood summary": ("mien mood summary rows.jsonl", "mien mood summary rows.jsonl --format json"),
+    "mood summary": ("mien mood summary clip.mp4", "mien mood summary rows.jsonl --format json"),
 }
 """By the words that follow ``mien``."""
 

@@ -146,7 +146,7 @@ def export(
             return
         card, parity = _write(opened, faces, crops, out, wanted)
         if field_faces is not None:
-            from mien.export.field import fit_to_field
+            from mien.export.field_fit import fit_to_field
 
             card = fit_to_field(out, field_faces, out)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What ``predict`` and ``watch`` share: times on the command line, a JSON array as it grows, progress, people."""
+"""Shared by ``predict`` and ``watch``: times, a JSON array that grows, the progress bar, the table of people."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class JsonArray:
         self._empty = False
 
     def close(self) -> None:
-        """Write the end, also where something went wrong before: what there is can be read."""
+        """Write the end of the array, also after an error, so that the output is valid JSON."""
         sys.stdout.write("[]\n" if self._empty else "\n]\n")
 
 

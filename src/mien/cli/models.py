@@ -1,4 +1,4 @@
-"""``mien models``: the models here, what a model's card says, adding models, and fetching the better face detector."""
+"""``mien models``: list models, print their cards and lineage, add models, fetch the better face detector."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def list_models(
     speed: Annotated[bool, typer.Option(help="Measure each for a moment, one face a call and 64.")] = True,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
-    """List the models here: what they know, how large, how accurate and, on this computer, how fast they are."""
+    """List the models here: their emotions, size, accuracy and, measured on this computer, speed."""
     from mien.contract.shipped_models import added_models, resolve_model, shipped_models
     from mien.recognition.benchmark import time_models
     from mien.recognition.classifier import Classifier
@@ -91,7 +91,7 @@ def show(
     import yaml
 
     validation = card["metrics"].get("validation", {})
-    for key in ("confusion", "labels", "intervals_95"):  # JSON has them; on a screen they are noise
+    for key in ("confusion", "labels", "intervals_95"):  # too long for a screen; --format json has them
         validation.pop(key, None)
     card["metrics"].pop("report", None)
     card["data"].pop("reference", None)

@@ -1,4 +1,4 @@
-"""What every verb shares: the two output formats, one-line errors, and naming a missing extra.
+"""Shared by all verbs: the output formats, one-line messages, and errors that name a missing extra.
 
 Results go to standard output, everything else (progress, problems, hints) to standard error, so pipes stay clean.
 """
@@ -37,7 +37,7 @@ def output_encoding() -> str:
 
 
 TYPOGRAPHY = {"–": "-", "…": "...", "→": "->", "·": "*", "±": "+-", "█": "#", "▌": "|", "•": "*", "√": "sqrt"}
-"""What tables use, and what stands for it where the output's encoding lacks it."""
+"""Characters in tables, and their replacements for an output encoding that lacks them."""
 
 
 def write_anything() -> None:

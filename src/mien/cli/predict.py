@@ -1,4 +1,4 @@
-"""``mien predict``: photos and videos in, emotions out. A bad file costs a line and exit status 1, the others go on."""
+"""``mien predict``: recognise photos and videos. A bad file is reported in a line, and the exit status becomes 1."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mien.video.track_summary import TrackSummary
 
 CROP_SIDE_PX = 112
-"""Smaller images without a face are taken to be face crops."""
+"""If no face is found in an image of at most this size, it probably is a face crop, and a hint says so."""
 
 PHOTOS, VIDEOS, FILES = "Photos and videos", "Videos only", "Files to write"
 
@@ -231,7 +231,7 @@ def _rows(
 
 
 def _report_before(rows: RowFile, sources: Sequence[str]) -> int:
-    """Say again what was wrong in the run that is resumed; returns how many sources that were."""
+    """Repeat the problems of the run that is resumed; returns how many sources had one."""
     again = [told for source in sources if (told := rows.done.get(source)) is not None]
     for told in again:
         problem(told)
@@ -241,7 +241,7 @@ def _report_before(rows: RowFile, sources: Sequence[str]) -> int:
 
 
 def _naming(sources: Sequence[str]) -> Callable[[str], str]:
-    """Stems of output files: the place in the list keeps files of the same name apart."""
+    """Name output files by the source's place in the list and its name, so that equal names stay apart."""
     places = {source: place for place, source in enumerate(sources, start=1)}
     return lambda source: f"{places[source]:04d}-{'stdin' if source == '-' else Path(source).stem}"
 

@@ -23,7 +23,7 @@ def report(
     half_life_s: HalfLifeS = 2.0,
     baseline_s: BaselineS = 60.0,
     window_s: WindowS = 60.0,
-    max_gap_s: MaxGapS = 1.0,
+    max_gap_s: MaxGapS = 2.0,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """Write a page with figures and, for each video, tables (CSV, BIDS), an ELAN file and WebVTT."""

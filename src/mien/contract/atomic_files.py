@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,19 +28,38 @@ def write_png(path: Path, picture_rgb: NDArray[np.uint8]) -> None:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Save bytes, whole or not at all; make missing folders. Raises OutputError where that cannot be done."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with writing_whole(path) as beside:
+        beside.write_bytes(content)
+
+
+@contextmanager
+def writing_whole(path: Path) -> Iterator[Path]:
+    """Give a place beside ``path`` to write a file to; at the end it becomes ``path``, and after an error it is gone.
+
+    For files that are written piece by piece, or checked before they appear. Missing folders are made.
+
+    Raises:
+        OutputError: the file cannot be written there. Other errors of the ``with`` block pass through.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with beside.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with replacing(path) as beside:
+            yield beside
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """``writing_whole`` in a folder that exists, for callers with an error message of their own: raises OSError."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield beside
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())  # without it, a power cut can leave the new name with no content
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:

@@ -3,8 +3,8 @@
     card = ModelCard.from_json(text)      # ModelError if it is not ours or newer than this version
     card.labels, card.image.side, card.temperature
 
-Nothing about a model is ever inferred from a file's name: what is needed to use it rightly is here. TorchScript and
-.pth files carry the same card, under the same key.
+mien infers nothing about a model from its file name: the card holds all that is needed to use the model correctly.
+TorchScript and .pth files carry the same card, under the same key.
 
 Not here: finding and writing the card in an .onnx file (onnx_container.py).
 """
@@ -25,7 +25,7 @@ from mien.contract.pixels import Margin
 CARD_FORMAT = 3
 """Raised when a reader of this version could misread a newer card.
 
-2 added what follows ``vector``, 3 ``naming`` and ``guarantees``.
+Format 2 added the fields from ``vector`` on, format 3 added ``naming`` and ``guarantees``.
 """
 
 CARD_KEY = "mien_card"
@@ -56,9 +56,9 @@ class ModelCard:
         name: short name, such as "base".
         labels: emotions in the order of the outputs.
         image: the crops it wants.
-        temperature: what the logits are divided by, inside the graph, so that confidence is calibrated; 1 where
-            ``vector`` or ``curve`` does that instead.
-        accept_threshold: where no emotion is at least this probable the model abstains (``Face.accepted`` is False).
+        temperature: the graph divides the logits by it, which calibrates the confidence; 1 if ``vector`` or ``curve``
+            calibrates instead.
+        accept_threshold: the model abstains (``Face.accepted`` is False) if no emotion is at least this probable.
         metrics: figures by split, such as {"validation": {"n": 3589, "accuracy": 0.69}}.
         recipe: the resolved training recipe.
         data: data set name, fingerprint and class counts per split.
@@ -67,8 +67,8 @@ class ModelCard:
             None where the temperature is enough.
         curve: three coefficients k of a temperature that follows the confidence, inside the graph: the logits times
             exp(k0 + k1 u + k2 u^2), u = lead / (1 + lead), lead = best logit less the second; None without.
-        rejected: what the model may also take a face for, without naming it: its probability is missing from those of
-            ``labels``, which then sum to less than 1, so that the confidence falls and the model abstains.
+        rejected: further classes, such as "not a face", that are never named. Their probability is missing from those
+            of ``labels``, which then sum to less than 1; so the confidence falls and the model abstains.
         precision: of the arithmetic: "fp32", "fp16", "bf16", "int8" (ranges measured beforehand) or "int8-dynamic".
         graph_sha256: ``onnx_container.graph_digest`` of the .onnx file that carries this card; None in other formats.
         parents: the models that this one was made from or taught by (mien.contract.lineage).

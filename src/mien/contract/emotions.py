@@ -1,4 +1,4 @@
-"""The emotions, in the order that indexes them.
+"""The emotions, in index order.
 
 A trap of the field: folder loaders sort class names (…, happy, neutral, sad, surprise) while FER2013's own index order
 ends in (happy, sad, surprise, neutral). Code that mixes the two reports neutral faces as sad. Here the order is a
@@ -43,7 +43,7 @@ def canonical(name: str) -> str:
 
 
 def index_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Return class names in the order that indexes them.
+    """Return class names in index order.
 
     FER2013's seven, or a subset of them, keep FER2013's index order and FER+'s eight keep FER+'s; any other set of
     names is sorted. Names are made canonical first and may repeat.
@@ -73,9 +73,8 @@ Neutral is the origin by convention. Contempt is left out: no published mean of 
 def valence_arousal(scores: Mapping[str, float]) -> tuple[float, float]:
     """Project class probabilities onto valence and arousal: the mean of ``AFFECT``, weighted by probability.
 
-    A projection, not a measurement: it can only say what the classes say, inside the polygon that they span. A class
-    that ``AFFECT`` does not place (contempt, classes of your own) counts as the origin, so it pulls both towards 0 and
-    never makes the rest look stronger than it is.
+    This is a projection, not a measurement: it adds nothing to what the class probabilities say. A class that is not in
+    ``AFFECT`` (contempt, classes of your own) counts as the origin, so it pulls both values towards 0.
 
     Args:
         scores: probability by class name; aliases are understood. They should sum to 1.

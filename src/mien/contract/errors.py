@@ -2,8 +2,8 @@
 
     MienError                 a ValueError: one clear line that names the thing and the remedy
     ├── ImageError            a file or array that is not a readable image
-    ├── VideoError            a video or a camera: not one, cut short, damaged, absent, silent for too long
-    ├── OutputError           results cannot be written there, or do not go on with what is there
+    ├── VideoError            a video or a camera: unreadable, cut short, damaged, absent, or silent for too long
+    ├── OutputError           results cannot be written there, or do not fit the partial results that are there
     ├── DataError             a data set: missing folder, bad row, unknown class or split
     ├── RecipeError           a training recipe: unknown name, misspelt key, impossible value
     ├── RunError              a training run: cannot resume, checkpoint of something else, loss became NaN
@@ -32,7 +32,7 @@ class VideoError(MienError):
 
 
 class OutputError(MienError):
-    """Results cannot be written to a place, or cannot go on with what is there."""
+    """Results cannot be written to a place, or do not fit the partial results that are there."""
 
 
 class DataError(MienError):

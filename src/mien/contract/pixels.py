@@ -56,10 +56,16 @@ def square_boxes(boxes_xyxy: ArrayLike, margin: Margin) -> NDArray[np.float64]:
     return np.stack([x_N - half_N, y_N - half_N, x_N + half_N, y_N + half_N], axis=1)
 
 
-def _resampling(start: float, stop: float, length: int, side: int) -> tuple[slice, NDArray[np.float32]]:
+def axis_weights(start: float, stop: float, length: int, side: int) -> tuple[slice, NDArray[np.float32]]:
     """Weights that turn pixels of an axis into ``side`` samples spread evenly over [start, stop).
 
-    Returns the slice of the axis that is needed and weights of shape (side, slice length), rows summing to one.
+    Args:
+        start, stop: the part of the axis in pixels; may reach beyond it on both sides.
+        length: of the axis in pixels.
+        side: number of samples.
+
+    Returns:
+        The slice of the axis that is needed, and weights of shape (side, slice length) whose rows sum to one.
     """
     scale = (stop - start) / side
     reach = max(scale, 1.0)  # half-width of the triangle: one source pixel when enlarging, one sample when shrinking
@@ -83,8 +89,8 @@ def crop_square(frame: NDArray[np.uint8], square_xyxy: ArrayLike, side: int) -> 
         side: pixels of the result's side.
     """
     x1, y1, x2, y2 = (float(value) for value in np.asarray(square_xyxy, dtype=np.float64))
-    columns, across_SW = _resampling(x1, x2, frame.shape[1], side)
-    rows, down_SH = _resampling(y1, y2, frame.shape[0], side)
+    columns, across_SW = axis_weights(x1, x2, frame.shape[1], side)
+    rows, down_SH = axis_weights(y1, y2, frame.shape[0], side)
     patch = frame[rows, columns].astype(np.float32)
     if patch.ndim == 3:
         patch = patch @ np.asarray(LUMA_RGB, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What recognition returns: frozen, validated at birth, plain Python inside, ready for JSON.
+"""What recognition returns: frozen values, checked when they are made, of plain Python types that JSON can hold.
 
 result = mien.recognize("party.jpg")
 result.faces[0].emotion, result.faces[0].confidence
@@ -26,7 +26,7 @@ class Face:
 
     Attributes:
         box_xyxy: the detector's box in pixels of the upright image: left, top, right, bottom.
-        detector_score: the detector's own certainty, 0..1; None where it gives none (Haar) or no detector ran.
+        detector_score: the detector's own certainty, 0..1; None if it gives none (Haar) or no detector ran.
         emotion: the emotion that is named: the one with the largest score, unless the model's card or the user corrects
             for how frequent emotions are (mien.contract.naming).
         confidence: its calibrated probability, 0..1; not always the largest of ``scores``.
@@ -102,7 +102,7 @@ class Face:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """All faces of one image or video frame; no face is a result too.
+    """All faces of one image or video frame. An image without a face has a result too.
 
     Attributes:
         source: path or name of the image.
@@ -110,6 +110,7 @@ class FrameResult:
         height: likewise.
         faces: largest first, so the first is the main face; empty when there is none.
         t_s: seconds from the start of the source, from its own timestamps; None for single images.
+        smoothing_s: half-life of the mean over time that the scores went through; 0 for the scores of this frame alone.
     """
 
     source: str
@@ -117,14 +118,19 @@ class FrameResult:
     height: int
     faces: tuple[Face, ...]
     t_s: float | None = None
+    smoothing_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
             raise ValueError(f"expected an image of at least 1 x 1, got {self.width} x {self.height}")
+        if not 0 <= self.smoothing_s < math.inf:
+            raise ValueError(f"expected smoothing_s of at least 0 seconds, got {self.smoothing_s}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types for JSON; ``t_s`` only where there is one."""
+        """Plain types for JSON; ``t_s`` only where there is one, ``smoothing_s`` only where scores were smoothed."""
         plain: dict[str, Any] = {"source": self.source, "width": self.width, "height": self.height}
         if self.t_s is not None:
             plain["t_s"] = self.t_s
+        if self.smoothing_s:
+            plain["smoothing_s"] = self.smoothing_s
         return plain | {"faces": [face.to_dict() for face in self.faces]}

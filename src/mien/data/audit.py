@@ -26,12 +26,12 @@ from mien.data.faceset import FaceSet
 from mien.data.votes import VOTES, majority
 
 AT = (100, 500, 2000)
-"""The votes judge the first so many faces of the ranking."""
+"""Numbers of faces at the top of the ranking for which precision is computed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """A model's opinion of a set's labels.
+    """How well a model's probabilities support the labels of a set.
 
     Attributes:
         probs_NC: the model's probabilities, columns in the order of the set's labels.
@@ -106,7 +106,7 @@ def find_label_errors(probs_NC: NDArray[np.floating[Any]], labels_N: NDArray[np.
 
 
 def judge(audit: Audit, faces: FaceSet, at: Sequence[int] = AT, threshold: float = 0.5, seed: int = 0) -> Verdict:
-    """Let FER+'s votes judge the ranking: on how many of the first k faces is the majority not the label?
+    """Compare the ranking with FER+'s votes: for how many of the first k faces does the majority differ from the label?
 
     Faces without a majority above ``threshold`` are left out of the ranking and of the base rate. A majority for
     contempt, unknown or not-a-face counts as disagreement.

@@ -41,7 +41,7 @@ from mien.data.source import Report, Source
 from mien.data.splits import DEFAULT_SHARES
 
 FORMAT = 2
-"""Part of the key. Raise it when the files of a cached set change, or when a reader changes what it makes of bytes."""
+"""Part of the key. Raise it when the files of a cached set change, or when a reader decodes bytes differently."""
 
 CACHE_FROM = 2000
 """Folders with fewer images are not cached: they are read in a fraction of a second."""
@@ -107,7 +107,7 @@ def cache_key(request: Request, source: Source) -> str:
         try:
             status = os.stat(file)
             key.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
-        except OSError:  # reading it will say so by name
+        except OSError:  # the file vanished; the reader will report it
             key.update(f"{file}\0gone\n".encode(errors="surrogateescape"))
     return key.hexdigest()
 
@@ -181,7 +181,7 @@ def _publish(beside: Path, folder: Path, request: Request) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
-        if _open(folder) is None:  # what stands there is damaged
+        if _open(folder) is None:  # the folder that is there is damaged
             shutil.rmtree(folder)
             beside.rename(folder)
     for other in folder.parent.glob(f"{glob_escape(request.root.resolve().name)}-*"):
@@ -223,7 +223,7 @@ def _sweep(cache: Path) -> None:
         try:
             if time.time() - left.stat().st_mtime > ABANDONED_AFTER_S:
                 shutil.rmtree(left, ignore_errors=True)
-        except OSError:  # another process swept it
+        except OSError:  # another process removed it
             continue
 
 

@@ -34,18 +34,18 @@ from mien.data.findings import findings
 from mien.data.votes import VOTES, majority
 
 NEAR_LIMIT = 5_000_000
-"""Near duplicates are searched for in sets of up to so many faces; their thumbnails take a kilobyte a face."""
+"""The largest set that is searched for near duplicates; the thumbnails take a kilobyte a face."""
 
 BINS = 32
 """Of the histograms of grey level (over 0..256) and contrast (over 0..128)."""
 
 
 def describe(faces: FaceSet, duplicates: Duplicates | None = None) -> DatasetReport:
-    """Count and measure a data set. FER2013 takes five seconds, nearly all of them for near duplicates.
+    """Count and measure a data set. FER2013 takes five seconds, mostly for the near duplicates.
 
     Args:
         faces: any set.
-        duplicates: of ``find_duplicates``, where the caller has them already.
+        duplicates: what ``find_duplicates`` returned, if the caller has that already.
     """
     if duplicates is None and len(faces) <= NEAR_LIMIT:
         duplicates = find_duplicates(faces)

@@ -1,14 +1,14 @@
-"""The same picture twice: equal in every pixel, or nearly so (another crop, size, compression, caption, or mirrored).
+"""Find pictures that occur twice: equal in every pixel, or nearly (cropped, resized, compressed, captioned, mirrored).
 
-    image_N = exact_ids(faces)                # equal number = equal pixels
-    group_N = near_groups(faces)              # equal number = the same picture, directly or by a chain
+    image_N = exact_ids(faces)                # faces with equal numbers have equal pixels
+    group_N = near_groups(faces)              # faces with equal numbers are near duplicates, or linked by others
 
-Near: the 16 x 16 averages of two faces, each less its mean, correlate above 0.95, straight or mirrored. FER2013 has
-4,508 such pairs; of 75 looked at, one showed two different people. Below 0.94 (mirrored: 0.95) that becomes common.
-Drawn faces are far more alike than photographs: cartoons match wholesale.
+Two faces are near duplicates if their 16 x 16 thumbnails correlate above 0.95, straight or mirrored. FER2013 has 4,508
+such pairs. We looked at 75 of them, and one showed two different people. With a threshold below 0.94 (mirrored: 0.95)
+such mistakes become common. Drawn faces are much more alike than photographs, so many of them match.
 
-Up to ``ALL_PAIRS_LIMIT`` faces every pair is compared: some 5 s for 32,000 faces on one core, a hundred times as long
-for ten times as many. Larger sets go through an index (near_index.py, the extra ``large``).
+Up to ``ALL_PAIRS_LIMIT`` faces, every pair is compared: 5 s for 32,000 faces on one core, and a hundred times that for
+ten times as many faces. Larger sets use an index (near_index.py, the extra ``large``).
 
 Shape legend: N faces, T = 256 values of a thumbnail, M pairs.
 """
@@ -29,7 +29,7 @@ NEAR_CORRELATION = 0.95
 BLOCK = 1024
 
 ALL_PAIRS_LIMIT = 100_000
-"""Largest set in which all pairs are compared: about a minute on one core."""
+"""The largest set in which all pairs are compared, which takes about a minute on one core."""
 
 
 def exact_ids(faces: FaceSet) -> NDArray[np.int64]:
@@ -77,7 +77,7 @@ def _largest_of_each(
 
 @dataclass(frozen=True, eq=False)
 class Duplicates:
-    """What repeats in a set.
+    """The pictures that occur more than once in a set.
 
     Attributes:
         exact_N: equal numbers for equal pixels.
@@ -96,7 +96,7 @@ def find_duplicates(faces: FaceSet, threshold: float = NEAR_CORRELATION) -> Dupl
     """Compare every face with every other."""
     exact_N = exact_ids(faces)
     pairs_M2, alike_M = near_pairs(faces, threshold)
-    return Duplicates(exact_N, pairs_M2, alike_M, join(len(faces), pairs_M2, exact_N))
+    return Duplicates(exact_N, pairs_M2, alike_M, connected_components(len(faces), pairs_M2, exact_N))
 
 
 def near_groups(faces: FaceSet, threshold: float = NEAR_CORRELATION) -> NDArray[np.int64]:
@@ -104,7 +104,9 @@ def near_groups(faces: FaceSet, threshold: float = NEAR_CORRELATION) -> NDArray[
     return find_duplicates(faces, threshold).group_N
 
 
-def join(count: int, pairs_M2: NDArray[np.int64], same_N: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+def connected_components(
+    count: int, pairs_M2: NDArray[np.int64], same_N: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
     """Connected components: numbers 0.. for ``count`` things, where a pair, or equal ``same_N``, joins two."""
     parent = list(range(count))
 
@@ -136,6 +138,6 @@ def _thumbnails(faces: FaceSet) -> NDArray[np.float32]:
         thumbs_NT[start : start + len(small_BTT)] = small_BTT.reshape(len(small_BTT), -1)
     thumbs_NT -= thumbs_NT.mean(axis=1, keepdims=True)
     length_N1 = np.linalg.norm(thumbs_NT, axis=1, keepdims=True)
-    thumbs_NT *= length_N1 > 1  # below: one level, give or take rounding
+    thumbs_NT *= length_N1 > 1  # a smaller norm is rounding: the face has a single grey level
     thumbs_NT /= np.maximum(length_N1, 1)
     return thumbs_NT

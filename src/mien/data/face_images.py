@@ -26,14 +26,14 @@ from mien.contract.pixels import crop_faces
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 MIN_SIDE_PX = 8
-"""An image with a shorter side holds no face anyone could read."""
+"""Images with a shorter side are refused: no face in them is readable."""
 
 Shape = tuple[int, int, int]
 """Height, width and channels on disk; 1 channel for all grey ones."""
 
 
 class VanishedError(DataError):
-    """A file could not be opened or read at all; another time it may be."""
+    """A file could not be opened or read; the next attempt may succeed."""
 
 
 def read_pixels(path: str | Path) -> NDArray[np.uint8]:
@@ -45,7 +45,7 @@ def read_pixels(path: str | Path) -> NDArray[np.uint8]:
     """
     try:
         pixels = decode(Path(path), MAX_PIXELS, keep_grey=True)
-    except Exception as error:  # a damaged file raises whatever its parser met: struct.error, IndexError, OSError, …
+    except Exception as error:  # Pillow raises many types for damaged files: struct.error, IndexError, OSError, …
         if isinstance(error, OSError) and error.errno is not None:
             raise VanishedError(f"{path}: cannot be read ({error.strerror})") from None
         raise DataError(f"{path}: not a readable image ({error_line(error)})") from error
@@ -60,8 +60,8 @@ def read_face(
 ) -> tuple[NDArray[np.uint8], Shape]:
     """Read an image file as a grey (side, side) uint8 face, and the shape it has on disk.
 
-    An image that is not square is made so as any box is: its edge repeats along the shorter axis. With a box, only what
-    is in it counts.
+    An image that is not square is made square by repeating its edge along the shorter axis. With a box, only the part
+    inside it is used.
 
     Raises:
         DataError: names the file and says why it cannot be read.
@@ -81,7 +81,7 @@ def read_grey(path: str | Path, side: int) -> NDArray[np.uint8]:
 
 
 def whole(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """The whole image as a grey (side, side) face; one that is that already is passed on."""
+    """The whole image as a grey (side, side) face; an image of that size is returned unchanged."""
     if pixels.shape == (side, side):
         return pixels
     height, width = pixels.shape[:2]

@@ -1,10 +1,10 @@
-"""What is known of each face beside its label: a CSV with a column ``path`` and any others.
+"""Further facts about each face, such as person or camera: a CSV with a column ``path`` and any others.
 
     table = read_face_table(Path("faces.csv"), faces.names_N, on_problem=print)
     table.columns["camera"]                  # text of each face, "" where the file says nothing
     table.units("person")                    # a number for each person
 
-The path is that of the data set, relative to its folder; a file name alone will do where it is unique.
+The path is relative to the folder of the data set. A file name alone is enough if it is unique.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class FaceTable:
     columns: Mapping[str, NDArray[np.str_]]
 
     def units(self, column: str) -> NDArray[np.int64]:
-        """A number for each different text of a column; a face without one is a unit of its own.
+        """A number for each different text of a column. Each face without a text gets a number of its own.
 
         Raises:
             DataError: no such column.

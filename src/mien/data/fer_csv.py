@@ -2,9 +2,9 @@
 
     rows = read_fer_csv(Path("fer2013.csv"), on_problem=print)
 
-The second differs in the order of its columns and in the spaces before their names; the third has no Usage, so its
-rows come with split "" and a split is made later. The challenge's test.csv has no labels and is refused. Other sets
-that Kaggle publishes in this format (CK+ among them) read too, as far as their emotions are FER2013's seven.
+icml_face_data.csv has its columns in another order and spaces before their names. The challenge's train.csv has no
+column Usage: its rows get the split "", and a split is made later. The challenge's test.csv has no labels, so it is
+refused. Other sets in this format (such as CK+ on Kaggle) can be read if their emotions are FER2013's seven.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ USAGES = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"
 CSV_SIDE = 48
 """Every row holds a face of 48 x 48; a row of another length is damaged."""
 
-_GREY_LEVELS = {str(level): level for level in range(256)}  # twice as fast as int(), and refuses "-1", "256" and "1_0"
+# a table is twice as fast as int(), and it refuses "-1", "256" and "1_0"
+_GREY_LEVELS = {str(level): level for level in range(256)}
 
 
 def parse_csv_row(row: Mapping[str, str], columns: Sequence[str] = COLUMNS) -> tuple[NDArray[np.uint8], int, str]:
@@ -35,10 +36,10 @@ def parse_csv_row(row: Mapping[str, str], columns: Sequence[str] = COLUMNS) -> t
 
     Args:
         row: text of the fields; a short row lacks some.
-        columns: those it must have; without ``Usage`` the split is "".
+        columns: names of the columns that the row must have; without ``Usage`` the split is "".
 
     Raises:
-        DataError: says which field is wrong and what was expected.
+        DataError: a field is wrong; the message names it and says what was expected.
     """
     missing = [name for name in columns if not row.get(name, "").strip()]
     if missing:
@@ -68,10 +69,10 @@ def read_fer_csv(
     Args:
         path: the CSV, UTF-8 with or without a byte order mark.
         on_problem: called with one line for each row left out; it names the file and the line.
-        on_progress: called now and then with (bytes read, about, and bytes in all).
+        on_progress: called now and then with (approximate bytes read, bytes in all).
 
     Raises:
-        DataError: the columns are not there, or there are no labels among them.
+        DataError: a column is missing, or the file has no labels.
     """
     try:
         opened = path.open(encoding="utf-8-sig", errors="replace")

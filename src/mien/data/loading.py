@@ -4,9 +4,9 @@
     faces = load_faces("fer2013.csv", votes="fer2013new.csv")     # emotion,pixels,Usage, and FER+'s votes
     faces = load_faces("my-photos/")                              # angry/*.jpg, …: a split is made
 
-Bad files and rows are collected as problems, one line each; the rest is read. ``strict=True`` raises on the first.
-Not here: which layouts there are (layouts.py), face detection (a folder holds faces that fill their frame), the cache
-(cache.py: ``open_faces`` is this with a memory).
+A file or row that cannot be read is reported in one line, and reading goes on; with ``strict=True`` the first one
+raises. Not here: which layouts there are (layouts.py); face detection, since each image must be filled by its face; the
+cache (cache.py).
 
 Shape legend: S side of a face in pixels.
 """
@@ -33,7 +33,7 @@ from mien.data.votes import find_votes, read_votes
 __all__ = ["Progress", "Request", "load_faces", "read_grey"]
 
 Progress = Callable[[int, int], None]
-"""Called with (faces done, faces in all); of a CSV, bytes."""
+"""Called with (faces done, faces in all); for a CSV, with (bytes read, bytes in all)."""
 
 PROGRESS_EVERY = 512
 
@@ -49,7 +49,7 @@ class Row(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What of a data set is asked for, and how.
+    """Which data set to read, and how to read it.
 
     Attributes:
         root: a folder or a ``.csv``; see mien.data.layouts.
@@ -99,7 +99,7 @@ def load_faces(
         root: a folder or a ``.csv`` file.
         side: pixels of each face's side; images of another size are resampled, CSV faces too.
         strict: raise DataError on the first unreadable file or row instead of going on without it.
-        on_problem: called with one line for each file, folder or row left out, and for what is merely unusual.
+        on_problem: called with one line for each file, folder or row that was left out or looks unusual.
         layout: a name from ``mien.data.layouts.LAYOUTS``; "auto" recognises it by looking.
         classes: read these class folders alone, in this index order.
         votes: FER+'s ``fer2013new.csv`` or ``ferplus.csv``; "auto" takes one that lies beside the data, None none.
@@ -125,7 +125,7 @@ def load_faces(
 
 
 class Table:
-    """All of a set but its pixels, while it grows."""
+    """Everything of a set but its pixels, filled while the set is read."""
 
     def __init__(self) -> None:
         self.labels: list[int] = []
@@ -150,7 +150,7 @@ def write_faces(
 
 
 def finish(request: Request, source: Source, table: Table, faces_NHW: NDArray[np.uint8]) -> FaceSet:
-    """Put pixels and the rest together, with votes, and with a split where there is none."""
+    """Combine pixels, labels and votes into a set; make a split if the data has none."""
     if not table.names:
         raise DataError(f"{request.root}: no readable face found")
     votes = request.votes_file(source)
@@ -184,7 +184,7 @@ def _rows(source: Source, side: int, table: Table, problem: Report, on_progress:
 
 
 def _silent(line: str) -> None:
-    """Where nobody asked for problems."""
+    """Ignore a problem: the default of ``on_problem``."""
 
 
 def _no_progress(done: int, total: int) -> None:

@@ -1,15 +1,15 @@
-"""Splits where the data has none, and smaller subsets of those it has.
+"""Make splits for data that has none, and draw smaller subsets of splits.
 
     faces = make_split(faces, {"train": 0.8, "validation": 0.2})
     less = subset(faces, fraction=0.7, seed=0)
 
-**A split** goes by a hash of the pixels. A face keeps its place when files are renamed, moved or added, and near
-duplicates share the place of the one with the lowest hash, so no picture is on both sides (adding a near duplicate of
-a face may therefore move that face). It is stratified in the mean: every class has the asked share give or take chance,
-and a class with a picture for each split is never missing from one.
+**A split** depends on a hash of the pixels only. A face stays in its split when files are renamed, moved or added. Near
+duplicates go to the split of the one with the lowest hash, so no picture is in two splits; adding a near duplicate of a
+face can therefore move that face. Each class gets the asked shares on average. A class with enough pictures appears in
+every split.
 
-**A subset** is exact: of every class of every split the faces that come first in the order of a seeded hash. A smaller
-fraction with the same seed is a part of a larger.
+**A subset** takes an exact number of faces from every class of every split: those that come first in the order of a
+seeded hash. With the same seed, a smaller fraction is contained in a larger one.
 
 Shape legend: N faces.
 """
@@ -33,7 +33,7 @@ DEFAULT_SHARES: Mapping[str, float] = {"train": 0.8, "validation": 0.2}
 def make_split(
     faces: FaceSet, shares: Mapping[str, float] = DEFAULT_SHARES, *, group_N: NDArray[np.int64] | None = None
 ) -> FaceSet:
-    """Return the set with a split made from nothing but pixels and labels; the one it had is not looked at.
+    """Return the set with a new split, made from pixels and labels alone. Any split it had is ignored.
 
     Args:
         faces: any set.
@@ -65,7 +65,7 @@ def _give_each_class_a_place(
     labels_N: NDArray[np.int64],
     splits: int,
 ) -> None:
-    """Move one group (the highest rank) of a class into each split that has none of it, from where most are."""
+    """Give each split that lacks a class its highest-ranked group from the split that has most groups of it."""
     for label in np.unique(labels_N):
         own = np.unique(group_N[labels_N == label])
         own = own[np.argsort(rank_G[own], kind="stable")]
@@ -78,12 +78,12 @@ def _give_each_class_a_place(
 
 
 def validate_on(faces: FaceSet, split: str) -> FaceSet:
-    """Return the set with another split in the place of validation, for sets that have none.
+    """Return the set with another split renamed to validation, for sets without a validation split.
 
     Args:
         faces: any set.
-        split: "validation" for no change. A split called test is taken only if the caller names it here: epochs that
-            are chosen on it make its figures too good.
+        split: "validation" for no change. A split called test is used only if the caller names it here: if it chooses
+            the epoch, its figures become too good.
 
     Raises:
         DataError: no such split, or no validation split and none named.
@@ -122,7 +122,8 @@ def subset(faces: FaceSet, fraction: float, seed: int = 0) -> FaceSet:
     for split in faces.split_names:
         for label in range(len(faces.labels)):
             own = np.flatnonzero((faces.splits_N == split) & (faces.labels_N == label))
-            order = own[np.lexsort((faces.names_N[own], rank_N[own]))]  # copies of a face differ in name alone
+            # equal pixels have equal hashes, so the name decides their order
+            order = own[np.lexsort((faces.names_N[own], rank_N[own]))]
             chosen.append(order[: max(1, round(fraction * len(own)))])
     return faces.take(np.sort(np.concatenate(chosen)))
 

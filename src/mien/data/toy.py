@@ -1,11 +1,11 @@
-"""Cartoon faces with FER2013's seven expressions: something to learn from when no data set is at hand.
+"""Draw cartoon faces with FER2013's seven expressions, for tests and for trying things without a data set.
 
     faces = toy_faces(per_class=200, seed=0)            # in memory, for tests
     draw_toy(Path("toy"), per_class=200, seed=0)        # the same faces as toy/train/angry/*.png, toy/validation/…
 
-Every fifth face is for validation. A face depends on the seed, its emotion and its number alone, so a larger set
-begins with the faces of a smaller one. A small network learns them in a minute; what it learns says nothing about
-people.
+Every fifth face is for validation. A face depends only on the seed, its emotion and its number, so a larger set begins
+with the faces of a smaller one. A small network learns these faces in a minute, but that says nothing about how well it
+reads people.
 
 Shape legend: P points of a line, 2 = x and y. A face lives in a square from -1 to 1, x right and y down.
 """
@@ -29,7 +29,7 @@ VALIDATION_EVERY = 5
 
 @dataclass(frozen=True)
 class Expression:
-    """What the parts of a face do; lengths in face units (the head is about 1.7 high).
+    """The position of each part of a face; lengths in face units (the head is about 1.7 high).
 
     Attributes:
         mouth_curve: how far the corners stand above the middle of the mouth; negative is a frown.
@@ -181,7 +181,7 @@ def draw_toy(out: Path, *, per_class: int = 200, seed: int = 0, side: int = 48) 
 
 
 def draw_face(emotion: str, rng: np.random.Generator, side: int) -> NDArray[np.uint8]:
-    """Draw one cartoon face as grey uint8 (side, side); ``rng`` decides all that differs between two faces."""
+    """Draw one cartoon face as grey uint8 (side, side); all variation between faces comes from ``rng``."""
     wobble = rng.normal(size=len(fields(Expression))) * [getattr(WOBBLE, part.name) for part in fields(WOBBLE)]
     expression = EXPRESSIONS["neutral"].mixed(EXPRESSIONS[emotion], rng.uniform(0.45, 1.15), wobble)
     sketch = _Sketch(rng, side * SUPERSAMPLING)
@@ -260,7 +260,7 @@ def _draw_eyes_and_brows(sketch: _Sketch, rng: np.random.Generator, expression: 
         white = _ellipse(x, y, 0.34, open_height)
         sketch.fill(white, 250)
         pupil = _ellipse(x + gaze_x, y + gaze_y * expression.eye_open, 0.15, 0.15)
-        pupil[:, 1] = np.clip(pupil[:, 1], y - open_height / 2, y + open_height / 2)  # lids cover the rest
+        pupil[:, 1] = np.clip(pupil[:, 1], y - open_height / 2, y + open_height / 2)  # lids cover part of it
         sketch.fill(pupil, sketch.ink)
         sketch.line(np.vstack([white, white[:1]]), sketch.ink, 0.03)
         brow_y = -0.36 - expression.brow_raise
@@ -274,7 +274,7 @@ def _draw_nose(sketch: _Sketch, expression: Expression) -> None:
     sketch.line(_arc(-0.1, 0.2, 0.1, 0.2, 0.05), shade, 0.05)
     depth = min(max(expression.nose_wrinkle, 0.0), 1.0)
     fold = int(sketch.skin * (1 - 0.65 * depth))
-    if depth > 0.15:  # below, the fold would be as light as the skin
+    if depth > 0.15:  # a weaker fold could not be told from the skin
         for y in (-0.06, 0.03):
             sketch.line(_arc(-0.1, y, 0.1, y, -0.05), fold, 0.045)
         for side in (-1, 1):

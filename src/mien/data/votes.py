@@ -5,13 +5,12 @@
     probability(faces.votes_NC)                  # shares
     multi_target(faces.votes_NC)                 # 0/1: every column with 30 % or more
 
-Ten columns: FER+'s eight emotions, "unknown", and "not a face" (NF in the files). The last two are answers like the
-others here, never dropped: whoever trains decides. A face without a row in the file has ten zeros, and its targets are
-zeros too.
+There are ten columns: FER+'s eight emotions, "unknown", and "not a face" (NF in the files). This module never drops
+the last two; the caller decides about them. A face without a row in the file has ten zeros, and its targets are zeros.
 
 **To FER2013's seven.** neutral, happiness, surprise, sadness, anger, disgust and fear are neutral, happy, surprise,
-sad, angry, disgust and fear. contempt, unknown and not-a-face have no counterpart: ``to_labels`` gives their votes back
-as the share that was left over, so that nobody takes a face that half the people called contempt for a sure anything.
+sad, angry, disgust and fear. contempt, unknown and not-a-face have no counterpart. ``to_labels`` returns their share of
+the votes, because a face that half the people called contempt is no sure example of another emotion.
 
 Two files: Microsoft's ``fer2013new.csv`` (a row for each row of fer2013.csv, in the same order) and the by-file
 ``ferplus.csv`` (columns file, fer_row, usage, then the votes).
@@ -35,18 +34,18 @@ from mien.data.faceset import FaceSet
 from mien.data.fer_csv import USAGES, read_header, split_line
 
 VOTES: tuple[str, ...] = (*FERPLUS_EMOTIONS, "unknown", "not a face")
-"""What was voted for, in the column order of both files."""
+"""The answers that people could vote for, in the column order of both files."""
 
 FILE_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 VOTE_FILES = ("fer2013new.csv", "ferplus.csv")
 """Names under which votes are looked for beside a data set."""
 
 SHARE_MULTI_TARGET = 0.3
-"""Barsoum et al.'s threshold for "this face shows it too"."""
+"""Share of the votes from which on a face counts as showing an emotion, after Barsoum et al."""
 
 
 def without_outliers(votes_NV: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Take out single votes, as the reference code does before it makes any target."""
+    """Set counts of one to zero, as the reference code does before it makes any target."""
     return np.where(votes_NV <= 1, np.uint8(0), votes_NV)
 
 
@@ -79,7 +78,7 @@ def multi_target(votes_NV: NDArray[np.uint8], threshold: float = SHARE_MULTI_TAR
 def by_votes(faces: FaceSet) -> FaceSet:
     """The faces on which more than half of FER+'s taggers agree on an emotion, labelled with it, one of eight.
 
-    Single votes are taken out first, as in the paper's reference code.
+    Counts of one are set to zero first, as in the paper's reference code.
 
     Raises:
         DataError: the set has no votes, or no face is left.
@@ -98,7 +97,7 @@ def to_labels(target_NV: NDArray[np.float64], labels: Sequence[str]) -> tuple[ND
 
     Args:
         target_NV: of ``probability`` or ``multi_target``.
-        labels: class names, such as FER2013's seven; one that FER+ has not gets zeros.
+        labels: class names, such as FER2013's seven; a class that FER+ lacks gets zeros.
 
     Returns:
         The target (N, C), each row divided by its sum (zeros stay zeros), and the share (N,) of the row's weight that
@@ -119,7 +118,7 @@ def find_votes(places: Sequence[Path]) -> Path | None:
 
 
 def read_votes(path: Path, names: Sequence[str]) -> NDArray[np.uint8]:
-    """Read the votes for faces that are already there.
+    """Read the votes for faces that were already read.
 
     Args:
         path: either file; told apart by the columns.
@@ -127,8 +126,8 @@ def read_votes(path: Path, names: Sequence[str]) -> NDArray[np.uint8]:
             for the twelfth line of a CSV, found by the row's place or by ``fer_row``.
 
     Returns:
-        uint8 (N, 10), zeros where the file has no row, or where a name is that of two faces or of two rows (FER2013's
-        folders have two such names, in two classes each), so that nobody knows whose votes they are.
+        uint8 (N, 10). A face has zeros if the file has no row for it, or if two faces or two rows share its name.
+        FER2013's folders have two such names, each in two classes.
 
     Raises:
         DataError: not such a file, a damaged row, or no face found in it.

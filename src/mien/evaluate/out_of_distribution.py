@@ -48,8 +48,7 @@ class Rejection:
 
 
 def sample_pictures() -> dict[str, list[NDArray[np.uint8]]]:
-    """scikit-image's bundled pictures and textures, as uint8 (H, W) or (H, W, 3); empty where it is not
-    installed."""
+    """Pictures and textures of scikit-image, uint8 (H, W) or (H, W, 3); empty where it is not installed."""
     try:
         import skimage.data as source
     except ImportError:

@@ -2,7 +2,7 @@
 
     resample(faces_NHW, (2.0, 2.0, 46.0, 46.0), side=48)        # the middle 44 x 44, enlarged
 
-The triangle filter of ``mien.contract.pixels``, which takes one image at a time.
+The weights are those of ``mien.contract.pixels``, which cuts another box out of each image; here all faces share one.
 
 Shape legend: N faces, H = W side in pixels, S side of the result.
 """
@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.contract.pixels import axis_weights
+
 
 def resample(faces_NHW: NDArray[np.uint8], box_xyxy: tuple[float, float, float, float], side: int) -> NDArray[np.uint8]:
     """Cut the same box out of every face and resample it to (side, side); beyond the face its edge repeats."""
     x1, y1, x2, y2 = box_xyxy
     length = faces_NHW.shape[1]
-    return apply(faces_NHW, _triangle(y1, y2, length, side), _triangle(x1, x2, length, side))
+    return apply(faces_NHW, _whole_axis(y1, y2, length, side), _whole_axis(x1, x2, length, side))
 
 
 def blur(faces_NHW: NDArray[np.uint8], sigma_px: float) -> NDArray[np.uint8]:
@@ -35,7 +37,7 @@ def blur(faces_NHW: NDArray[np.uint8], sigma_px: float) -> NDArray[np.uint8]:
 
 
 def apply(
-    faces_NHW: NDArray[np.uint8], down_SH: NDArray[np.float64], across_SW: NDArray[np.float64]
+    faces_NHW: NDArray[np.uint8], down_SH: NDArray[np.floating[Any]], across_SW: NDArray[np.floating[Any]]
 ) -> NDArray[np.uint8]:
     """Rows of each face mixed by one matrix, columns by the other; rounded and clipped to 0..255."""
     down, across = down_SH.astype(np.float32), across_SW.astype(np.float32)
@@ -47,13 +49,8 @@ def to_levels(values: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
 
 
-def _triangle(start: float, stop: float, length: int, side: int) -> NDArray[np.float64]:
-    scale = (stop - start) / side
-    reach = max(scale, 1.0)  # wider when it shrinks, so that it averages
-    centres_S = start + (np.arange(side) + 0.5) * scale - 0.5
-    pixels_P = np.arange(int(np.floor(centres_S[0] - reach)), int(np.ceil(centres_S[-1] + reach)) + 1)
-    weights_SP = np.clip(1 - np.abs(pixels_P - centres_S[:, None]) / reach, 0, None)
-    folded_SH = np.zeros((side, length))
-    np.add.at(folded_SH.T, np.clip(pixels_P, 0, length - 1), weights_SP.T)
-    rows_SH: NDArray[np.float64] = folded_SH / folded_SH.sum(axis=1, keepdims=True)
-    return rows_SH
+def _whole_axis(start: float, stop: float, length: int, side: int) -> NDArray[np.float32]:
+    pixels, weights_SP = axis_weights(start, stop, length, side)
+    weights_SH = np.zeros((side, length), dtype=np.float32)
+    weights_SH[:, pixels] = weights_SP
+    return weights_SH

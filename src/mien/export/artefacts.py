@@ -1,4 +1,4 @@
-"""The files that published systems promise, by the names in their own documentation, beside what every run leaves.
+"""Write further files of a run, under the names that published systems document.
 
     write_artefacts(Run.read("runs/moodquest/…"))        # best_fer2013_model_70.pth, …
 
@@ -11,7 +11,7 @@ A recipe lists them under ``artefacts``; what each holds:
     onnx          the same as ONNX, any batch size
     metadata      everything in "final" but the weights, as JSON
 
-For use inside mien the self-describing file of ``mien.export.onnx`` is better: these leave the preprocessing to you.
+With mien, use the self-describing file of ``mien.export.onnx`` instead: these files do not contain the preprocessing.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _traced(classifier: FaceClassifier, card: ModelCard) -> bytes:
 
 def _onnx(classifier: FaceClassifier) -> bytes:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        warnings.simplefilter("ignore")  # the exporter warns about its own deprecations, which users cannot act on
         program = torch.onnx.export(
             classifier.network,
             (_example(classifier).contiguous(),),

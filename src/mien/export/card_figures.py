@@ -77,6 +77,31 @@ def figures(probs_NC: NDArray[np.floating[Any]], validation: FaceSet) -> dict[st
     return found
 
 
+def measured(
+    card: ModelCard,
+    probs_NC: NDArray[np.floating[Any]],
+    validation: FaceSet,
+    fitted: dict[str, Any],
+    accept_error: float,
+) -> ModelCard:
+    """The card of a new model with all that is measured on validation: threshold, guarantees, figures, reference.
+
+    Args:
+        card: the other facts.
+        probs_NC: calibrated, in the order of ``validation.labels``.
+        validation: labelled faces.
+        fitted: what ``calibrate`` says of the calibration; it goes among the figures.
+        accept_error: at most this share of what the model accepts is wrong.
+    """
+    card = replace(
+        card,
+        accept_threshold=accept_threshold(probs_NC, validation.labels_N, accept_error),
+        guarantees=fit_guarantees(probs_NC, validation.labels_N, VALIDATION_FACES),
+        metrics={"validation": figures(probs_NC, validation) | fitted, "accepted_error_rate": accept_error},
+    )
+    return with_reference(card, probs_NC, validation, VALIDATION_FACES)
+
+
 def rescored(
     card: ModelCard, probs_NC: NDArray[np.floating[Any]], validation: FaceSet, more: dict[str, Any], **changes: Any
 ) -> ModelCard:

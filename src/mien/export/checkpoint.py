@@ -1,4 +1,4 @@
-"""Trained weights wherever they lie: a finished run, one of its checkpoints, or a .pth that mien exported.
+"""Open trained weights: of a finished run, of one of its checkpoints, or of a .pth that mien exported.
 
 checkpoint = Checkpoint.open(Path("runs/base/…"))                  # the run's best weights
 checkpoint = Checkpoint.open(Path("runs/base/…/last.ckpt"))        # those of its last epoch
@@ -36,7 +36,7 @@ PREFIX = "classifier.network."
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network with its weights, and what is known of how they came about.
+    """A network with its weights, and facts about their training.
 
     Attributes:
         path: where they were read.
@@ -44,7 +44,7 @@ class Checkpoint:
             mien may have written it, so ``trainable_recipe`` is what parses it.
         face_side: px of the faces that it takes.
         labels: class names in the order of the outputs.
-        rejected: what the outputs after those stand for; a head of votes has "unknown" and "not a face".
+        rejected: names of the outputs after those; a head of votes has "unknown" and "not a face".
         classifier: on the CPU, in eval mode.
         data: fingerprint and counts of the data set.
         parents: the models that it was fine-tuned from or taught by.
@@ -115,7 +115,7 @@ class Checkpoint:
             ) from None
 
     def card(self) -> ModelCard:
-        """What is known before any calibration: no temperature, no threshold, no figures."""
+        """The card before calibration: it has no temperature, threshold or figures yet."""
         return ModelCard(
             name=str(self.recipe["name"]),
             labels=self.labels,
@@ -181,6 +181,6 @@ def _parents(run: Run) -> tuple[Parent, ...]:
 
 def _provenance(run: Run) -> dict[str, Any]:
     facts: dict[str, Any] = {"machine": run.facts["machine"], "versions": run.facts["versions"]}
-    if "best" in run.facts:  # not yet in a run that goes on
+    if "best" in run.facts:  # a run that has not finished lacks these
         facts |= {"training_seconds": run.facts["seconds"], "best_epoch": run.facts["best"]["epoch"]}
     return facts

@@ -1,4 +1,4 @@
-"""What every room of export does with an ONNX graph: read it with its card, walk it, store it small, stamp it.
+"""Shared work on ONNX graphs: read one with its card, find the network in it, store it small, add the card.
 
     proto, card = read_model(Path("base.onnx"))
     blob, card = stamp(proto, card)                     # the card now holds the digest of this very graph
@@ -35,7 +35,7 @@ LAYERS = ("Conv", "Gemm", "MatMul")
 """Operators that hold weights."""
 
 LARGE = 1024
-"""Numbers in a weight from which on storing it in half is worth a node."""
+"""Smaller weights are not stored in half: the extra node would cost more than it saves."""
 
 
 def read_model(path: Path) -> tuple[ModelProto, ModelCard]:
@@ -44,11 +44,11 @@ def read_model(path: Path) -> tuple[ModelProto, ModelCard]:
     Raises:
         ModelError: no such file, not ours, altered, or from a newer mien.
     """
-    card = Classifier(path, provider="cpu").card  # which checks all that
+    card = Classifier(path, provider="cpu").card  # this checks that the file is ours, unaltered and not too new
     proto = onnx.load_from_string(path.read_bytes())
     widen_halves(proto)
     for number, node in enumerate(proto.graph.node):
-        node.name = node.name or f"{node.op_type} {number}"  # they are told apart by it
+        node.name = node.name or f"{node.op_type} {number}"  # code below tells these nodes apart by their name
     return proto, card
 
 
@@ -59,7 +59,7 @@ def stamp(proto: ModelProto, card: ModelCard) -> tuple[bytes, ModelCard]:
         ModelError: the card's recipe names a model that its lineage lacks.
     """
     check_lineage(card)
-    for node in proto.graph.node:  # stack traces of this machine's paths
+    for node in proto.graph.node:  # remove stack traces, which name paths of this machine
         node.ClearField("metadata_props")
         node.doc_string = ""
     graph = proto.graph
@@ -70,7 +70,7 @@ def stamp(proto: ModelProto, card: ModelCard) -> tuple[bytes, ModelCard]:
 
 
 def open_bytes(blob: bytes) -> Classifier:
-    """The class that users run, on a file that is not written yet."""
+    """Open bytes as the class that users run, before they become a file."""
     with TemporaryDirectory() as folder:
         candidate = Path(folder) / "candidate.onnx"
         candidate.write_bytes(blob)
@@ -78,7 +78,7 @@ def open_bytes(blob: bytes) -> Classifier:
 
 
 def check_opset(opset: int) -> None:
-    """See that a graph of that opset can be written and opened here.
+    """Check that a graph of that opset can be written and opened here.
 
     Raises:
         ModelError: the exporter or the installed ONNX Runtime lacks it.

@@ -11,7 +11,7 @@
 | config.json | timm's configuration: architecture, classes, input size, mean and deviation |
 | preprocessor_config.json | what is done to a face before the network, in words and numbers |
 
-Nothing is uploaded. The folder is pushed with the hub's own tool.
+mien uploads nothing: push the folder with the hub's own tool.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Integer arithmetic by ONNX Runtime's quantiser: ranges measured once, then any choice of layers in seconds.
+"""int8 models by ONNX Runtime's quantiser. Ranges are measured once; each choice of layers then takes seconds.
 
     measured = tensor_ranges(proto, crops_NHW, "percentile")
     quantised = static_int8(proto, measured, float_layers=("node_conv2d_3",))
@@ -54,7 +54,7 @@ def tensor_ranges(proto: ModelProto, crops_NHW: NDArray[np.uint8], ranges: Range
     with TemporaryDirectory() as folder, _quiet():
         path = Path(folder) / "model.onnx"
         onnx.save(proto, str(path))
-        # without the types of inner values the calibrator would watch the pixels alone
+        # the calibrator only watches values whose type is known; without this, those would be the pixels alone
         calibrator = calibrate.create_calibrator(
             path, list(INT8_OPERATORS), str(Path(folder) / "watched.onnx"), method, extra_options=options
         )
@@ -109,10 +109,10 @@ def dynamic_int8(proto: ModelProto, portable: bool = True) -> ModelProto:
 
 
 def _each_gemm_its_own_weights(proto: ModelProto) -> ModelProto:
-    """A copy that the quantiser, which turns the weights of every Gemm around, can turn without harm.
+    """A copy in which the quantiser may transpose the weights of every Gemm.
 
-    Probabilities and maps come from one head: its weights would be turned twice, and types inferred before would name
-    the old shape.
+    Probabilities and maps share the weights of one head. The quantiser would transpose them twice, and the types that
+    were inferred before would name the old shape.
     """
     copy = ModelProto()
     copy.CopyFrom(proto)
@@ -140,7 +140,7 @@ class _Once(quantization.CalibrationDataReader):  # type: ignore[misc]  # ONNX R
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The quantiser prints its progress, and advises steps that were taken already."""
+    """Silence the quantiser, which prints progress and advises steps that are already done."""
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)

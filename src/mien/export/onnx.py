@@ -1,15 +1,16 @@
-"""A checkpoint -> ONE self-describing file: raw uint8 grey faces in, calibrated probabilities out, the card inside.
+"""Export a checkpoint as ONE self-describing file: raw uint8 grey faces in, calibrated probabilities out, card inside.
 
     card, parity = export_run(Run.read("runs/base/…"), faces, Path("base.onnx"))
     card, parity = export_checkpoint(Checkpoint.open(Path("runs/base/…/last.ckpt")), faces, Path("base.pt"),
                                      to="torchscript")
 
-What the file computes is ``serving.ServingModel``, with BatchNorm folded. Before it appears it is opened the way that
-users open it and runs on 256 real faces beside PyTorch; past 1e-4 nothing is written.
+The file computes what ``serving.ServingModel`` computes, with BatchNorm folded. Before it gets its name, it is opened
+the way users open it, and its answers on 256 real faces are compared with PyTorch's. If a probability differs by more
+than 1e-4, nothing is written.
 
-Weights that half precision holds exactly are stored in half and widened when an .onnx is opened, so rounding the
-weights first (``half_weights``) halves the file; parity is then measured against the rounded weights, and what the
-rounding itself changed is reported as ``drift``.
+``half_weights`` rounds the weights to half precision, which halves an .onnx file; ONNX Runtime widens them again on
+opening it. Parity is then measured against the rounded weights, and the effect of the rounding is reported as
+``drift``.
 
 Not here: int8 and the other arithmetic of .onnx files (quantize.py), averages of several (ensemble.py).
 
@@ -37,11 +38,8 @@ from mien.contract.card import CARD_KEY, ModelCard
 from mien.contract.errors import ModelError, RunError
 from mien.data.faceset import FaceSet
 from mien.data.votes import by_votes
-from mien.evaluate.calibration import accept_threshold
-from mien.evaluate.guarantee_fit import fit_guarantees
-from mien.evaluate.reference_fit import with_reference
 from mien.evaluate.scoring import Predictor, predict_all
-from mien.export.card_figures import VALIDATION_FACES, calibrate, figures
+from mien.export.card_figures import calibrate, measured
 from mien.export.checkpoint import Checkpoint
 from mien.export.graph import OPSET, check_opset, open_bytes, stamp, store_exact_halves
 from mien.export.maps import WithMaps
@@ -80,7 +78,7 @@ def export_checkpoint(
         faces: the data set that they were trained on, with the split "validation".
         path: where the file goes; its name has no meaning.
         to: "onnx"; "torchscript", which plain torch opens; or "pth", the network's own weights, which are not
-            calibrated: the card says by what temperature or vector the logits are to be scaled.
+            calibrated: the card holds the temperature or the vector that the logits must be scaled by.
         name: what the card calls the model; the recipe's name if left out.
         half_weights: round the weights of an .onnx to half precision, which halves the file.
         accept_error: the model abstains so that at most this share of what it accepts is wrong (on validation).
@@ -99,44 +97,48 @@ def export_checkpoint(
     """
     if to == "onnx":
         check_opset(opset)
+    validation = _validation_faces(checkpoint, faces)
+    half_weights = half_weights and to == "onnx"
+    stored, original = _serving_models(checkpoint, half_weights, precision)
+    logits_NC = predict_all(on_arrays(stored.logits), validation.faces_NHW)
+    scaling, fitted = calibrate(logits_NC, validation.labels_N, len(checkpoint.rejected))
+    for model in (stored, original):
+        model.calibrate(scaling)
+    probs_NC = scaling(logits_NC)[:, : len(checkpoint.labels)]
+    known = checkpoint.card()
+    provenance = {**known.provenance, "licence": licence, "weights_stored_in_half": half_weights}
+    card = replace(known, name=name or known.name, provenance=provenance, **scaling.facts())
+    card = measured(card, probs_NC, validation, fitted, accept_error)
+    if precision != "fp32":
+        before_NC = predict_all(on_arrays(original), validation.faces_NHW)
+        loss = measure_accuracy_drop(before_NC, probs_NC, validation.labels_N)
+        refuse_past(max_loss_points, loss, path, "allow more, or keep to fp32")
+        provenance = {**provenance, "quantized": loss.facts()}
+        card = replace(card, name=name or f"{card.name}-{precision}", precision=precision, provenance=provenance)
+    return write_model(stored, original, card, sample_faces(validation, PARITY_FACES), path, to, opset)
+
+
+def _validation_faces(checkpoint: Checkpoint, faces: FaceSet) -> FaceSet:
+    """The validation split of the data that the checkpoint was trained on; RunError if ``faces`` are other data."""
     if faces.fingerprint != checkpoint.data["fingerprint"]:
         raise RunError(
             f"{checkpoint.path}: the data set is not the one this run was trained on (its fingerprint differs)"
         )
     if checkpoint.rejected:  # a head of votes is judged by votes
         faces = by_votes(faces)
-    validation = faces.split("validation")
+    return faces.split("validation")
+
+
+def _serving_models(checkpoint: Checkpoint, half_weights: bool, precision: str) -> tuple[ServingModel, ServingModel]:
+    """The model that is written, in its final arithmetic, and the checkpoint's own, which it is compared with."""
     rejected, classes = len(checkpoint.rejected), len(checkpoint.labels) + len(checkpoint.rejected)
     original = ServingModel(checkpoint.classifier, classes, rejected).eval()
     stored = ServingModel(fold_batchnorm(checkpoint.classifier), classes, rejected).eval()
-    half_weights = half_weights and to == "onnx"
     if half_weights:
         round_to_half(stored)
     if precision != "fp32":
         stored.classifier.network = LowPrecision(stored.classifier.network, DTYPES[precision])
-    logits_NC = predict_all(on_arrays(stored.logits), validation.faces_NHW)
-    scaling, fitted = calibrate(logits_NC, validation.labels_N, rejected)
-    for model in (stored, original):
-        model.calibrate(scaling)
-    probs_NC = scaling(logits_NC)[:, : len(checkpoint.labels)]
-    known = checkpoint.card()
-    card = replace(
-        known,
-        name=name or known.name,
-        accept_threshold=accept_threshold(probs_NC, validation.labels_N, accept_error),
-        guarantees=fit_guarantees(probs_NC, validation.labels_N, VALIDATION_FACES),
-        metrics={"validation": figures(probs_NC, validation) | fitted, "accepted_error_rate": accept_error},
-        provenance={**known.provenance, "licence": licence, "weights_stored_in_half": half_weights},
-        **scaling.facts(),
-    )
-    card = with_reference(card, probs_NC, validation, VALIDATION_FACES)
-    if precision != "fp32":
-        before_NC = predict_all(on_arrays(original), validation.faces_NHW)
-        loss = measure_accuracy_drop(before_NC, probs_NC, validation.labels_N)
-        refuse_past(max_loss_points, loss, path, "allow more, or keep to fp32")
-        provenance = {**card.provenance, "quantized": loss.facts()}
-        card = replace(card, name=name or f"{card.name}-{precision}", precision=precision, provenance=provenance)
-    return write_model(stored, original, card, sample_faces(validation, PARITY_FACES), path, to, opset)
+    return stored, original
 
 
 def write_model(
@@ -166,7 +168,7 @@ def write_model(
         blob = torchscript_bytes(stored, card)
         file = _reopened(blob, "candidate.pt", lambda path: open_torchscript(path)[0])
     else:
-        stored = checkpoint  # layers by their own names, BatchNorm and all
+        stored = checkpoint  # the layers keep their own names, and BatchNorm is not folded
         blob = torch_bytes({"state_dict": checkpoint.classifier.network.state_dict(), CARD_KEY: card.to_json()})
         file = _reopened(blob, "candidate.pth", lambda path: _served(Checkpoint.open(path), checkpoint))
     parity = check_parity(path, file, on_arrays(stored), on_arrays(checkpoint), faces_NHW)
@@ -215,7 +217,7 @@ def to_onnx(model: ServingModel, side: int, opset: int = OPSET) -> ModelProto:
     assert program is not None
     proto: ModelProto = program.model_proto
     written = next(each.version for each in proto.opset_import if each.domain in ("", "ai.onnx"))
-    if written != opset:  # what it cannot convert to, the exporter logs and leaves as it was
+    if written != opset:  # if it cannot convert, the exporter only logs that and keeps the old opset
         raise ModelError(f"PyTorch {torch.__version__} cannot write ONNX opset {opset}, only {written}")
     store_exact_halves(proto)
     return proto
@@ -223,7 +225,7 @@ def to_onnx(model: ServingModel, side: int, opset: int = OPSET) -> ModelProto:
 
 @contextmanager
 def _silent(logger: str) -> Iterator[None]:
-    """That library logs nothing."""
+    """Silence the library that logs under this name."""
     library = logging.getLogger(logger)
     before = library.level
     library.setLevel(logging.CRITICAL)

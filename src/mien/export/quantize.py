@@ -20,6 +20,7 @@ Shape legend: N faces, H = W side in pixels, C classes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -86,62 +87,87 @@ def quantize_model(
         DataError: too few faces, or of one class, to calibrate on.
         ParityError: too much accuracy would be lost; nothing is written.
     """
+    proto, card = _float32_model(source, precision)
+    faces = by_votes(faces) if card.rejected else faces  # a head of votes is judged by votes
+    validation = faces.split("validation")
+    scored = _scoring(source, card, precision, validation)
+    facts: dict[str, Any] = {}
+    if precision == "int8":
+        crops = _calibration_crops(calibration or faces, calibration_faces)
+        made, facts = _static(proto, card, crops, ranges, portable, max_loss_points, scored, on_progress)
+    else:
+        made = scored(dynamic_int8(proto, portable) if precision == "int8-dynamic" else to_fp16(proto))
+    refuse_past(max_loss_points, made.loss, path, "allow more, or keep to fp32")
+    store_exact_halves(made.proto)  # what stayed float32
+    parent = Parent(card.name, card.graph_sha256, "quantised from")
+    # graph_sha256 is that of the old graph; stamp sets the new one
+    changes: dict[str, Any] = {"precision": precision, "parents": (parent,), "graph_sha256": None}
+    more = {"quantized": facts | made.loss.facts()}
+    name = name or f"{card.name}-{precision}"
+    card = rescored(card, made.probs_NC, validation, more, name=name, **changes)
+    blob, card = stamp(made.proto, card)
+    write_whole(path, blob)
+    return card, made.loss
+
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """A candidate with its answers on validation and what they cost."""
+
+    proto: ModelProto
+    probs_NC: NDArray[np.floating[Any]]
+    loss: AccuracyDrop
+
+
+def _scoring(source: Path, card: ModelCard, precision: str, validation: FaceSet) -> Callable[[ModelProto], _Scored]:
+    """A function that runs a candidate on validation and compares it with ``source``."""
+    before_NC = _answers(Classifier(source, provider="cpu"), card, validation)
+
+    def scored(candidate: ModelProto) -> _Scored:
+        probs_NC = _answers(_runnable(candidate, card, precision), card, validation)
+        return _Scored(candidate, probs_NC, measure_accuracy_drop(before_NC, probs_NC, validation.labels_N))
+
+    return scored
+
+
+def _float32_model(source: Path, precision: str) -> tuple[ModelProto, ModelCard]:
+    """The graph and the card of ``source``; ModelError if it is not float32 or there is no such precision."""
     if precision not in get_args(Precision):
         raise ModelError(f"no precision {precision!r}; there are: {', '.join(get_args(Precision))}")
     proto, card = read_model(source)
     if card.precision != "fp32":
         raise ModelError(f"{source}: already {card.precision}; give the fp32 file that it was made from")
-    if card.rejected:  # a head of votes is judged by votes
-        faces = by_votes(faces)
-    validation = faces.split("validation")
-    before_NC = _answers(Classifier(source, provider="cpu"), card, validation)
-    facts: dict[str, Any] = {}
+    return proto, card
 
-    def scored(candidate: ModelProto) -> tuple[NDArray[np.floating[Any]], AccuracyDrop]:
-        probs_NC = _answers(_runnable(candidate, card, precision), card, validation)
-        return probs_NC, measure_accuracy_drop(before_NC, probs_NC, validation.labels_N)
 
-    if precision == "int8":
-        crops = _calibration_crops(calibration or faces, calibration_faces)
-        on_progress(f"measuring the activations of {len(crops.faces_NHW)} faces ({ranges})")
-        measured = tensor_ranges(proto, crops.faces_NHW, ranges)
-        kept: tuple[str, ...] = ()
-        by_layer: dict[str, float] = {}
-        made = static_int8(proto, measured, kept, portable)
-        probs_NC, loss = scored(made)
-        while loss.points > max_loss_points and len(kept) < len(int8_layers(proto)):
-            if not by_layer:
-                on_progress(f"{loss.points:.2f} points lost: measuring how sensitive each layer is")
-                by_layer = sensitivities(proto, card, measured, sample_faces(crops, SENSITIVITY_FACES), portable)
-            kept = tuple(sorted(by_layer, key=by_layer.__getitem__, reverse=True)[: 2 * len(kept) or 1])
-            made = static_int8(proto, measured, kept, portable)
-            probs_NC, loss = scored(made)
-            on_progress(f"{loss.points:.2f} points lost with {len(kept)} of {len(by_layer)} layers in float32")
-        facts = {
-            "calibration": {"data": crops.fingerprint, "faces": len(crops.faces_NHW), "ranges": ranges},
-            "layers_in_float32": list(kept),
-            "weight_bits": 7 if portable else 8,
-        }
-    else:
-        made = dynamic_int8(proto, portable) if precision == "int8-dynamic" else to_fp16(proto)
-        probs_NC, loss = scored(made)
-    refuse_past(max_loss_points, loss, path, "allow more, or keep to fp32")
-    store_exact_halves(made)  # what stayed float32
-    facts |= loss.facts()
-    parent = Parent(card.name, card.graph_sha256, "quantised from")
-    card = rescored(
-        card,
-        probs_NC,
-        validation,
-        {"quantized": facts},
-        name=name or f"{card.name}-{precision}",
-        precision=precision,
-        parents=(parent,),
-        graph_sha256=None,  # of the new graph, once it is written
-    )
-    blob, card = stamp(made, card)
-    write_whole(path, blob)
-    return card, loss
+def _static(
+    proto: ModelProto,
+    card: ModelCard,
+    crops: FaceSet,
+    ranges: Ranges,
+    portable: bool,
+    max_loss_points: float,
+    scored: Callable[[ModelProto], _Scored],
+    on_progress: Callable[[str], None],
+) -> tuple[_Scored, dict[str, Any]]:
+    """Static int8 with as few layers in float32 as the allowed loss asks for; the model and facts for its card."""
+    on_progress(f"measuring the activations of {len(crops.faces_NHW)} faces ({ranges})")
+    measured = tensor_ranges(proto, crops.faces_NHW, ranges)
+    kept: tuple[str, ...] = ()
+    by_layer: dict[str, float] = {}
+    made = scored(static_int8(proto, measured, kept, portable))
+    while made.loss.points > max_loss_points and len(kept) < len(int8_layers(proto)):
+        if not by_layer:
+            on_progress(f"{made.loss.points:.2f} points lost: measuring how sensitive each layer is")
+            by_layer = sensitivities(proto, card, measured, sample_faces(crops, SENSITIVITY_FACES), portable)
+        kept = tuple(sorted(by_layer, key=by_layer.__getitem__, reverse=True)[: 2 * len(kept) or 1])
+        made = scored(static_int8(proto, measured, kept, portable))
+        on_progress(f"{made.loss.points:.2f} points lost with {len(kept)} of {len(by_layer)} layers in float32")
+    return made, {
+        "calibration": {"data": crops.fingerprint, "faces": len(crops.faces_NHW), "ranges": ranges},
+        "layers_in_float32": list(kept),
+        "weight_bits": 7 if portable else 8,
+    }
 
 
 def sensitivities(

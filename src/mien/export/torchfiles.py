@@ -1,4 +1,4 @@
-"""The two formats of PyTorch, each with the card inside and nothing of mien needed to open it.
+"""Two formats of PyTorch, TorchScript and .pth. Both hold the card and open without mien.
 
     # TorchScript: raw uint8 faces in, calibrated probabilities out
     network = torch.jit.load("base.pt", _extra_files=(extra := {"mien_card": ""}))
@@ -8,9 +8,9 @@
     content = torch.load("base.pth", weights_only=True)
     network.load_state_dict(content["state_dict"])      # content["mien_card"] is the card as JSON
 
-torch 2.15 announces the end of TorchScript in a warning, still writes and reads it, and has no other format that
-plain PyTorch opens without the network's code and that C++ and mobile runtimes read. Only torch and the contract are
-imported here, so opening a file needs no more than that.
+torch 2.15 warns that TorchScript will end, but still writes and reads it. PyTorch has no other format that opens
+without the network's code and that C++ and mobile runtimes read. This module imports only torch and the contract, so a
+program that opens such a file needs nothing else.
 
 Shape legend: N faces, H = W side in pixels, C classes.
 """
@@ -43,10 +43,12 @@ def torchscript_bytes(model: torch.nn.Module, card: ModelCard) -> bytes:
 
 
 def traced_bytes(model: torch.nn.Module, example: torch.Tensor, card: ModelCard, takes: str) -> bytes:
-    """Any module traced, saying what it takes."""
+    """Trace a module and store what input it takes."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # the format's deprecation, and that sizes are constants: crops have one size
+        warnings.simplefilter(
+            "ignore"
+        )  # PyTorch warns that the format ends, and that sizes become constants; crops have one size
         # check_trace would run the model twice more; parity.py checks its answers on real faces anyway
         traced = torch.jit.trace(model, example, check_trace=False)  # type: ignore[no-untyped-call]
         torch.jit.save(traced, buffer, _extra_files={CARD_KEY: card.to_json(), TAKES_KEY: takes})
@@ -97,6 +99,6 @@ def _from_normalised(network: Any, card: ModelCard) -> Any:
 
 
 def card_of_pth(content: Mapping[str, Any]) -> ModelCard | None:
-    """The card in what ``torch.load`` returned; None where there is none."""
+    """The card in what ``torch.load`` returned, or None."""
     text = content.get(CARD_KEY)
     return None if text is None else ModelCard.from_json(text)

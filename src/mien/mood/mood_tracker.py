@@ -9,6 +9,9 @@ Smoothing and windows are in series.py, the stress index with its formula and so
 if the model accepts it; other faces only lower the coverage. Valence and arousal are a projection of the class
 probabilities (``contract.emotions.valence_arousal``). No frame, crop or embedding is kept.
 
+Nothing is smoothed twice: scores that a video's pipeline smoothed (``FrameResult.smoothing_s``) are taken apart again.
+Only which faces are accepted was then decided on the smoothed scores.
+
 This module does not know who somebody is. A person who returns under another track number counts as a new person.
 """
 
@@ -24,8 +27,9 @@ from mien.contract.emotions import valence_arousal
 from mien.contract.errors import MienError
 from mien.contract.results import Face, FrameResult
 from mien.mood.episodes import Episode, EpisodeFinder
+from mien.mood.score_means import Smoother, Unsmoother
 from mien.mood.seconds import Second, aggregate
-from mien.mood.series import SlidingWindow, Smoother, SteadyClock
+from mien.mood.series import SlidingWindow, SteadyClock
 from mien.mood.stress import (
     LEVEL_FACES,
     Baseline,
@@ -36,6 +40,12 @@ from mien.mood.stress import (
     stress_probability,
 )
 from mien.mood.summary import Summary, summarise
+
+MOOD_GAP_S = 2.0
+"""``max_gap_s`` of live sources and of recordings: clients may send a frame every two seconds without a gap."""
+
+TRACK_GAP_S = 5.0
+"""``max_gap_s`` of the face tracker there: who looks away for so long keeps their number and baseline."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +175,7 @@ class MoodTracker:
                 track = self._tracks.get(face.track_id)
                 if track is None:
                     track = self._tracks[face.track_id] = _Track(face.track_id, now_s - duration_s, self)
-                moods[face.track_id] = track.see(face, now_s, duration_s)
+                moods[face.track_id] = track.see(face, now_s, duration_s, result.smoothing_s)
         self._forget(now_s)
         return list(moods.values())
 
@@ -228,7 +238,7 @@ class _Track:
         self.finder = EpisodeFinder(settings.max_gap_s)
         self.seen_last_s = self.came_s = came_s
         self._scores: dict[str, float] = {}
-        self._smoother = Smoother(settings.half_life_s)
+        self._smoother, self._unsmoother = Smoother(settings.half_life_s), Unsmoother()
         self._usable_last_s, self._usable_now = came_s, False
         self._stress, self._usable = SlidingWindow(settings.window_s), SlidingWindow(settings.window_s)
         self._emotions: deque[str] = deque(maxlen=LEVEL_FACES)
@@ -236,19 +246,20 @@ class _Track:
         self._seconds: deque[Second] = deque()
         self._moods: list[Mood] = []  # of the current second
 
-    def see(self, face: Face, now_s: float, duration_s: float) -> Mood:
+    def see(self, face: Face, now_s: float, duration_s: float, smoothing_s: float) -> Mood:
         """Add the person's face of this frame, which represents the last ``duration_s``."""
+        scores = self._unsmoother(face.scores, now_s, smoothing_s) if smoothing_s else face.scores
         self.seen_last_s = now_s
         self._usable_now = face.accepted
         self._emotions.append(face.emotion)
         if face.accepted or not self._scores:
-            self._smoother.add(now_s - self._usable_last_s, duration_s if face.accepted else 0.0, face.scores)
+            self._smoother.add(now_s - self._usable_last_s, duration_s if face.accepted else 0.0, scores)
             self._scores = self._smoother.scores()
             self._relabel(now_s)
         if face.accepted:
             self._usable_last_s = now_s
             self._usable.add(now_s, duration_s, 1.0)
-            stress = stress_probability(face.scores)
+            stress = stress_probability(scores)
             if stress is not None:
                 self._stress.add(now_s, duration_s, stress)
                 self.baseline = self.baseline.with_sample(duration_s, stress)

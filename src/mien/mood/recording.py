@@ -8,14 +8,14 @@ page) is made from this.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mien.contract.errors import DataError
 from mien.contract.results import FrameResult
 from mien.mood.episodes import Episode
-from mien.mood.mood_tracker import MoodTracker
+from mien.mood.mood_tracker import MOOD_GAP_S, MoodTracker
 from mien.mood.row_reader import read_frames
 from mien.mood.seconds import Second, by_step
 from mien.mood.summary import Summary
@@ -32,6 +32,7 @@ class Recording:
         frames: number of frames that were looked at.
         faceless: of these, how many show no face.
         faces, accepted: faces in all frames, and how many of them the model did not abstain on.
+        smoothing_s: half-life by which the scores were smoothed before; the mood undoes that. 0 if they were not.
         seconds: the seconds of all people, by time, then by person.
         summary: of all people together and of each person; every episode has an end.
     """
@@ -44,6 +45,7 @@ class Recording:
     faceless: int
     faces: int
     accepted: int
+    smoothing_s: float
     seconds: tuple[Second, ...]
     summary: Summary
 
@@ -67,7 +69,7 @@ def read_recordings(
     half_life_s: float = 2.0,
     window_s: float = 60.0,
     baseline_s: float = 60.0,
-    max_gap_s: float = 1.0,
+    max_gap_s: float = MOOD_GAP_S,
 ) -> list[Recording]:
     """Compute the mood of everybody in the videos of a file of rows. See ``MoodTracker`` for the settings.
 
@@ -75,14 +77,31 @@ def read_recordings(
         DataError: the file is no such file, or holds photos alone.
         MienError: a setting is out of range.
     """
+    return recordings_of(read_frames(path), path, half_life_s, window_s, baseline_s, max_gap_s)
+
+
+def recordings_of(
+    frames: Iterable[FrameResult],
+    name: str | Path,
+    half_life_s: float = 2.0,
+    window_s: float = 60.0,
+    baseline_s: float = 60.0,
+    max_gap_s: float = MOOD_GAP_S,
+) -> list[Recording]:
+    """Compute the mood of everybody in ``frames``, one recording a source; ``name`` is for messages.
+
+    Raises:
+        DataError: there are no frames.
+        MienError: a setting is out of range.
+    """
     found: dict[str, _Open] = {}
-    for result in read_frames(path):
+    for result in frames:
         if result.source not in found:
             tracker = MoodTracker(half_life_s, window_s, baseline_s, max_gap_s=max_gap_s, history_s=None)
             found[result.source] = _Open(result.source, tracker)
         found[result.source].add(result)
     if not found:
-        raise DataError(f"{path}: no frames with a time in it; mood needs a video's rows, not photos'")
+        raise DataError(f"{name}: no frames with a time in it; mood needs a video or its rows, not photos'")
     return [each.close() for each in found.values()]
 
 
@@ -98,6 +117,7 @@ class _Open:
     faceless: int = 0
     faces: int = 0
     accepted: int = 0
+    smoothing_s: float = 0.0
 
     def add(self, result: FrameResult) -> None:
         assert result.t_s is not None  # read_frames leaves photos out
@@ -107,6 +127,7 @@ class _Open:
         self.faceless += not result.faces
         self.faces += len(result.faces)
         self.accepted += sum(face.accepted for face in result.faces)
+        self.smoothing_s = max(self.smoothing_s, result.smoothing_s)
         if result.faces:
             self.labels = tuple(result.faces[0].scores)
 
@@ -124,6 +145,7 @@ class _Open:
             self.faceless,
             self.faces,
             self.accepted,
+            self.smoothing_s,
             tuple(by_step(rows, 1)),
             replace(summary, people=people),
         )

@@ -23,6 +23,9 @@ from mien.contract.results import Face, FrameResult
 ROWS_AT_ONCE = 10_000
 """Rows of a Parquet file in memory."""
 
+ROW_SUFFIXES = (".jsonl", ".csv", ".parquet")
+"""What ``mien predict --out`` writes."""
+
 TEXTS = ("source", "emotion", "emotions")
 """Columns of a CSV file that hold no numbers."""
 
@@ -40,9 +43,10 @@ def read_frames(path: str | Path) -> Iterator[FrameResult]:
         MissingExtraError: Parquet without pyarrow.
     """
     for (source, t_s), rows in groupby(_rows(Path(path)), key=lambda row: (row["source"], row["t_s"])):
-        faces = tuple(row["face"] for row in rows if row["face"] is not None)
+        found = list(rows)
+        faces = tuple(row["face"] for row in found if row["face"] is not None)
         width, height = (max((math.ceil(face.box_xyxy[side]) for face in faces), default=1) for side in (2, 3))
-        yield FrameResult(source, max(1, width), max(1, height), faces, t_s)
+        yield FrameResult(source, max(1, width), max(1, height), faces, t_s, found[0]["smoothing_s"])
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -54,7 +58,10 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
             row = decode(raw)
             if row["t_s"] is not None:
                 t_s = float(row["t_s"])
-                yield {"source": str(row["source"]), "t_s": t_s, "face": _face(row)}
+                smoothing_s = float(row.get("smoothing_s") or 0.0)  # null where the frame has no face
+                if not 0 <= smoothing_s < math.inf:
+                    raise ValueError(f"expected smoothing_s of at least 0 seconds, got {smoothing_s}")
+                yield {"source": str(row["source"]), "t_s": t_s, "face": _face(row), "smoothing_s": smoothing_s}
     except OSError as error:  # pyarrow's errors about files and content are OSError and ValueError too
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     except UnicodeDecodeError:

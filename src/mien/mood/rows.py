@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from mien.mood.days import Day
 from mien.mood.seconds import Second
-from mien.mood.summary import Day
 
 COLUMNS = (  # of the table seconds
     "session_id, second, track_id, n, scores, valence, arousal, label, confidence, "

@@ -138,3 +138,9 @@ def _mean_if_any(values: Iterable[float | None]) -> float | None:
 
 def _most_frequent(names: Iterable[_T]) -> _T:
     return Counter(names).most_common(1)[0][0]
+
+
+def shares(counts: Counter[Any]) -> dict[str, float]:
+    """Counts as shares of their sum, the largest first; names that were never counted are left out."""
+    total = sum(counts.values())
+    return {name: count / total for name, count in counts.most_common() if count}

@@ -1,17 +1,14 @@
-"""Tools for unevenly sampled time series: a clock that never runs backwards, smoothing, and a sliding window.
+"""Tools for unevenly sampled time series: a clock that never runs backwards, and a sliding window.
 
-All of them use one convention: a sample represents the time since the previous frame, ``duration_s``, up to the longest
-interval that does not count as a gap. Results therefore do not depend on the frame rate or on the clock's zero, and
-time without a face has no weight.
-
-This is pure Python because a sample has about eight numbers: numpy would be slower for arrays that small.
+The window and the smoothing in score_means.py use one convention: a sample represents the time since the previous
+frame, ``duration_s``, up to the longest interval that does not count as a gap. Results therefore do not depend on the
+frame rate or on the clock's zero, and time without a face has no weight.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
 
 
 class SteadyClock:
@@ -37,37 +34,6 @@ class SteadyClock:
             steady_s = self._last_s
         self._last_s = steady_s
         return steady_s
-
-
-class Smoother:
-    """Exponential smoothing of class scores with a half-life in seconds, for uneven frames and gaps.
-
-    The weight of past samples halves every ``half_life_s``, also during a gap. A new sample has the weight 1 -
-    2^(-duration/half-life). The result is the weighted mean. It is a true mean from the first sample on, and after a
-    gap of many half-lives it follows the new samples. This is the moving average "EMA next" of Eckner, "Algorithms for
-    unevenly spaced time series" (2019), divided by the sum of the weights.
-    """
-
-    def __init__(self, half_life_s: float) -> None:
-        self._half_life_s = half_life_s
-        self._weight = 0.0
-        self._sums: dict[str, float] = {}
-
-    def add(self, elapsed_s: float, duration_s: float, scores: Mapping[str, float]) -> None:
-        """Add a sample that represents the last ``duration_s`` of the ``elapsed_s`` since the previous sample."""
-        fade = 2.0 ** (-elapsed_s / self._half_life_s)
-        weight = -math.expm1(-math.log(2) * duration_s / self._half_life_s)
-        if self._weight * fade + weight < 1e-12:  # the first frame, or all old weight has faded in a long gap
-            fade, weight = 0.0, 1e-12
-        for name in self._sums.keys() - scores.keys():
-            self._sums[name] *= fade
-        for name, score in scores.items():
-            self._sums[name] = self._sums.get(name, 0.0) * fade + score * weight
-        self._weight = self._weight * fade + weight
-
-    def scores(self) -> dict[str, float]:
-        """The smoothed scores; their sum is that of the samples' scores. Empty before the first sample."""
-        return {name: min(1.0, value / self._weight) for name, value in self._sums.items()}
 
 
 class SlidingWindow:

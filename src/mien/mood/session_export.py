@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from mien.contract.atomic_files import writing_whole
 from mien.contract.emotions import index_order
 from mien.contract.errors import MissingExtraError, StoreError
 from mien.mood.rows import Session
@@ -38,17 +39,8 @@ def write_session(session: Session, rows: Sequence[Second], to: str | Path | Bin
     if not isinstance(to, str | Path):
         write(session, rows, to)
         return
-    path = Path(to)
-    beside = path.with_name(f".{path.name}.partial")
-    try:
-        try:
-            with beside.open("wb") as stream:
-                write(session, rows, stream)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot write the export ({error.strerror})") from None
+    with writing_whole(Path(to)) as beside, beside.open("wb") as stream:
+        write(session, rows, stream)
 
 
 def flat_rows(session: Session, rows: Sequence[Second]) -> list[dict[str, Any]]:

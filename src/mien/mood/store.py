@@ -26,12 +26,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from mien.contract.errors import StoreError
+from mien.mood.days import Day
 from mien.mood.mood_tracker import Mood
 from mien.mood.rows import COLUMNS, SESSIONS, Session, day_of, second_of, session_of, values_of
 from mien.mood.seconds import Second, aggregate, by_step
 from mien.mood.series import SteadyClock
 from mien.mood.store_file import StoreFile
-from mien.mood.summary import Day, Summary, summarise
+from mien.mood.summary import Summary, summarise
 from mien.mood.writer_lock import WriterLock, is_alive
 
 MOST_UNWRITTEN = 600

@@ -9,14 +9,14 @@ Nothing else in mien opens a network connection.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from mien.contract.errors import DetectorError, ModelError, OutputError
+from mien.contract.atomic_files import write_whole, writing_whole
+from mien.contract.errors import DetectorError, ModelError
 from mien.contract.onnx_container import read_card
 from mien.contract.shipped_models import models_folder, shipped_models
 from mien.recognition.classifier import Classifier
@@ -34,7 +34,8 @@ def pull_yunet(url: str = YUNET_URL, sha256: str = YUNET_SHA256) -> Path:
     """Download YuNet unless the right file is there already; returns its path.
 
     Raises:
-        DetectorError: no connection, another file than expected, or a folder that cannot be written.
+        DetectorError: no connection, or another file than expected.
+        OutputError: the folder cannot be written.
     """
     path = yunet_path()
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
@@ -47,15 +48,7 @@ def pull_yunet(url: str = YUNET_URL, sha256: str = YUNET_SHA256) -> Path:
         raise DetectorError(f"{url}: cannot be fetched ({reason}); download it elsewhere to {path}") from None
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
         raise DetectorError(f"{url}: not the expected file: SHA-256 {found}, expected {sha256}; nothing was kept")
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        raise DetectorError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, content)
     return path
 
 
@@ -89,16 +82,9 @@ def add_model(source: str | Path, sha256: str | None = None, name: str | None = 
     except ModelError as error:
         raise ModelError(f"{address}: {error}") from None
     path = models_folder() / f"{name}.onnx"
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing_whole(path) as beside:
         beside.write_bytes(content)
-        Classifier(beside, provider="cpu")  # it runs here, or nothing is kept
-        beside.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        beside.unlink(missing_ok=True)
+        Classifier(beside, provider="cpu")  # raises before the file gets its name if it does not run here
     return path
 
 

@@ -13,42 +13,8 @@ from typing import Any
 from mien.contract.card import ModelCard
 from mien.contract.lineage import DIGEST_SHOWN
 from mien.report.card_report_text import card_report_markdown, markdown_table
-
-INTENDED = """\
-To describe the expressions that faces in photos and video show, for research, art, interfaces and self-observation by
-people who know of it and want it. Input is an upright face, cut out by a detector; the answer is a probability for each
-of the emotions listed above, and "unsure" where that is the honest answer.
-"""
-
-LIMITS = """\
-- An expression is not a feeling. People scowl in only about a third of their anger (Barrett et al. 2019).
-- The classes are a coarse convention, and the labels that it learned from are noisy: people disagree on many faces.
-- Expect worse than the table on faces that are small, turned, covered or dark, or unlike those of the training data.
-- Nobody asked the people in FER2013 who they are, so fairness over age, sex and skin cannot be measured on it, and was
-  not. Assume that it differs between groups.
-- {nonfaces}
-- Confidence is calibrated on the split named above, and on other kinds of photos only as far as they resemble it.
-"""
-
-FACES_ALONE = (
-    "It was trained on faces alone. What it says about a crop that holds none is chance; the threshold catches only "
-    "some."
-)
-NO_FACES_TOO = (
-    "Pictures of no face were among its training, so it is unsure of many crops that hold none, and still not of all."
-)
-
-RESPONSIBLE = """\
-Do not use it to decide about people: not for hiring, grading, policing, credit, insurance, diagnosis or lie detection.
-Tell people when it is running, ask them first, and keep no images that are not needed. It runs on the machine at hand
-and sends nothing anywhere.
-"""
-
-LAW = """\
-Not legal advice. In the EU, inferring emotions of people at work and in education is prohibited, except for medical or
-safety reasons (AI Act, Regulation (EU) 2024/1689, Art. 5(1)(f), since 2 February 2025), and people exposed to an
-emotion recognition system must be told (Art. 50(3)). Other uses may count as high-risk.
-"""
+from mien.report.card_texts import FACES_ALONE, INTENDED, LAW, LIMITS, NO_FACES_TOO, RESPONSIBLE
+from mien.report.figures_table import FIGURES, Figure
 
 
 def model_card_markdown(card: ModelCard, size_bytes: int | None = None) -> str:
@@ -147,10 +113,11 @@ def _figures(card: ModelCard) -> list[str]:
         if not isinstance(found, Mapping) or "accuracy" not in found:
             continue
         rows = []
-        for name, key, share in CARD_FIGURES:
-            if isinstance(value := found.get(key), int | float):
-                rows.append((name, _value(value, share), _ends(found.get(f"{key}_95"), share)))
-                if key == "ece" and (floor := _ends(found.get("ece_if_calibrated_95"), share)):
+        for each in CARD_FIGURES:
+            if isinstance(value := found.get(each.key), int | float):
+                bounds = _ends(found.get(f"{each.key}_95"), each.is_share)
+                rows.append((each.name, _value(value, each.is_share), bounds))
+                if each.key == "ece" and (floor := _ends(found.get("ece_if_calibrated_95"), each.is_share)):
                     rows.append(("ECE of a perfect model with these confidences", "", floor))
         parts.append(f"On the split **{split}**, {_count(found.get('n'))} faces, classes counted below.\n")
         parts.append(markdown_table(("", "value", "95 % interval"), rows))
@@ -219,19 +186,13 @@ def _calibration(found: Mapping[str, Any]) -> str:
 
 
 CARD_FIGURES = (
-    ("accuracy", "accuracy", True),
-    ("top-2 accuracy", "top2", True),
-    ("balanced accuracy", "balanced_accuracy", True),
-    ("macro F1", "macro_f1", True),
-    ("ROC-AUC, macro", "roc_auc", False),
-    ("Cohen's kappa", "kappa", False),
-    ("negative log-likelihood, nats", "nll", False),
-    ("Brier score", "brier", False),
-    ("calibration error (ECE) before calibration", "ece_before", True),
-    ("calibration error (ECE)", "ece", True),
-    ("calibration error, debiased", "ece_debiased", True),
-    ("calibration error (ECE), cross-fitted", "ece_cross_fitted", True),
+    *FIGURES,
+    Figure("ece_before", "calibration error (ECE) before calibration", True, "of the network itself"),
+    Figure(
+        "ece_cross_fitted", "calibration error (ECE), cross-fitted", True, "by calibrations that did not see the face"
+    ),
 )
+"""The headline figures, and two about calibration that only an export measures."""
 
 
 def _value(value: Any, share: bool) -> str:

@@ -18,7 +18,7 @@ from mien.contract.errors import ImageError, MienError
 from mien.contract.results import FrameResult
 from mien.scale.attempts import Attempt
 from mien.scale.parts import ShardSummary, arrow_schema, error_schema, parquet_bytes
-from mien.scale.shard_images import Entry, images_of
+from mien.scale.shard_images import ShardImage, images_of
 from mien.scale.storage import OutputFolder, open_local_copy
 from mien.scale.work_units import Shard
 from mien.video.row_schema import rows
@@ -108,7 +108,7 @@ class Scorer:
             for entry in entries:
                 yield from self._several([entry])
         else:
-            group: list[Entry] = []
+            group: list[ShardImage] = []
             for entry in entries:
                 group.append(entry)
                 if len(group) == 64:
@@ -118,7 +118,7 @@ class Scorer:
         for name in sorted(attempt.skip):
             yield ImageError(f"{name}: killed its worker twice and was left out")
 
-    def _marked(self, shard: Shard, attempt: Attempt) -> Iterator[Entry]:
+    def _marked(self, shard: Shard, attempt: Attempt) -> Iterator[ShardImage]:
         for entry in images_of(shard):
             if entry.name in attempt.skip:
                 continue
@@ -126,7 +126,7 @@ class Scorer:
                 self._ask("reads", shard.key, entry.name)
             yield entry
 
-    def _several(self, group: list[Entry]) -> Iterator[FrameResult | ImageError]:
+    def _several(self, group: list[ShardImage]) -> Iterator[FrameResult | ImageError]:
         """Recognise a group; faces of several images share a batch of the classifier."""
         loaded: list[tuple[str, Any]] = []
         for entry in group:

@@ -22,7 +22,7 @@ from mien.scale.work_units import Shard
 
 
 @dataclass(frozen=True)
-class Entry:
+class ShardImage:
     """One image of a shard.
 
     Attributes:
@@ -34,14 +34,14 @@ class Entry:
     load: Callable[[], Path | NDArray[np.uint8]]
 
 
-def images_of(shard: Shard) -> Iterator[Entry]:
+def images_of(shard: Shard) -> Iterator[ShardImage]:
     """The images of a shard in order. ImageError where the shard's own file cannot be read."""
     return {"images": _files, "tar": _members, "parquet": _rows}[shard.kind](shard)
 
 
-def _files(shard: Shard) -> Iterator[Entry]:
+def _files(shard: Shard) -> Iterator[ShardImage]:
     for file in shard.files:
-        yield Entry(file.uri, lambda uri=file.uri: _open_image(uri))  # type: ignore[misc]
+        yield ShardImage(file.uri, lambda uri=file.uri: _open_image(uri))  # type: ignore[misc]
 
 
 def _open_image(uri: str) -> Path | NDArray[np.uint8]:
@@ -56,7 +56,7 @@ def _open_image(uri: str) -> Path | NDArray[np.uint8]:
         raise ImageError(f"{uri}: {error}") from None
 
 
-def _members(shard: Shard) -> Iterator[Entry]:
+def _members(shard: Shard) -> Iterator[ShardImage]:
     uri = shard.files[0].uri
     try:
         with open_stream(uri) as stream, tarfile.open(fileobj=stream, mode="r|*") as tar:
@@ -69,7 +69,7 @@ def _members(shard: Shard) -> Iterator[Entry]:
         raise ImageError(f"{uri}: not a whole tar file ({error})") from None
 
 
-def _rows(shard: Shard) -> Iterator[Entry]:
+def _rows(shard: Shard) -> Iterator[ShardImage]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -85,16 +85,16 @@ def _rows(shard: Shard) -> Iterator[Entry]:
         if isinstance(content, dict):  # Hugging Face's image type: {"bytes": …, "path": …}
             content = content.get("bytes") or content.get("path")
         if isinstance(content, str):
-            yield Entry(content, lambda path=content: _open_image(path))  # type: ignore[misc]
+            yield ShardImage(content, lambda path=content: _open_image(path))  # type: ignore[misc]
         else:
             yield _decoded(name, content or b"")
 
 
-def _decoded(name: str, content: bytes) -> Entry:
+def _decoded(name: str, content: bytes) -> ShardImage:
     def load() -> NDArray[np.uint8]:
         try:
             return decode_image(content)
         except ImageError as error:
             raise ImageError(f"{name}: {error}") from None
 
-    return Entry(name, load)
+    return ShardImage(name, load)

@@ -35,7 +35,7 @@ from mien.serve.engine import Engine
 from mien.serve.guard import Guard
 from mien.serve.journal import Journal
 from mien.serve.live import Hub
-from mien.serve.prometheus import Metrics
+from mien.serve.prometheus import ServerMetrics
 from mien.serve.server_camera import CameraFeed
 from mien.serve.settings import ServerSettings
 from mien.serve.state import ServerState
@@ -65,7 +65,7 @@ def create_app(settings: ServerSettings, recognizer: Recognizer | None = None) -
     Raises (in the lifespan):
         ModelError, DetectorError, StoreError: model, detector or database cannot be opened.
     """
-    metrics = Metrics()
+    metrics = ServerMetrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

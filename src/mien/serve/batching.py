@@ -1,11 +1,11 @@
-"""Faces of many clients, classified together.
+"""Classify the faces of many clients in shared batches.
 
     batcher = Batcher(classifier, wait_s=0.004, others=lambda: frames_being_searched)
     task = asyncio.create_task(batcher.run())
     probs_NC = await batcher(crops_NSS)
 
-One run of the network at a time; while it runs, the next batch gathers. When nothing runs, faces wait for others only
-if a detector is about to bring some, and never longer than ``wait_s``: a single client does not pay for a crowd.
+The network runs one batch at a time. While it runs, arriving faces form the next batch. While it is idle, faces wait
+for more only if frames are still being searched, and never longer than ``wait_s``, so a single client has no delay.
 
 Shape legend: N faces, S side of the crop in pixels, C emotions.
 """
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 Classify = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 BATCH_FACES = 64
-"""More faces in one run of the network bring no speed, so a batch of these does not wait."""
+"""A batch of this size does not wait for more: larger batches are no faster a face."""
 
 
 class Batcher:
@@ -48,7 +48,7 @@ class Batcher:
         self._thread = ThreadPoolExecutor(1, "mien-classify")
 
     async def __call__(self, crops_NSS: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Classify faces, with whatever others are waiting; raises what ``classify`` raised."""
+        """Classify faces, together with others that wait; raises what ``classify`` raised."""
         future: asyncio.Future[NDArray[np.float32]] = asyncio.get_running_loop().create_future()
         self._pending.append((crops_NSS, future))
         self._arrived.set()
@@ -63,7 +63,7 @@ class Batcher:
                 await self._gather(loop.time() + self._wait_s)
                 jobs, self._pending = self._pending, []
                 self._arrived.clear()
-                jobs = [job for job in jobs if not job[1].done()]  # whose client has gone meanwhile
+                jobs = [job for job in jobs if not job[1].done()]  # its client has disconnected
                 if jobs:
                     await self._serve(jobs)
         finally:
@@ -84,7 +84,7 @@ class Batcher:
         crops_NSS = np.concatenate([crops for crops, _ in jobs])
         try:
             probs_NC = await asyncio.get_running_loop().run_in_executor(self._thread, self._classify, crops_NSS)
-        except BaseException as error:  # each of the waiting clients gets it
+        except BaseException as error:  # every waiting client gets this error
             for _, future in jobs:
                 if not future.done():
                     future.set_exception(error) if isinstance(error, Exception) else future.cancel()

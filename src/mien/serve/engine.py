@@ -38,7 +38,7 @@ from mien.recognition.detectors import Detections, Detector
 from mien.recognition.recognizer import Recognizer, largest_first
 from mien.serve.batching import Batcher
 from mien.serve.photo_decoder import PhotoDecoder
-from mien.serve.prometheus import Metrics
+from mien.serve.prometheus import ServerMetrics
 from mien.serve.settings import IMAGE_FORMATS, Limits
 
 PHOTO_FACES = 4
@@ -94,7 +94,7 @@ class Engine:
         recognizer: Recognizer,
         make: Callable[[], Detector],
         limits: Limits,
-        metrics: Metrics,
+        metrics: ServerMetrics,
         threads: int | None = None,
     ) -> None:
         self.recognizer = recognizer

@@ -22,7 +22,7 @@ from starlette.websockets import WebSocket
 
 from mien.serve.access import OWNER_PATHS, identify
 from mien.serve.limits import Buckets, bounded
-from mien.serve.prometheus import Metrics
+from mien.serve.prometheus import ServerMetrics
 from mien.serve.settings import ServerSettings, is_loopback
 
 HEADERS = {
@@ -52,7 +52,7 @@ class _Refusal:
 class Guard:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: ServerSettings, metrics: ServerMetrics) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
         self._buckets = Buckets(settings.limits.requests_per_s, settings.limits.request_burst)
 

@@ -28,7 +28,7 @@ from typing import Self, TypeVar
 
 from mien.contract.errors import StoreError
 from mien.mood import Mood, MoodStore
-from mien.serve.prometheus import Metrics
+from mien.serve.prometheus import ServerMetrics
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ class Journal:
         StoreError: on entry, where the database cannot be opened.
     """
 
-    def __init__(self, path: Path, retention_days: float | None, metrics: Metrics) -> None:
+    def __init__(self, path: Path, retention_days: float | None, metrics: ServerMetrics) -> None:
         self.path = path
         self.problem: str | None = None
         self._retention_days, self._metrics = retention_days, metrics

@@ -1,4 +1,4 @@
-"""How much one address may send: a token bucket for requests, and bodies judged while they arrive.
+"""Limits for each address: a token bucket for requests, and a size limit that acts while a body arrives.
 
 buckets = Buckets(rate_per_s=20, burst=60)
 if not buckets.take("192.0.2.7"): ...                            # 429
@@ -17,10 +17,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
 BODY_S = 60.0
-"""A body that takes longer is given up: whoever sends a byte a second would hold a connection for ever."""
+"""A body that takes longer is refused; a client that sends a byte a second would keep its connection for ever."""
 
 MOST_ADDRESSES = 4096
-"""Addresses remembered; beyond it those that have been quiet are forgotten first."""
+"""Number of addresses that are remembered; the one without a request for longest is forgotten first."""
 
 
 class Buckets:
@@ -31,7 +31,7 @@ class Buckets:
         self._left: dict[str, tuple[float, float]] = {}
 
     def take(self, address: str, cost: float = 1.0) -> bool:
-        """Take ``cost`` tokens of this address; False, and nothing taken, where fewer are left."""
+        """Take ``cost`` tokens of this address. If fewer are left, take none and return False."""
         now = self._clock()
         left, at = self._left.pop(address, (float(self._burst), now))
         left = min(self._burst, left + max(0.0, now - at) * self._rate_per_s)
@@ -48,7 +48,7 @@ class Buckets:
 
 
 class Places:
-    """A number of places, of which one address may hold a part.
+    """A number of places, of which one address may hold only some.
 
     with places.hold("192.0.2.7") as held:
         if not held: ...                                         # 429
@@ -65,7 +65,7 @@ class Places:
 
     @contextmanager
     def hold(self, address: str) -> Iterator[bool]:
-        """Hold a place while the block runs; False where there is none left, and then the block holds nothing."""
+        """Hold a place while the block runs. Yields False, and holds nothing, if no place is left."""
         if self.held >= self._total or self._held[address] >= self._each:
             yield False
             return

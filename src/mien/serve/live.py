@@ -1,11 +1,11 @@
-"""One live source, from a recognised frame to what its viewers are told.
+"""One live source: turns recognised frames into the messages that its viewers get.
 
     live = LiveSession("browser", journal, session_id)
     message = live.see(seen, t_s)                      # ids, moods, episodes: plain types for JSON
     hub.publish(live, message)                         # to those who watch; newest wins
 
-A session's clock is the server's monotonic one from the session's start, read when a frame arrives, so neither a
-client's clock nor a step of the machine's (a time server, summer time) can bend a timeline.
+Times are seconds of the server's monotonic clock since the session began, read when a frame arrives. So wrong clocks of
+clients and changes of the server's wall clock (a time server, summer time) do not affect a timeline.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from mien.contract.results import FrameResult
 from mien.mood import NOTE, Mood, MoodTracker
+from mien.mood.mood_tracker import MOOD_GAP_S, TRACK_GAP_S
 from mien.serve.engine import EngineResult
 from mien.serve.journal import Entry
 from mien.serve.pacing import Pacer
@@ -34,14 +35,8 @@ HISTORY_FACES = 30
 MOST_EPISODES = 5
 """Of each person in a message, the latest; a client keeps the older ones."""
 
-TRACK_GAP_S = 5.0
-"""Whoever looks away for so long is still the same person, with the baseline that was learnt."""
-
 HISTORY_S = 120.0
 """Clients and the store keep the history, so a stream of ever new faces must not fill the memory."""
-
-MOOD_GAP_S = 2.0
-"""Clients may send a frame every two seconds and still count as watched without a gap."""
 
 
 class Newest(Generic[T]):
@@ -139,7 +134,7 @@ class LiveSession:
         }
 
     def _told(self, mood: Mood) -> dict[str, Any]:
-        """A mood for clients. Whether it is sure is decided on the smoothed scores, which are what people see."""
+        """A mood for clients. ``accepted`` is decided on the smoothed scores, because viewers see those."""
         sure = bool(mood.scores) and max(mood.scores.values()) >= self._accept_threshold
         return {**_rounded(mood.to_dict()), "accepted": sure}
 
@@ -225,7 +220,7 @@ def _round(value: float | None) -> float | None:
 
 
 def _rounded(plain: dict[str, Any]) -> dict[str, Any]:
-    """Four decimals: beyond them the digits are noise and a third of the message."""
+    """Round to four decimals: further digits are noise and a third of the message."""
     return {
         key: _rounded(value) if isinstance(value, dict) else round(value, 4) if isinstance(value, float) else value
         for key, value in plain.items()

@@ -1,6 +1,6 @@
 """Figures for Prometheus, one registry a server: nothing global, so two servers in one process do not add up.
 
-    metrics = Metrics()
+    metrics = ServerMetrics()
     metrics.frames.labels("answered").inc()
     metrics.text()                                     # what GET /metrics answers
 
@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 SECONDS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
-class Metrics:
+class ServerMetrics:
     """Counters, gauges and histograms of one server."""
 
     def __init__(self) -> None:

@@ -1,11 +1,11 @@
-"""What the published MoodQuest backend offers, in its own terms: feed, analytics, reset, health.
+"""The routes of the published MoodQuest backend, under its own names: feed, analytics, reset, health.
 
     mien serve --camera 0
     curl http://127.0.0.1:8000/analytics               # emotion, confidence, stress level, distribution, history
     <img src="http://127.0.0.1:8000/video_feed">       # annotated MJPEG
 
-Analytics and reset are about the server's camera, or, where it has none, about whoever is live the longest. The stress
-level is the published one, computed per person; ``stress_index`` beside it is ours.
+Analytics and reset concern the server's camera. Without a camera they concern the client that has been live longest.
+The stress level is MoodQuest's, computed for each person; ``stress_index`` is ours.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BOUNDARY = "mien-frame"
     responses={200: {"content": {"multipart/x-mixed-replace": {}}}, **problems(404)},
 )
 async def video_feed(request: Request) -> Response:
-    """For an <img>. Pictures are drawn while somebody looks, and not kept."""
+    """For an <img> element. Pictures are drawn only while somebody looks, and are not stored."""
     camera = state_of(request).camera
     if camera is None:
         raise HTTPException(404, "this server has no camera; start it with --camera")
@@ -53,7 +53,7 @@ async def analytics(request: Request) -> Any:
 
 @router.post("/reset", summary="Forget people, baselines and history", responses=problems(404))
 async def reset(request: Request) -> dict[str, str]:
-    """Of the live analytics; what is stored stays (see DELETE /v1/sessions)."""
+    """Reset the live analytics. Stored sessions stay (see DELETE /v1/sessions)."""
     _current(state_of(request)).reset()
     return {"status": "reset"}
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
 from mien.contract.errors import MissingExtraError
-from mien.mood.summary import by_week, trend
+from mien.mood.days import by_week, trend
 from mien.serve.access import access_of
 from mien.serve.api_schema import DaysOut, DeletedOut, SecondOut, SessionOut, SummaryOut, problems
 from mien.serve.journal import Journal

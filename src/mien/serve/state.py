@@ -14,7 +14,7 @@ from mien.serve.engine import Engine
 from mien.serve.journal import Journal
 from mien.serve.limits import Buckets, Places
 from mien.serve.live import Hub
-from mien.serve.prometheus import Metrics
+from mien.serve.prometheus import ServerMetrics
 from mien.serve.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class ServerState:
     """
 
     settings: ServerSettings
-    metrics: Metrics
+    metrics: ServerMetrics
     engine: Engine
     hub: Hub
     journal: Journal | None

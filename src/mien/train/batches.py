@@ -71,6 +71,7 @@ class FaceBatches:
     ) -> None:
         self.faces_NHW, self.labels_N, self.seed, self.balanced = faces_NHW, labels_N, seed, balanced
         self.rank, self.world, self.votes_NV, self.weights_N = rank, world, votes_NV, weights_N
+        # rounded down to a multiple of the processes: shares of unequal size would weigh the gradients unequally
         self.batch_size = min(batch_size, len(labels_N)) // world * world
         if self.batch_size == 0:
             raise RunError(f"a batch of {min(batch_size, len(labels_N))} faces cannot be shared by {world} processes")
@@ -80,8 +81,10 @@ class FaceBatches:
         return full if self.seed is not None else full + bool(rest)
 
     def __iter__(self) -> Iterator[Batch]:
+        # the whole order at once: one transfer to the device an epoch, not one a batch
         order_N = self._order().to(self.faces_NHW.device)
         for batch in torch.split(order_N, self.batch_size)[: len(self)]:
+            # every process draws the same order and takes its own part of it, so that nothing is communicated
             index_B = batch[self.rank :: self.world]
             votes_BV = None if self.votes_NV is None else self.votes_NV[index_B]
             yield Batch(self.faces_NHW[index_B], self.labels_N[index_B], votes_BV)
@@ -95,6 +98,7 @@ class FaceBatches:
             return torch.multinomial(self.weights_N.cpu().double(), count, replacement=True, generator=generator)
         if not self.balanced:
             return torch.randperm(count, generator=generator)
+        # drawing with replacement repeats rare faces; augmentation makes them differ
         labels_N = self.labels_N.cpu()
         weights_N = 1 / torch.bincount(labels_N)[labels_N].double()
         return torch.multinomial(weights_N, count, replacement=True, generator=generator)
@@ -125,6 +129,7 @@ class FaceData(L.LightningDataModule):
         return self.trainer
 
     def _tensors(self, name: str, faces: FaceSet, votes: str | None) -> FaceTensors:
+        # the set is moved once, although the Trainer asks for new batches every epoch
         if name not in self._on_device:
             device = self._trainer.strategy.root_device
             self._on_device[name] = FaceTensors(
@@ -145,6 +150,7 @@ class FaceData(L.LightningDataModule):
             tensors.faces_NHW,
             tensors.labels_N,
             batch_size=self.batch_size,
+            # a large factor keeps the seeds of different runs apart for any number of epochs
             seed=self.seed * 1_000_003 + self.view(self._trainer.current_epoch),
             balanced=self.balanced,
             rank=self._trainer.global_rank,
@@ -174,6 +180,7 @@ def join_field(tensors: FaceTensors, field: FaceSet, config: FieldConfig) -> Fac
         DataError: no field face is left, or one has a label that FER+ lacks or another size.
     """
     unknown = [name for name in field.labels if name not in FERPLUS_EMOTIONS]
+    # a recipe leaves out emotions whose labels are not to be trusted
     kept_N = ~np.isin(np.array(field.labels)[field.labels_N], config.exclude)
     if unknown or not kept_N.any() or field.side != tensors.faces_NHW.shape[-1]:
         raise DataError(
@@ -185,8 +192,11 @@ def join_field(tensors: FaceTensors, field: FaceSet, config: FieldConfig) -> Fac
     place_L = torch.tensor([FERPLUS_EMOTIONS.index(name) for name in field.labels])
     column_M = place_L[torch.from_numpy(field.labels_N[kept_N])]
     votes_MV = torch.zeros(len(column_M), VOTE_COLUMNS)
+    # "unknown" and "not a face" get no share: each of these crops is known to show a face with that emotion
     votes_MV[:, : len(FERPLUS_EMOTIONS)] = config.smoothing / len(FERPLUS_EMOTIONS)
     votes_MV[torch.arange(len(column_M)), column_M] += 1 - config.smoothing
+    # neutral and happy are the most frequent in field photos; the other emotions are drawn more often to make up for
+    # it
     common = torch.tensor([FERPLUS_EMOTIONS.index(name) for name in ("neutral", "happy")])
     weights_M = torch.where(torch.isin(column_M, common), 1.0, config.rare_weight)
     return FaceTensors(

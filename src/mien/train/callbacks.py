@@ -48,10 +48,12 @@ class History(Callback):
         metrics = trainer.callback_metrics
         row = {"epoch": float(trainer.current_epoch + 1), "lr": trainer.optimizers[0].param_groups[0]["lr"]}
         row |= {name: float(metrics[key]) for name, key in HISTORY_COLUMNS.items() if key in metrics}
+        # monotonic: a correction of the wall clock must not make an epoch take negative time
         row["seconds"] = time.monotonic() - self.started_s
         self.rows.append(row)
         if not trainer.is_global_zero:
             return
+        # the whole file is written anew: a row appended by a killed process could be torn
         table = [",".join(row), *(",".join(f"{value:.6g}" for value in each.values()) for each in self.rows)]
         write_whole(self.folder / "metrics.csv", ("\n".join(table) + "\n").encode())
         if self.on_epoch is not None:
@@ -78,6 +80,7 @@ class Dashboard(Callback):
         self.started_s = time.monotonic()
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *step: Any) -> None:
+        # every step would make event files of a long run large, and the rate changes slowly
         if trainer.is_global_zero and trainer.global_step % 20 == 0:
             board = trainer.loggers[0].experiment  # type: ignore[attr-defined]
             board.add_scalar("train/lr", trainer.optimizers[0].param_groups[0]["lr"], trainer.global_step)
@@ -86,6 +89,7 @@ class Dashboard(Callback):
         confusion = pl_module.confusion
         assert isinstance(confusion, MulticlassConfusionMatrix)
         counts_CC = confusion.compute().cpu().numpy()
+        # after compute, which all processes must call: a process that returned before it would block the others
         confusion.reset()
         if not trainer.is_global_zero:
             return
@@ -100,6 +104,7 @@ def _peak_memory_mb(device: torch.device) -> float:
     """Of the GPU's memory as PyTorch allocated it, or of this process where there is none."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
+    # imported here, because Windows has no such module
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
@@ -121,6 +126,7 @@ class FolderCheckpoint(ModelCheckpoint):
 
         paths = ("best_model_path", "kth_best_model_path", "last_model_path")
         moved = {key: here(state_dict[key]) for key in paths if key in state_dict}
+        # also the scores are keyed by path; without this the best epoch would look like another file
         scores = {here(path): score for path, score in state_dict.get("best_k_models", {}).items()}
         super().load_state_dict(state_dict | moved | {"best_k_models": scores, "dirpath": self.dirpath})
 
@@ -141,12 +147,14 @@ class MovingAverage(WeightAveraging):
                 return new
             if config.name == "swa":
                 return torch.lerp(old, new, 1 / (1 + self.since_start))
+            # the decay grows with the updates: with the full decay, a short run would average its random start
             count = int(updates)
             return torch.lerp(old, new, 1 - min(config.decay, (1 + count) / (10 + count)))
 
         super().__init__(avg_fn=average)
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        # the fraction becomes a step only here, because only now the length of the training is known
         self.first_step = int(trainer.estimated_stepping_batches * self.config.start)
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:

@@ -76,6 +76,7 @@ def fit(
     """
     _check_field(recipe, field)
     faces.split("train"), faces.split("validation")  # say what is missing before anything is written
+    # a recipe is shared between data sets; a teacher of other classes cannot teach these
     recipe, notice = without_unfit_teacher(recipe, faces.labels, faces.side)
     if notice:
         on_notice(notice)
@@ -116,6 +117,7 @@ def resume(
         )
     if not any(folder.rglob("last.ckpt")):
         raise RunError(f"{folder}: no last.ckpt, the run stopped before its first epoch ended; start it again")
+    # other data would change the split, so validation faces could have been trained on
     if run.facts["data"].get("fingerprint") != faces.fingerprint:
         raise RunError(f"{folder}: the data set is not the one this run began with (its fingerprint differs)")
     _check_field(run.recipe, field)
@@ -146,6 +148,7 @@ def _agreed_name(name: str | None) -> Iterator[str]:
     if name is None and RUN_NAME not in os.environ and launched_processes() > 1:
         # each process would take the time at its own start, and they would write into different folders
         raise RunError(f"{launched_processes()} processes were started: give the run a name for all, with --name")
+    # setdefault: a child process finds the name of its parent here and uses it
     agreed = os.environ.setdefault(RUN_NAME, name or datetime.now().strftime("%Y-%m-%dT%H-%M-%S"))
     try:
         yield agreed
@@ -182,6 +185,7 @@ def _removed_unless_an_epoch_is_finished(folder: Path) -> Iterator[None]:
     if not is_first_process():  # only the first process writes
         yield
         return
+    # remembered before they are made: a folder that was there already is not ours to remove
     above = [each for each in (folder.parent, *folder.parent.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True)
@@ -208,6 +212,7 @@ def _train(
 ) -> Run:
     """All phases. A full disk, or a folder that is gone, costs one line, and the last finished epoch stays."""
     try:
+        # a resumed run keeps its recipe and facts, even if this version of mien would write them differently
         if is_first_process() and not (run.folder / "run.json").is_file():
             write_whole(run.folder / "recipe.yaml", run.recipe.to_yaml().encode())
             write_whole(run.folder / "run.json", json.dumps(run.facts, indent=2).encode())

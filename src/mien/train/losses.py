@@ -20,11 +20,14 @@ def votes_loss(logits_NV: Tensor, targets_NV: Tensor, multi_target: bool) -> Ten
     Cross-entropy with the targets. For ``multi_target``: minus the log probability of the likeliest accepted class, so
     the network may choose any accepted class (Barsoum et al. 2016, section 3.2).
     """
+    # log_softmax, not the logarithm of softmax: that underflows to minus infinity for unlikely classes
     log_probs_NV = torch.log_softmax(logits_NV, dim=1)
     if not multi_target:
         return -(targets_NV * log_probs_NV).sum(dim=1).mean()
+    # a class that nobody accepts gets minus infinity, so the maximum cannot choose it
     accepted_NV = log_probs_NV + torch.where(targets_NV > 0, targets_NV.clamp(min=1e-12).log(), -torch.inf)
     has_votes_N = (targets_NV > 0).any(dim=1)
+    # faces without votes count in the mean, so the loss does not depend on how many of a batch have votes
     return -torch.where(has_votes_N, accepted_NV.max(dim=1).values, 0.0).mean()
 
 
@@ -52,7 +55,9 @@ class FaceLoss(nn.Module):
         self.label_smoothing = label_smoothing
         weight_C = None
         if config.class_weights == "balanced":
+            # an absent class would divide by zero; its weight is never used
             weight_C = counts_C.sum() / (len(counts_C) * counts_C.clamp(min=1)).float()
+        # a buffer moves to the device with the module; not persistent, since the recipe and the data give it
         self.register_buffer("weight_C", weight_C, persistent=False)
         self.weight_C: Tensor | None
 
@@ -62,10 +67,13 @@ class FaceLoss(nn.Module):
                 logits_NC, targets, weight=self.weight_C, label_smoothing=self.label_smoothing
             )
         classes = logits_NC.shape[1]
+        # from here on both kinds of target are probabilities, as mixup makes them
         targets_NC = nn.functional.one_hot(targets, classes).float() if targets.ndim == 1 else targets
         targets_NC = targets_NC * (1 - self.label_smoothing) + self.label_smoothing / classes
         log_probs_NC = torch.log_softmax(logits_NC, dim=1)
         weight_C = torch.ones_like(log_probs_NC[0]) if self.weight_C is None else self.weight_C
+        # rounding can make a probability exceed 1, and a negative base has no fractional power
         focus_NC = (1 - log_probs_NC.exp()).clamp(min=0) ** self.gamma
         loss_N = -(weight_C * targets_NC * focus_NC * log_probs_NC).sum(dim=1)
+        # divided by the weights, as PyTorch does: otherwise class weights would change the learning rate
         return loss_N.sum() / (weight_C * targets_NC).sum()

@@ -22,6 +22,7 @@ from mien.train.config import MixConfig
 def mixup(faces_BHW: Tensor, config: MixConfig) -> tuple[Tensor, Tensor]:
     """Blend pairs of faces; returns them and shares_BB, whose rows sum to 1. Draws from numpy's global generator."""
     count = len(faces_BHW)
+    # timm smooths labels over its own classes, which are the faces of the batch here; our loss smooths instead
     mixup = Mixup(config.mixup, config.cutmix, prob=config.probability, label_smoothing=0, num_classes=count)
     # timm writes into its input, so it gets a copy
     mixed_B1HW, shares_BB = mixup(faces_BHW.unsqueeze(1).clone(), torch.arange(count, device=faces_BHW.device))

@@ -57,6 +57,7 @@ def network_of_card(card: ModelCard) -> NetworkConfig:
         ModelError: the card has no recipe (an average of several models), or names a network that this version of mien
             does not understand.
     """
+    # an ensemble has an empty recipe: it has several networks
     section = card.recipe.get("network")
     if section is None:
         raise ModelError(
@@ -90,8 +91,10 @@ def state_of_model(path: Path, network: nn.Module) -> dict[str, Tensor]:
         if ours:
             name = name.removesuffix(HALF).removeprefix("features.")  # parted from the head for activation maps
             name = name.replace("head.head.", "head.")
+            # copied, because the array is a read-only view of the file; float, because halves cannot be trained
             state[name] = torch.from_numpy(weight.copy()).float()
     own = network.state_dict()
+    # our convolutions have no bias of their own, so one in the file is that of a folded norm
     for name in [name for name in state if name.endswith(".0.bias") and name not in own]:
         norm = name.removesuffix("0.bias") + "1"
         bias_C = state.pop(name)
@@ -126,6 +129,7 @@ def parents_of(recipe: Recipe) -> tuple[Parent, ...]:
     named += [("taught by", name) for name in (recipe.teacher.models if recipe.teacher is not None else ())]
     found = []
     for relation, name in named:
+        # read when the run starts: the file behind a name may change before the training ends
         path = model_path(name)
         card = read_card(path.read_bytes()) if path.suffix == ".onnx" and path.is_file() else None
         found.append(
@@ -137,11 +141,13 @@ def parents_of(recipe: Recipe) -> tuple[Parent, ...]:
 def recalibrate_batchnorm(network: nn.Module, x_NCHW: Tensor) -> None:
     """Give each BatchNorm the statistics of ``x_NCHW`` without changing what the network computes in eval mode."""
 
+    # runs before each norm, in the order of the forward pass, so that a norm sees inputs that are already corrected
     def settle(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         assert isinstance(norm, nn.BatchNorm2d)
         assert norm.running_mean is not None and norm.running_var is not None
         y_NCHW = inputs[0]
         mean_C, var_C = y_NCHW.mean(dim=(0, 2, 3)), y_NCHW.var(dim=(0, 2, 3))
+        # the scale and the shift that the norm applies now in eval mode; the new ones must give the same result
         gain_C = norm.weight / (norm.running_var + norm.eps).sqrt()
         norm.bias.copy_(norm.bias + gain_C * (mean_C - norm.running_mean))
         norm.weight.copy_(gain_C * (var_C + norm.eps).sqrt())
@@ -152,6 +158,7 @@ def recalibrate_batchnorm(network: nn.Module, x_NCHW: Tensor) -> None:
     hooks = [norm.register_forward_pre_hook(settle) for norm in norms]
     training = network.training
     with torch.no_grad():
+        # eval mode: in training the batch statistics would be used, and dropout would distort what is measured
         network.eval()(x_NCHW)
     network.train(training)
     for hook in hooks:

@@ -30,9 +30,12 @@ def replace_with_outliers(faces_BHW: Tensor, share: float) -> tuple[Tensor, Tens
     index_M = none_B.nonzero()[:, 0]
     if not len(index_M):
         return faces_BHW, none_B
+    # a copy: the caller's batch must not change
     faces_BHW = faces_BHW.clone()
+    # dead leaves come three times: of the five kinds, their edges are most like those of natural pictures
     kinds = (_noise, _ramp, _tiles, _blow_up, _dead_leaves, _dead_leaves, _dead_leaves)
     for kind, make in enumerate(kinds):
+        # every n-th index: equal shares of the kinds in every batch without another draw
         chosen = index_M[kind :: len(kinds)]
         if len(chosen):
             faces_BHW[chosen] = make(faces_BHW[chosen]).clamp(0, 255)
@@ -45,6 +48,7 @@ def _uniform(count: int, low: float, high: float, device: torch.device) -> Tenso
 
 def _noise(faces_MHW: Tensor) -> Tensor:
     count, side, device = len(faces_MHW), faces_MHW.shape[-1], faces_MHW.device
+    # one grain for the batch, because interpolate takes one size; over many batches all grains occur
     grain = int(torch.randint(3, side + 1, ()))  # cells along a side: a few blobs, up to one a pixel
     cells = torch.randn(count, 1, grain, grain, device=device)
     noise_MHW = interpolate(cells, (side, side), mode="bilinear", align_corners=False)[:, 0]
@@ -74,6 +78,7 @@ def _tiles(faces_MHW: Tensor) -> Tensor:
 
 def _blow_up(faces_MHW: Tensor) -> Tensor:
     side = faces_MHW.shape[-1]
+    # a sixth of the side: an eye or a corner of the mouth alone is no face any more
     part = max(2, side // 6)
     top, left = (int(torch.randint(0, side - part + 1, ())) for _ in range(2))
     corner = faces_MHW[:, None, top : top + part, left : left + part]
@@ -94,7 +99,9 @@ def _dead_leaves(faces_MHW: Tensor) -> Tensor:
         disc_MHW = u_MHW**2 + v_MHW**2 < radius_M11**2
         box_MHW = (u_MHW.abs() < radius_M11) & (v_MHW.abs() < radius_M11)
         covered_MHW = torch.where(_uniform(count, 0, 1, device) < 0.5, disc_MHW, box_MHW)
+        # a ramp of light in each shape, as real surfaces have; flat shapes would be easy to tell from photos
         shade_MHW = _uniform(count, 0, 255, device) + u_MHW * _uniform(count, -3, 3, device)
         picture_MHW = torch.where(covered_MHW, shade_MHW, picture_MHW)
     grainy_MHW = picture_MHW + torch.randn_like(picture_MHW) * _uniform(count, 0, 14, device)
+    # noise and blur as a camera leaves them; perfectly sharp edges would be easy to tell from photos
     return gaussian_blur(grainy_MHW.clamp(0, 255), _uniform(count, 0.2, 1.2, device)[:, 0, 0])

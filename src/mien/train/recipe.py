@@ -66,9 +66,11 @@ def _resolve(name: str, beside: Path | None, seen: tuple[str, ...]) -> dict[str,
     """The fields of a recipe on top of those of the recipes that it extends; paths are relative to ``beside``."""
     path = find_recipe(name, beside)
     identity = name if path is None else str(path.resolve())
+    # resolved paths: two names of one file are one recipe
     if identity in seen:
         raise RecipeError(f"recipe {name} extends itself: {' -> '.join((*seen, identity))}")
     fields = read_recipe_file(name, path)
+    # before extends is followed: otherwise the name of the extended recipe would be kept
     fields.setdefault("name", Path(name).stem)
     base = fields.pop("extends", None)
     if base is None:
@@ -79,6 +81,7 @@ def _resolve(name: str, beside: Path | None, seen: tuple[str, ...]) -> dict[str,
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in changes.items():
+        # sections are merged key by key, so that a recipe states only what differs
         both = isinstance(value, dict) and isinstance(merged.get(key), dict) and key not in REPLACED
         merged[key] = _merge(merged[key], value) if both else value
     return merged

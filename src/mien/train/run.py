@@ -76,6 +76,7 @@ class Run:
             raise RunError(f"{self.folder}: no best.pth; the run has not finished, go on with: mien train --resume")
         if head == "votes" and self.recipe.votes is None:
             raise RunError(f"{self.folder}: has no head for votes; its recipe {self.recipe.name} has no section votes")
+        # the labels come first among the outputs, then the ten columns of votes
         classes = len(self.labels)
         classifier = FaceClassifier.build(self.recipe, outputs(self.recipe, classes))  # fresh, replaced at once
         load_state(classifier.network, read_state(weights), weights)
@@ -102,6 +103,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         RunError: damaged, or not a state_dict.
     """
     try:
+        # weights_only refuses pickled objects, which could run code
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zip, pickle and torch raise many kinds for a damaged file
         content = type(error).__name__

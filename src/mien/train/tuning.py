@@ -135,6 +135,7 @@ def tune(recipe: str, space: Mapping[str, Any], options: TuneOptions) -> list[Tr
     """
     if Path(recipe).suffix in (".yaml", ".yml"):
         recipe = str(Path(recipe).expanduser().absolute())  # workers have another working directory
+    # a misspelt key is reported here, before Ray starts processes, instead of once in each trial
     load_recipe(recipe, [*first_settings(space), f"epochs={options.epochs}"])
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports its use to its makers unless told otherwise
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the new output prints tracebacks of failed trials
@@ -144,6 +145,7 @@ def tune(recipe: str, space: Mapping[str, Any], options: TuneOptions) -> list[Tr
         from ray.tune.schedulers import ASHAScheduler
     except ModuleNotFoundError:
         raise MissingExtraError("ray", "ray") from None
+    # Ray logs each trial that fails with its traceback; the table of trials names the reason in a line
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     folder = options.out.absolute()
     facts = {"recipe": recipe, **{name: str(value) for name, value in asdict(options).items()}}
@@ -156,6 +158,7 @@ def tune(recipe: str, space: Mapping[str, Any], options: TuneOptions) -> list[Tr
     ray.init(**here)
     try:
         state = folder / "state"
+        # restart_errored: a trial that ran out of memory may succeed when fewer run beside it
         if ray_tune.Tuner.can_restore(str(state)):
             tuner = ray_tune.Tuner.restore(str(state), trainable, resume_unfinished=True, restart_errored=True)
         else:
@@ -190,9 +193,12 @@ def run_trial(config: Mapping[str, Any], facts: Mapping[str, str], runs: str) ->
     from mien.train.devices import Machine
     from mien.train.fit import fit, resume
 
+    # without it every trial would use all cores, and trials side by side would slow each other down
     torch.set_num_threads(int(facts["cpus_per_trial"]))
     overrides = [
-        f"{key}={yaml.safe_dump(value, default_flow_style=True).split(chr(10))[0]}" for key, value in config.items()
+        # as YAML text, so that a drawn value is read as if the user had typed it after --set
+        f"{key}={yaml.safe_dump(value, default_flow_style=True).split(chr(10))[0]}"
+        for key, value in config.items()
     ]
     resolved = load_recipe(facts["recipe"], [*overrides, f"epochs={facts['epochs']}"])
     faces = load_faces(Path(facts["data"]), side=resolved.data.side)
@@ -200,6 +206,7 @@ def run_trial(config: Mapping[str, Any], facts: Mapping[str, str], runs: str) ->
     accelerator = "gpu" if float(facts["gpus_per_trial"]) else "cpu"
     machine = Machine(accelerator, on_epoch=lambda row: ray_tune.report(dict(row)))
     folder = Path(runs) / resolved.name / name
+    # Ray starts an interrupted trial again from the beginning; our run folder knows how far it came
     if any(folder.rglob("last.ckpt")):
         resume(folder, faces, machine=machine)
     else:

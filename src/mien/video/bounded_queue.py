@@ -3,8 +3,8 @@
     queue.put(item, size_bytes)        # waits while full; Closed when the reader has gone
     queue.get()                        # waits while empty; Closed when the writer is done and all is read
 
-The standard queue knows neither bytes nor, before Python 3.13, closing. Bytes matter: eight frames of a webcam are
-7 MB, eight panoramas two gigabytes.
+The standard queue cannot count bytes and, before Python 3.13, cannot be closed. Bytes matter: eight frames of a webcam
+take 7 MB, eight panoramas two gigabytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Closed(Exception):
-    """The other end has gone. Never leaves the pipeline."""
+    """The other end has closed the queue. The pipeline handles it; callers never see it."""
 
 
 class BoundedQueue(Generic[T]):
@@ -25,7 +25,7 @@ class BoundedQueue(Generic[T]):
 
     Args:
         max_items: that wait at most.
-        max_bytes: likewise, of all together; a single larger item passes when the queue is empty.
+        max_bytes: of all waiting items together; a single larger item passes when the queue is empty.
     """
 
     def __init__(self, max_items: int, max_bytes: int) -> None:
@@ -74,7 +74,7 @@ class BoundedQueue(Generic[T]):
             self._changed.notify_all()
 
     def cancel(self) -> None:
-        """Nobody is interested any more: wake everyone up and drop what waits."""
+        """The reader has gone: wake up both ends and drop what waits."""
         with self._changed:
             self._cancelled = True
             self._items.clear()

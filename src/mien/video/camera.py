@@ -4,9 +4,9 @@
         for frame in camera.frames():                         # VideoError when it is gone for good
             frame.t_s                                         # seconds since it was opened, when the frame arrived
 
-A thread reads all the time and keeps the newest frame only, so a slow consumer skips frames and never falls behind. A
-stream that ends, stalls or breaks is opened again, after 0.5, 1, 2, … 10 s; ``patience_s`` without a frame is the end.
-A camera that is not there at first is an error at once: most likely its name is wrong.
+A thread reads all the time and keeps only the newest frame, so a slow consumer skips frames and never falls behind. If
+a stream ends, stalls or breaks, it is opened again after 0.5, 1, 2, … 10 s, and given up after ``patience_s`` without a
+frame. A camera that cannot be opened at first is an error at once, because most likely its name is wrong.
 
 Not here: files (reader.py), except that one can be played as if it were live.
 """
@@ -38,14 +38,14 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """Before a lost camera is opened again; doubled each time."""
 
 JOIN_S = 2.0
-"""How long a camera gets to finish its last frame; one that hangs is left behind."""
+"""On closing, a camera gets this long to finish its last frame; after that its thread is abandoned."""
 
 STALLED_S = 5.0
 """Without a frame for so long, a camera is said to be silent."""
 
 
 class Capture(Protocol):
-    """An open camera: the way to bring your own."""
+    """What a camera must offer. Implement it to use a camera of your own."""
 
     def read(self) -> NDArray[np.uint8]:
         """Wait for the next frame: uint8 RGB (H, W, 3). VideoError where there will be none."""
@@ -221,7 +221,9 @@ class DeviceCapture:
         except ModuleNotFoundError:
             raise MissingExtraError("OpenCV, which a camera of this machine needs,", "camera") from None
         self._name = f"camera {number}"
-        before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would fill the terminal
+        before = cv2.utils.logging.setLogLevel(
+            cv2.utils.logging.LOG_LEVEL_SILENT
+        )  # OpenCV's warnings would fill the terminal
         try:
             self._device = cv2.VideoCapture(number)
         finally:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.recognition.detectors import Detections, Detector
-from mien.recognition.detectors.base import shrink
+from mien.recognition.detectors.base import downscale
 from mien.recognition.recognizer import by_size, largest_first
 from mien.video.tracker import Tracker, iou
 
@@ -117,7 +117,7 @@ def _quick_search(detector: Detector, frame_rgb: NDArray[np.uint8], expected: De
         return detector.detect(frame_rgb)
     smallest_px = (expected.boxes_N4[:, 2:] - expected.boxes_N4[:, :2]).max(axis=1).min()
     wanted_px = max(frame_rgb.shape[:2]) * KNOWN_FACE_PX / max(smallest_px, 1.0)
-    small_rgb, scale_2 = shrink(frame_rgb, max(SMALLEST_SEARCH_PX, round(wanted_px)))
+    small_rgb, scale_2 = downscale(frame_rgb, max(SMALLEST_SEARCH_PX, round(wanted_px)))
     return detector.detect(small_rgb).scaled(scale_2)
 
 

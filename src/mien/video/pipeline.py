@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -236,13 +236,15 @@ class _Pipeline:
 
     def _outcome(self, cut: _Cut, probs_NC: NDArray[np.float64], smoother: ScoreSmoother) -> RecognizedFrame:
         t_s, unsmoothed_NC = cut.frame.t_s, probs_NC.copy()
+        smoothing_s = 0.0
         if cut.track_ids is not None and t_s is not None:
             for index, track_id in enumerate(cut.track_ids):
                 probs_NC[index] = smoother(track_id, probs_NC[index], t_s)
+            smoothing_s = self.options.half_life_s
         result = self.recognizer.result(
             cut.width, cut.height, cut.found, probs_NC, cut.frame.source, t_s, cut.track_ids
         )
-        return RecognizedFrame(result, cut.frame, unsmoothed_NC, cut.crops_NSS)
+        return RecognizedFrame(replace(result, smoothing_s=smoothing_s), cut.frame, unsmoothed_NC, cut.crops_NSS)
 
 
 def _until_closed(channel: BoundedQueue[T]) -> Iterator[T]:

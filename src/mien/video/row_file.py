@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -24,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from mien.contract.atomic_files import make_folder, write_whole
+from mien.contract.atomic_files import make_folder, replacing, write_whole
 from mien.contract.errors import MissingExtraError, OutputError
 from mien.contract.plain_types import json_text, printable
 from mien.contract.results import FrameResult
@@ -115,15 +114,12 @@ class RowFile:
         Raises:
             OutputError: it cannot be written; the partial file stays.
         """
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        write = {".jsonl": self._jsonl, ".csv": self._csv, ".parquet": self._parquet}[self.path.suffix.lower()]
         with self._writing():
             self._file.close()
-            try:
-                {".jsonl": self._jsonl, ".csv": self._csv, ".parquet": self._parquet}[self.path.suffix.lower()](beside)
+            with replacing(self.path) as beside:
+                write(beside)
                 self._tell_settings()
-                beside.replace(self.path)
-            finally:
-                beside.unlink(missing_ok=True)
             self.partial.unlink()
 
     def close(self) -> None:

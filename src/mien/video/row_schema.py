@@ -15,7 +15,7 @@ from typing import Any
 from mien.contract.emotions import valence_arousal
 from mien.contract.results import FrameResult
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a column changes its name or its meaning; stored in Parquet's metadata."""
 
 AFFECT_DECIMALS = 4
@@ -33,6 +33,7 @@ COLUMNS: dict[str, type] = {
     "accepted": bool,
     "valence": float,
     "arousal": float,
+    "smoothing_s": float,
 }
 """All but the scores."""
 
@@ -49,6 +50,7 @@ DESCRIPTIONS: dict[str, tuple[str, str | None]] = {
     "accepted": ("False where the model abstains", None),
     "valence": ("Unpleasant to pleasant, -1 to 1, projected from the scores", None),
     "arousal": ("Sleepy to excited, -1 to 1, projected from the scores", None),
+    "smoothing_s": ("Half-life of the mean over time that the scores went through; 0 for none, null for photos", "s"),
     "emotions": ("With --set-coverage: the emotions of the set, likeliest first, joined by a bar", None),
 }
 """What each column holds, and its unit. A column score_<emotion> holds the probability of that emotion."""
@@ -85,6 +87,7 @@ def rows(result: FrameResult, labels: Sequence[str], set_coverage: float | None 
             "accepted": face.accepted,
             "valence": valence,
             "arousal": arousal,
+            "smoothing_s": None if result.t_s is None else result.smoothing_s,
         }
         if set_coverage is not None:
             filled["emotions"] = "|".join(face.emotions_at(set_coverage))

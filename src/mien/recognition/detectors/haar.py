@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.errors import DetectorError, MissingExtraError
-from mien.recognition.detectors.base import Detections, inside, shrink, suppress_overlaps
+from mien.recognition.detectors.base import Detections, downscale, inside
+from mien.recognition.detectors.overlaps import suppress_overlaps
 
 LONGEST_SIDE_PX = 640
 """Larger frames are shrunk to this before the search, so faces below 1/23 of the longest side are missed. At 800 px and
@@ -61,7 +62,7 @@ class HaarDetector:
         """Find upright frontal faces in a uint8 RGB frame of shape (H, W, 3)."""
         import cv2
 
-        small_rgb, scale_2 = shrink(frame_rgb, self.longest_side_px)
+        small_rgb, scale_2 = downscale(frame_rgb, self.longest_side_px)
         # Not equalised: the cascade normalises each window itself, and a plain border then hides the face
         # (55 against 74 % found).
         grey = cv2.cvtColor(small_rgb, cv2.COLOR_RGB2GRAY)

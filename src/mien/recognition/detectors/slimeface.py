@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import DetectorError
 from mien.contract.pixels import check_frame
-from mien.recognition.detectors.base import TILE_PX, Detections, search_at_sizes
+from mien.recognition.detectors.base import Detections
+from mien.recognition.detectors.tiles import TILE_PX, search_at_sizes
 
 Rows = NDArray[np.int64]
 """Of shape (N, R)."""

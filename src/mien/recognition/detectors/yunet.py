@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.errors import DetectorError
-from mien.recognition.detectors.base import Detections, search_at_sizes
+from mien.recognition.detectors.base import Detections
+from mien.recognition.detectors.tiles import search_at_sizes
 from mien.recognition.detectors.yunet_network import YuNetNetwork
 
 YUNET_FILE = "face_detection_yunet_2023mar.onnx"

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import DetectorError, ModelError
 from mien.contract.onnx_container import protobuf_content, protobuf_field, protobuf_fields
-from mien.recognition.detectors.base import suppress_by_union
+from mien.recognition.detectors.overlaps import suppress_by_union
 
 STRIDES = (8, 16, 32)
 """Pixels between the cells of its three grids."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.adapters.images import rgb_frame
+from mien.adapters.image_inputs import rgb_frame
 from mien.contract.errors import ImageError
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
