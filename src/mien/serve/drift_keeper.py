@@ -20,7 +20,7 @@ from typing import Self
 from mien.contract.card import ModelCard
 from mien.contract.distributions import Tally, distance, reference_of
 from mien.contract.errors import StoreError
-from mien.serve.prometheus import Metrics
+from mien.serve.prometheus import ServerMetrics
 from mien.video.appearances import Appearances
 from mien.video.daily_log import DailyLog
 
@@ -41,7 +41,7 @@ class DriftKeeper:
         ModelError: the card misstates its reference.
     """
 
-    def __init__(self, path: Path, card: ModelCard, retention_days: float | None, metrics: Metrics) -> None:
+    def __init__(self, path: Path, card: ModelCard, retention_days: float | None, metrics: ServerMetrics) -> None:
         self._log, self._card, self._metrics = DailyLog(path, retention_days), card, metrics
         self._reference = reference_of(card)
         self._open: list[tuple[Appearances, str]] = []
