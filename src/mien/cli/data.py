@@ -208,7 +208,7 @@ def _out_of_fold(
     with needs("train"):
         from mien.export.serving import torch_predictor
         from mien.train.out_of_fold import out_of_fold
-    from mien.data.duplicates import join, near_groups
+    from mien.data.duplicates import connected_components, near_groups
     from mien.data.face_table import read_face_table
 
     faces = read(side=recipe.data.side)
@@ -219,7 +219,7 @@ def _out_of_fold(
 
         person_N = read_face_table(persons, faces.names_N, on_problem=problem).units("person")
         first_N = numpy.unique(person_N, return_index=True)[1][numpy.unique(person_N, return_inverse=True)[1]]
-        group_N = join(len(faces), numpy.stack([first_N, numpy.arange(len(faces))], axis=1), group_N)
+        group_N = connected_components(len(faces), numpy.stack([first_N, numpy.arange(len(faces))], axis=1), group_N)
     with tempfile.TemporaryDirectory() as folder:
         probs_NC = out_of_fold(
             recipe,
