@@ -165,9 +165,10 @@ def live_person(clip: tuple[Path, Path]) -> dict[str, Any]:
         for frame in reader.frames():
             assert frame.t_s is not None
             found = largest_first(recognizer.detector.detect(frame.frame_rgb))
-            probs_NC = recognizer.classifier(recognizer.crops(frame.frame_rgb, found))
+            crops_NSS = recognizer.crops(frame.frame_rgb, found)
+            probs_NC = recognizer.classifier(crops_NSS)
             result = recognizer.result(64, 64, found, probs_NC, "clip")
-            live.see(EngineResult(result, found, 0, 0), round(frame.t_s, 6))
+            live.see(EngineResult(result, found, probs_NC, crops_NSS, 0, 0), round(frame.t_s, 6))
     (person,) = live.mood.summary().to_dict()["people"]
     assert [each["label"] for each in person["episodes"]] == ["angry", "happy"]
     return dict(person)
