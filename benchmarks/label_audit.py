@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from mien.contract.shipped_models import resolve_model
 from mien.data.audit import AT, Audit, find_label_errors, judge
-from mien.data.duplicates import join, near_groups
+from mien.data.duplicates import connected_components, near_groups
 from mien.data.face_table import read_face_table
 from mien.data.faceset import FaceSet
 from mien.data.loading import load_faces
@@ -72,7 +72,7 @@ def groups_of(faces: FaceSet, persons: Path | None) -> NDArray[np.int64]:
         return group_N
     person_N = read_face_table(persons, faces.names_N).units("person")
     first_N = np.unique(person_N, return_index=True)[1][np.unique(person_N, return_inverse=True)[1]]
-    return join(len(faces), np.stack([first_N, np.arange(len(faces))], axis=1), group_N)
+    return connected_components(len(faces), np.stack([first_N, np.arange(len(faces))], axis=1), group_N)
 
 
 def measured(faces: FaceSet, options: argparse.Namespace) -> dict[str, Any]:

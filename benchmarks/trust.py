@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mien.adapt.features import Source
+from mien.adapt.features import SourceModel
 from mien.contract.distributions import Reference, Tally
 from mien.contract.guarantees import SetRule
 from mien.contract.shipped_models import resolve_model
@@ -81,7 +81,7 @@ def shifted_face(face_SS: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def opened(data: Path, votes: Path | None, model: str, quick: bool) -> Bench:
     """Run the model over the faces and over their shifted copies."""
-    source = Source(resolve_model(model))
+    source = SourceModel(resolve_model(model))
     faces: FaceSet = by_votes(load_faces(data, side=source.card.image.side, votes=votes or "auto").split("validation"))
     if quick:
         faces = faces.take(np.arange(0, len(faces), 2))
