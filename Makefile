@@ -5,16 +5,18 @@
 # make wheel   the wheel alone: built, installed without extras in an environment of its own, and used
 # make lowest  the torch-free tests with the oldest versions that pyproject.toml allows
 # make docs    the site in docs/_build/html: every cell and command runs, warnings are errors, links are checked
+# make fuzz    12,000 broken files of every kind that is read, and 2,000 broken messages; SEED=7 (about half an hour)
 # make web     the browser's part for `mien page` (needs Node 20 with npm), into src/mien/assets/web
 # Each does its own set-up in .venv; a second call finds it done.
 
 PYTHON ?= python3
 LOWEST_PYTHON ?= 3.11
+SEED ?= 7
 TORCH_FREE := tests/contract tests/data tests/evaluate tests/recognition tests/video tests/mood
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check wheel lowest web docs format clean
+.PHONY: demo test check wheel lowest fuzz web docs format clean
 
 demo: .venv/.demo
 	$(BIN)/mien demo
@@ -35,9 +37,13 @@ wheel: .venv/.dev
 # no binary of these old versions exists for every Python, so it is the oldest one that mien supports
 lowest: .venv/.dev
 	$(BIN)/uv venv --quiet --clear --python $(LOWEST_PYTHON) .venv-lowest
-	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable '.[evaluate,video,parquet,demo]' \
+	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable '.[evaluate,video,parquet]' \
 		'hypothesis>=6.100' 'pytest>=8.3' 'pytest-timeout>=2.3'
 	.venv-lowest/bin/python -m pytest $(TORCH_FREE)
+
+fuzz: .venv/.dev
+	$(BIN)/python scripts/fuzz.py --seed $(SEED)
+	MIEN_FUZZ=1000 MIEN_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/serve/test_fuzz.py
 
 web:
 	npm --prefix web ci --no-audit --no-fund
@@ -60,11 +66,11 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/.demo: pyproject.toml constraints.txt | .venv/bin/python
-	$(INSTALL) --editable '.[demo]'
+	$(INSTALL) --editable .
 	touch $@
 
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(INSTALL) --editable '.[train,demo,dev]'
+	$(INSTALL) --editable '.[train,dev]'
 	touch $@
 
 .venv/.docs: pyproject.toml constraints.txt | .venv/bin/python

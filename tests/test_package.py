@@ -23,6 +23,7 @@ def test_the_public_names_are_these() -> None:
         "RecipeError",
         "Recognizer",
         "RunError",
+        "SAMPLE_PHOTO",
         "StoreError",
         "VideoError",
         "__version__",

@@ -104,11 +104,12 @@ def sample_photo(folder: Path) -> Path:
     """NASA's portrait as a JPEG file, made once."""
     path = folder / "photo.jpg"
     if not path.exists():
-        from PIL import Image
-        from skimage import data
+        import shutil
+
+        import mien
 
         folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(data.astronaut()).save(path, quality=92)
+        shutil.copyfile(mien.SAMPLE_PHOTO, path)
     return path
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         VideoError,
     )
     from mien.contract.results import Face, FrameResult
+    from mien.contract.sample_photo import SAMPLE_PHOTO
     from mien.recognition.embeddings import embed
     from mien.recognition.recognizer import Recognizer, recognize
 
@@ -40,6 +41,7 @@ _HOMES = {
     "Recognizer": "mien.recognition.recognizer",
     "embed": "mien.recognition.embeddings",
     "recognize": "mien.recognition.recognizer",
+    "SAMPLE_PHOTO": "mien.contract.sample_photo",
     "MienError": "mien.contract.errors",
     "ImageError": "mien.contract.errors",
     "VideoError": "mien.contract.errors",
@@ -67,6 +69,7 @@ __all__ = [
     "OutputError",
     "ParityError",
     "RecipeError",
+    "SAMPLE_PHOTO",
     "Recognizer",
     "RunError",
     "StoreError",

@@ -33,5 +33,5 @@ def test_tree() -> None:
 
 
 def test_missing_extra_names_the_remedy() -> None:
-    with pytest.raises(ImportError, match=r"torch is not installed; .*pip install 'mien\[train\]'"):
+    with pytest.raises(ImportError, match=r'torch is not installed; .*pip install "mien\[train\]"'):
         raise errors.MissingExtraError("torch", "train")

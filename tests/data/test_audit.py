@@ -117,5 +117,5 @@ def test_nothing_to_judge_by(spoilt: tuple[FaceSet, NDArray[np.float64], NDArray
 
 def test_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[audit\]'"):
+    with pytest.raises(MissingExtraError, match=r'pip install "mien\[audit\]"'):
         find_label_errors(np.full((2, 2), 0.5), np.array([0, 1]))

@@ -45,7 +45,7 @@ def test_rejection_counts_what_is_below_the_threshold() -> None:
 
 
 def test_sample_pictures_are_photographs_of_no_one() -> None:
-    pytest.importorskip("skimage.data", reason="the pictures come with mien[demo]")
+    pytest.importorskip("skimage.data", reason="the pictures come with mien[evaluate]")
     kinds = sample_pictures()
     assert {kind: len(images) for kind, images in kinds.items()} == {"random crops of pictures": 9, "textures": 3}
     for image in (image for images in kinds.values() for image in images):

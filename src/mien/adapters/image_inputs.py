@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.errors import ImageError
-from mien.contract.images import as_frame, decode_image, read_image
+from mien.contract.images import as_frame, decode_image, read_frame, read_image
 
 Order = Literal["bgr", "rgb"]
 """Of the channels of an array. PIL images and tensors are RGB always."""
@@ -48,7 +48,7 @@ def rgb_frame(image: Any, array_order: Order = "bgr") -> NDArray[np.uint8]:
     if isinstance(image, np.ndarray):
         return _array(image, array_order)
     if type(image).__module__.partition(".")[0] == "PIL":
-        return as_frame(np.asarray(image.convert("RGB")))
+        return read_frame(image)
     if hasattr(image, "detach") and hasattr(image, "cpu"):  # a tensor, without importing torch
         values = image.detach().cpu().numpy()
         return _array(np.moveaxis(values, 0, -1) if values.ndim == 3 else values, "rgb")

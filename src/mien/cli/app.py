@@ -13,12 +13,12 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import mien
-from mien.cli.examples import with_examples
+from mien.cli.examples import EXIT_STATUS, with_examples
 from mien.cli.output import problem, write_anything
 from mien.contract.errors import MienError
 from mien.contract.telemetry import turn_off_telemetry
@@ -57,6 +57,7 @@ def command_line(verbs: Sequence[str] = VERBS) -> typer.Typer:
     app = typer.Typer(
         name="mien",
         no_args_is_help=True,
+        epilog=EXIT_STATUS,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -93,15 +94,28 @@ def _root(
     """Facial expressions from photos, offline; and the training ground of the models that do it."""
 
 
+def _say_usage(error: Any) -> None:
+    """One line about a wrong option; the whole help where no verb was given."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return error.show()  # type: ignore[no-any-return]
+    about = error.ctx.command_path if error.ctx is not None else "mien"
+    said = " ".join(error.format_message().split()).replace("Value error, ", "")
+    problem(f"{said} ({about} --help lists what there is)")
+
+
 def main() -> None:
     """Entry point: run the command line and turn a user's mistakes into one line each."""
     turn_off_telemetry()
     write_anything()
     asked = _asked()
     try:
-        command_line(asked or VERBS)()
+        status = command_line(asked or VERBS)(standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
     except MienError as error:
         problem(str(error))
+        sys.exit(1)
+    except typer.Abort:
+        problem("stopped; nothing was done")
         sys.exit(1)
     except KeyboardInterrupt:
         problem("interrupted")
@@ -109,6 +123,11 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has gone, `mien … | head`
         sys.stderr.close()
         sys.exit(141)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # Typer's own, of words and options that do not exist
+            raise
+        _say_usage(error)
+        sys.exit(2)
     finally:
         if "torch" not in sys.modules:  # whose parts complain of what is not collected
             gc.freeze()  # else Python looks for garbage in all that was loaded before it throws it away: 40 ms

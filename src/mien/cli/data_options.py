@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.output import problem, progress, say
+from mien.cli.output import problem, progress, quiet_readers, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +75,7 @@ def open_data(
     """
     from mien.data.cache import open_faces
 
+    quiet_readers()
     shown = ProblemLog()
     with progress("reading") as on_progress:
         faces = open_faces(
@@ -89,9 +90,22 @@ def open_data(
             cache=cache,
         )
     shown.close()
+    if _names_no_split(root, layout, classes):
+        counts = ", ".join(f"{sum(each.values()):,} {split}" for split, each in faces.counts().items())
+        say(
+            f"{root}: names no split, so one is made class by class, about 80 % of each to train and 20 % to "
+            f"validation: {counts}"
+        )
     if faces.looks_like_photos():
         say(
             f"{root}: most images are large and not square, so they look like whole photos; each is taken as one face. "
             f"mien data crop {root} FOLDER cuts the faces out"
         )
     return faces
+
+
+def _names_no_split(root: Path, layout: str, classes: str | None) -> bool:
+    from mien.data.layouts import find_source
+
+    source = find_source(root, layout, classes=class_names(classes), problem=lambda line: None, note=lambda line: None)
+    return bool(source.images) and not any(image.split for image in source.images)

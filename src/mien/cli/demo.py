@@ -7,22 +7,21 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.output import console, needs, say
+from mien.cli.output import console, say
 
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("demo-output"),
 ) -> None:
     """Recognise NASA's portrait of Eileen Collins (public domain) and draw the result."""
-    with needs("demo"):
-        from skimage import data
-
-    from mien.cli.predict import results_table, scores_table
+    from mien.cli.predict_report import results_table, scores_table
     from mien.contract.atomic_files import write_png
+    from mien.contract.images import read_image
+    from mien.contract.sample_photo import SAMPLE_PHOTO
     from mien.recognition.drawing import annotate, bar_chart
     from mien.recognition.recognizer import Recognizer
 
-    photo_rgb = data.astronaut()
+    photo_rgb = read_image(SAMPLE_PHOTO)
     result = Recognizer().recognize(photo_rgb, source="Eileen Collins, NASA")
     console().print(results_table([result]))
     console().print(scores_table(result))

@@ -309,6 +309,7 @@ class _Setting:
 
 def _with_non_faces(found: Assessment, scored: _Scored) -> Assessment:
     """Add the rejection of crops without a face, for one model with a threshold."""
+    from mien.contract.errors import install_command
     from mien.evaluate.out_of_distribution import non_faces, rejection, sample_pictures
 
     card = scored.opened[0].card if len(scored.opened) == 1 else None
@@ -318,7 +319,7 @@ def _with_non_faces(found: Assessment, scored: _Scored) -> Assessment:
     if not pictures:
         problem(
             "scikit-image is not installed, so crops of pictures and of textures are not measured, and there is no "
-            "figure for all kinds; it comes with: pip install 'mien[evaluate]'"
+            f"figure for all kinds; it comes with: {install_command('evaluate')}"
         )
     crops = non_faces(card.image.side, pictures)
     rejected = rejection(scored.predictor, crops, card.accept_threshold, complete=bool(pictures))

@@ -83,12 +83,15 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 """By the words that follow ``mien``."""
 
 
+EXIT_STATUS = "Exit status: 0 done; 1 something failed, and a line says what; 2 wrong options; 130 interrupted."
+
+
 def with_examples(app: typer.Typer, above: str = "") -> None:
-    """Let the help of every command below ``app`` end with its examples."""
+    """Let the help of every command below ``app`` end with what its exit status means and its examples."""
     for command in app.registered_commands:
         name = command.name or command.callback.__name__.replace("_", "-")  # type: ignore[union-attr]  # it has one
         if lines := EXAMPLES.get(f"{above} {name}".strip()):
-            command.epilog = "\n\n".join(("Examples:", *lines))  # a blank line keeps the lines apart
+            command.epilog = "\n\n".join((EXIT_STATUS, "Examples:", *lines))  # a blank line keeps the lines apart
     for group in app.registered_groups:
         if group.typer_instance is not None:
             with_examples(group.typer_instance, f"{above} {group.name}".strip())

@@ -9,21 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.media import JsonArray, MediaProgress, people_table, seconds
-from mien.cli.output import Format, console, problem, say
+from mien.cli.media import MediaProgress, seconds
+from mien.cli.output import problem, quiet_readers, say
+from mien.cli.predict_report import PrintFormat, Report
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from mien.contract.results import FrameResult
     from mien.recognition.recognizer import Recognizer
-    from mien.video.pipeline import Outcome, StreamOptions
+    from mien.video.pipeline import StreamOptions
     from mien.video.row_file import RowFile
     from mien.video.sinks import Output
-    from mien.video.track_summary import TrackSummary
-
-CROP_SIDE_PX = 112
-"""If no face is found in an image of at most this size, it probably is a face crop, and a hint says so."""
 
 PHOTOS, VIDEOS, FILES = "Photos and videos", "Videos only", "Files to write"
 
@@ -48,7 +42,9 @@ def predict(
         float | None,
         typer.Option(help="Add a column with the emotions that hold the true one this often, such as 0.9, to --out."),
     ] = None,
-    format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
+    format: Annotated[
+        PrintFormat, typer.Option(help="How to print: a table; json with all boxes and scores; a row for each face.")
+    ] = PrintFormat.table,
     out: Annotated[
         Path | None, typer.Option(help="A row for each face: .jsonl, .csv or .parquet.", rich_help_panel=FILES)
     ] = None,
@@ -103,12 +99,12 @@ def predict(
     ] = None,
 ) -> None:
     """Recognise the emotions of the faces in photos and videos."""
-    from mien.contract.errors import ImageError, MienError
+    from mien.contract.errors import MienError
     from mien.contract.naming import parse_priors
     from mien.recognition.detectors.factory import better_detector
     from mien.recognition.recognizer import Recognizer
     from mien.video.pipeline import USUAL_GAP_S, StreamOptions, recognize_frames
-    from mien.video.sources import TimeRange, find_sources, read_sources
+    from mien.video.sources import TimeRange, read_sources
 
     try:
         window = TimeRange(start, end, every)
@@ -125,26 +121,21 @@ def predict(
         recognizer.accept_threshold = _risk_threshold(recognizer, max_risk)
     if set_coverage is not None:
         _check_sets(recognizer, set_coverage, out)
-    failed = 0
-    sources: list[str] = []
-    for path in paths:
-        try:
-            sources += find_sources([path])
-        except ImageError as error:
-            problem(str(error))
-            failed += 1
+    quiet_readers()
+    sources, failed = _sources(paths)
     with ExitStack() as cleanup:
         rows = None
         if out is not None:
             if resume and out.exists() and not out.with_name(f"{out.name}.partial.jsonl").exists():
-                say(f"{out}: is whole already")
+                if failed + _say_again(out):
+                    raise typer.Exit(1)
                 return
             rows = cleanup.enter_context(_rows(out, recognizer, window, options, resume, set_coverage))
             failed += _report_before(rows, sources)
         outputs: list[Output] = _outputs(_naming(sources), recognizer, annotate, chart, explain, crops, tracks, rows)
         for output in outputs:
             cleanup.callback(output.close)
-        report = cleanup.enter_context(_Report(format, recognizer.card.labels, recognizer.detector.name))
+        report = cleanup.enter_context(Report(format, recognizer.card.labels, recognizer.detector.name, failed))
         left = [source for source in sources if rows is None or source not in rows.done]
         bar = cleanup.enter_context(MediaProgress(len(left)))
         try:
@@ -162,6 +153,24 @@ def predict(
             rows.finish()
     if failed:
         raise typer.Exit(1)
+
+
+def _sources(paths: Sequence[str]) -> tuple[list[str], int]:
+    """What the arguments stand for, and how many of them stand for nothing; says what is left out of folders."""
+    from mien.contract.errors import ImageError
+    from mien.video.sources import find_sources, left_out
+
+    sources: list[str] = []
+    failed = 0
+    for path in paths:
+        try:
+            sources += find_sources([path])
+        except ImageError as error:
+            problem(str(error))
+            failed += 1
+        if (line := left_out(path)) is not None:
+            say(line)
+    return sources, failed
 
 
 def _risk_threshold(recognizer: Recognizer, max_risk: float) -> float:
@@ -230,6 +239,17 @@ def _rows(
     return RowFile(out, card.labels, settings, resume, set_coverage)
 
 
+def _say_again(out: Path) -> int:
+    """A finished file was to be resumed: say what was wrong in its run; returns how many sources that were."""
+    from mien.video.row_file import read_problems
+
+    before = read_problems(out)
+    for told in before.values():
+        problem(told)
+    say(f"{out}: is whole already")
+    return len(before)
+
+
 def _report_before(rows: RowFile, sources: Sequence[str]) -> int:
     """Repeat the problems of the run that is resumed; returns how many sources had one."""
     again = [told for source in sources if (told := rows.done.get(source)) is not None]
@@ -274,113 +294,3 @@ def _outputs(
     if rows is not None:
         outputs.append(Rows(rows))
     return outputs
-
-
-class _Report:
-    """What is printed: photos and the people of videos as tables at the end, or every result as JSON as it comes."""
-
-    def __init__(self, format: Format, labels: Sequence[str], detector: str) -> None:
-        self._labels, self._detector = labels, detector
-        self._json = JsonArray() if format is Format.json else None
-        self._photos: list[FrameResult] = []
-        self._videos: list[TrackSummary] = []
-
-    def __enter__(self) -> _Report:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._json is not None:
-            self._json.close()
-            return
-        if self._photos:
-            console().print(results_table(self._photos))
-        if self._videos:
-            console().print(people_table(self._videos))
-        if self._photos or self._videos:
-            console().print(f"faces found by the detector {self._detector}", style="dim")
-        crops = [each for each in self._photos if not each.faces and max(each.width, each.height) <= CROP_SIDE_PX]
-        if crops:
-            say(
-                f"no face found in {len(crops):,} of the images, which are at most {CROP_SIDE_PX} px wide and high, as "
-                "face crops are; --detector none takes each image as one face"
-            )
-        if any(not face.accepted for result in self._photos for face in result.faces):
-            say("? the confidence is below the model's threshold, so it abstains")
-
-    def take(self, item: Outcome) -> None:
-        from mien.video.pipeline import RecognizedFrame
-        from mien.video.track_summary import TrackSummary
-
-        if not isinstance(item, RecognizedFrame):
-            return
-        result = item.result
-        if self._json is not None:
-            self._json.add(result.to_dict())
-        elif result.t_s is None:
-            self._photos.append(result)
-        else:
-            if not self._videos or self._videos[-1].source != result.source:
-                self._videos.append(TrackSummary(result.source, self._labels))
-            self._videos[-1].add(result)
-
-    def failed(self, item: Outcome) -> bool:
-        """Say what an end or a note has to say; True where something could not be read."""
-        from mien.video.sources import Note, SourceEnd
-
-        if isinstance(item, Note):
-            problem(item.text)
-        if isinstance(item, SourceEnd) and item.error is not None:
-            problem(str(item.error))
-            return True
-        return False
-
-
-def results_table(results: list[FrameResult]) -> Table:
-    """One row a face: what it shows, how sure, what else it could be, where it is."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("image", overflow="fold", min_width=22)
-    table.add_column("emotion", style="bold", no_wrap=True)
-    table.add_column("sure", justify="right", no_wrap=True)
-    table.add_column("then", style="dim", no_wrap=True)
-    table.add_column("box (px)", style="dim", no_wrap=True)
-    for result in results:
-        source = Text(_short(result.source))
-        if not result.faces:
-            table.add_row(source, Text("no face found", style="not bold dim"), "", "", "")
-        for face in result.faces:
-            second = sorted(face.scores, key=face.scores.__getitem__)[-2]
-            emotion = Text(face.emotion) if face.accepted else Text(f"{face.emotion}?", style="not bold dim")
-            corners = ",".join(f"{value:.0f}" for value in face.box_xyxy)
-            table.add_row(source, emotion, f"{face.confidence:.0%}", f"{second} {face.scores[second]:.0%}", corners)
-            source = Text("")
-    return table
-
-
-def _short(path: str, most: int = 20) -> str:
-    """The end of a long path, cut between folders; the file's name is always whole, and --format json has it all."""
-    kept = path
-    while len(kept) > most and "/" in kept:
-        kept = kept.partition("/")[2]
-    return kept if kept == path else f"…/{kept}"
-
-
-def scores_table(result: FrameResult) -> Table:
-    """The whole distribution of the first face, a bar for each emotion."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from mien.contract.emotion_colours import EMOTION_COLOURS, OTHER_COLOUR
-
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("emotion", justify="right")
-    table.add_column("probability", min_width=32)
-    table.add_column("", justify="right")
-    for name, score in sorted(result.faces[0].scores.items(), key=lambda item: -item[1]):
-        bar = "█" * int(score * 30) + ("▌" if score * 30 % 1 >= 0.5 else "")
-        table.add_row(name, Text(bar, style=EMOTION_COLOURS.get(name, OTHER_COLOUR)), f"{score:.1%}")
-    return table

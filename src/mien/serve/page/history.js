@@ -4,6 +4,7 @@ import { ask, askJson, download, FORMATS } from "./api.js";
 import { colourOf } from "./colours.js";
 import { banner, byId, confirmed, make } from "./dom.js";
 import { drawChart, episodesOf, keyOf, swatch } from "./chart.js";
+import { joining } from "./joining.js";
 
 const DAY_MS = 86_400_000;
 const MOST_POINTS = 600;
@@ -218,7 +219,7 @@ function list(sessions, total) {
       make("td", {}, each.ended ? span(each) : `${span(each)}, ${S.session_running}`),
       make("td", {}, `${each.people}`),
       make("td", {}, each.source),
-      make("td", { className: "end" }, make("button", { type: "button", onclick: () => open(each) }, S.session_open)),
+      make("td", { className: "end" }, make("button", { type: "button", onclick: () => open(each, sessions) }, S.session_open)),
     );
   });
   const more = () => {
@@ -234,7 +235,7 @@ function list(sessions, total) {
 const span = (session) =>
   session.recorded_until ? length((Date.parse(session.recorded_until) - Date.parse(session.started)) / 1000) : "–";
 
-async function open(session) {
+async function open(session, sessions) {
   const from = Date.parse(session.started) / 1000;
   const to = Math.max(from + 10, Date.parse(session.recorded_until ?? session.started) / 1000);
   const step = Math.max(1, Math.ceil((to - from) / MOST_POINTS));
@@ -276,6 +277,12 @@ async function open(session) {
     canvas,
     keyOf(rows),
     make("p", { className: "note" }, `${S.timeline_note} ${S.stress_note}`),
+    joining(session, summary.people, sessions, async (path, body) => {
+      const joined = await attempt(() => askJson(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }));
+      if (!joined) return;
+      await show();
+      await open(joined, sessions.filter((each) => each.id !== body.session));
+    }),
   );
   chart(canvas, rows, episodes, from, to, step);
   root.scrollIntoView({ block: "nearest" });

@@ -120,6 +120,13 @@ export const words = {
   session_running: "läuft",
   session_open: "Öffnen",
   session_title: (number) => `Sitzung ${number}`,
+  join: "Zusammenführen",
+  join_why:
+    "Wer länger als fünf Sekunden nicht zu sehen ist, kommt mit einer neuen Nummer zurück: Diese Seite weiß nicht, wer jemand ist. Wenn zwei Nummern eine Person sind, führen Sie sie zusammen.",
+  join_person: (number, time, label) => `Person ${number} (${time}, meist ${label})`,
+  join_who: "Nummer, die wegfällt",
+  join_is: "ist dieselbe Person wie",
+  join_session: "Dieser Besuch geht weiter in",
   session_empty: "Noch keine Sitzung. Wählen Sie „Zahlen behalten“, bevor Sie die Kamera starten.",
   history_off: "Dieser Server behält keinen Verlauf (er wurde mit --no-history gestartet).",
   period_empty: "Nichts aufgezeichnet.",

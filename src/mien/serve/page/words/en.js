@@ -120,6 +120,13 @@ export const words = {
   session_running: "running",
   session_open: "Open",
   session_title: (number) => `Session ${number}`,
+  join: "Join",
+  join_why:
+    "Somebody who is out of view for more than five seconds comes back under a new number: this page does not know who people are. If two numbers are one person, join them.",
+  join_person: (number, time, label) => `Person ${number} (${time}, mostly ${label})`,
+  join_who: "Number that goes",
+  join_is: "is the same person as",
+  join_session: "This visit goes on in",
   session_empty: "No session yet. Tick “Keep figures” before you start the camera.",
   history_off: "This server keeps no history (it was started with --no-history).",
   period_empty: "Nothing recorded.",

@@ -120,6 +120,13 @@ export const words = {
   session_running: "en curso",
   session_open: "Abrir",
   session_title: (number) => `Sesión ${number}`,
+  join: "Unir",
+  join_why:
+    "Quien está fuera de la vista más de cinco segundos vuelve con otro número: esta página no sabe quién es cada persona. Si dos números son una persona, únalos.",
+  join_person: (number, time, label) => `Persona ${number} (${time}, sobre todo ${label})`,
+  join_who: "Número que desaparece",
+  join_is: "es la misma persona que",
+  join_session: "Esta visita continúa en",
   session_empty: "Aún no hay sesiones. Marque «Guardar cifras» antes de encender la cámara.",
   history_off: "Este servidor no guarda historial (se inició con --no-history).",
   period_empty: "Nada registrado.",

@@ -1,0 +1,128 @@
+"""A full or read-only disk at every verb that writes: one line that names the file, no traceback, no half file.
+
+A process may write no file beyond a few bytes here (RLIMIT_FSIZE), which fails in write() as a full disk does. A
+read-only disk is a tmpfs of our own where the machine lets us mount one.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import mien
+from mien.data.toy import draw_toy
+
+LIMIT_BYTES = 64
+
+SMALL = (
+    "network.args={widths: [8, 16, 16, 16], blocks: [1, 1, 1, 1], strides: [2, 2, 2, 2]}",
+    "epochs=1",
+    "batch_size=28",
+    "average=null",
+    "precision='32'",
+)
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "rows": ("predict", "{photo}", "--out", "{out}/rows.csv"),
+    "parquet": ("predict", "{photo}", "--out", "{out}/rows.parquet"),
+    "annotated photo": ("predict", "{photo}", "--annotate", "{out}"),
+    "annotated video": ("predict", "{film}", "--detector", "none", "--annotate", "{out}"),
+    "chart": ("predict", "{photo}", "--chart", "{out}"),
+    "explanation": ("predict", "{photo}", "--explain", "{out}"),
+    "crops": ("predict", "{photo}", "--crops", "{out}"),
+    "tracks": ("predict", "{film}", "--detector", "none", "--tracks", "{out}"),
+    "log": ("watch", "--camera", "{film}", "--detector", "none", "--log", "{out}/log.jsonl", "--stop-after", "3s"),
+    "demo": ("demo", "--out", "{out}"),
+    "toy": ("data", "toy", "{out}/toy", "--per-class", "2"),
+    "crop": ("data", "crop", "{photos}", "{out}/crops"),
+    "description": ("data", "describe", "{faces}", "--report", "{out}/about"),
+    "preview": ("recipes", "preview", "base", "--data", "{faces}", "--out", "{out}/grid.png"),
+    "card": ("models", "card", "nano", "--out", "{out}/CARD.md"),
+    "run": ("train", "base", "--data", "{faces}", "--runs", "{out}/runs", *(w for s in SMALL for w in ("--set", s))),
+    "int8": ("export", "nano", "--quantize", "int8", "--data", "{faces}", "--out", "{out}/small.onnx"),
+    "server": ("serve", "--port", "0", "--db", "{out}/mood.db"),
+}
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("inputs")
+    draw_toy(folder / "faces", per_class=4, seed=0)
+    (folder / "photos" / "happy").mkdir(parents=True)
+    (folder / "photos" / "sad").mkdir()
+    photo = Image.open(mien.SAMPLE_PHOTO)
+    photo.save(folder / "photos" / "happy" / "a.png")
+    photo.save(folder / "photos" / "sad" / "b.png")
+    av = pytest.importorskip("av", reason="comes with mien[video]")
+    with av.open(str(folder / "film.mp4"), "w") as out:
+        stream = out.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 512, 512, "yuv420p"
+        for _ in range(10):
+            out.mux(stream.encode(av.VideoFrame.from_image(photo.convert("RGB"))))
+        out.mux(stream.encode())
+    return {
+        "photo": mien.SAMPLE_PHOTO,
+        "film": folder / "film.mp4",
+        "photos": folder / "photos",
+        "faces": folder / "faces",
+        "cache": folder / "cache",
+    }
+
+
+def started(command: tuple[str, ...], out: Path, places: dict[str, Path], limit: Callable[[], None] | None) -> None:
+    """Run a command that cannot write; it must end with status 1, in lines of its own."""
+    words = [word.format(out=out, **places) for word in command]
+    done = subprocess.run(
+        [sys.executable, "-m", "mien", *words],
+        capture_output=True,
+        text=True,
+        preexec_fn=limit,
+        timeout=120,
+        env=os.environ | {"MIEN_CACHE": str(places["cache"]), "OMP_NUM_THREADS": "1"},
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 1, (done.returncode, done.stderr)
+    ours = [line for line in done.stderr.splitlines() if line.startswith("mien: ")]
+    assert ours and str(out) in ours[-1], done.stderr
+
+
+def _limited() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_BYTES, LIMIT_BYTES))
+
+
+@pytest.mark.parametrize("what", COMMANDS)
+def test_a_full_disk(what: str, places: dict[str, Path], tmp_path: Path) -> None:
+    if what in ("description", "preview", "run", "int8"):  # their cache is full too, unless it is there already
+        subprocess.run(
+            [sys.executable, "-m", "mien", "data", "describe", str(places["faces"])],
+            check=True,
+            capture_output=True,
+            env=os.environ | {"MIEN_CACHE": str(places["cache"])},
+        )
+    out = tmp_path / "out"
+    out.mkdir()
+    started(COMMANDS[what], out, places, _limited)
+    whole = [path for path in out.rglob("*") if path.is_file() and ".partial" not in path.name]
+    assert all(path.stat().st_size == 0 or path.suffix == ".jsonl" or ".db" in path.name for path in whole), whole
+
+
+@pytest.fixture(scope="module")
+def read_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    place = tmp_path_factory.mktemp("disk")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=64k", "none", place], capture_output=True).returncode:
+        pytest.skip("a read-only disk is not here: this machine lets nobody mount one")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+@pytest.mark.parametrize("what", COMMANDS)
+def test_a_read_only_disk(what: str, places: dict[str, Path], read_only: Path) -> None:
+    started(COMMANDS[what], read_only, places, None)
+    assert list(read_only.iterdir()) == []
