@@ -95,6 +95,7 @@ def test_everything_at_once(film: Path, model: list[str | Path], tmp_path: Path)
         "charts/0002-white-face1.png",
         "crops/0002-white-crop1.png",
         "faces.csv",
+        "faces.json",
     ]
     assert times(out / f"{stem}.mp4") == pytest.approx(times(film), abs=1e-6)
     assert length_s(out / f"{stem}.mp4") == pytest.approx(length_s(film), abs=1 / 30)

@@ -1,5 +1,6 @@
 """The site's pages: nothing in them is left unexecuted or unparsed; the site checker finds what is wrong."""
 
+import json
 import os
 import re
 import subprocess
@@ -43,6 +44,9 @@ def test_lines_that_are_only_parsed_are_really_parsed() -> None:
             for line in block.splitlines():
                 if not any(name in line for name in ("cert.pem",)):  # a file that must be there
                     check(line)
+    for page in DOCS.glob("*.md"):  # indented blocks are not run either
+        for line in re.findall(r"^    (mien .*)", page.read_text(encoding="utf-8"), re.MULTILINE):
+            check(line)
     with pytest.raises(Exception, match=r"(?i)no such option|option"):
         check("mien predict photo.jpg --no-such-option")
 
@@ -84,3 +88,20 @@ def test_the_tutorial_of_own_classes_works_from_folders_to_a_prediction(tmp_path
         done = subprocess.run([sys.executable, "-m", "mien", *words], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, f"mien {' '.join(words)}: {done.stderr[-1000:]}"
     assert "photo.jpg" in done.stdout
+
+
+def test_a_notebook_becomes_a_jupyter_notebook(tmp_path: Path) -> None:
+    """The command of notebooks/run.md, whose cells the site runs."""
+    pytest.importorskip("myst_nb", reason="comes with mien[docs]")
+    tool = Path(sys.executable).with_name("mystnb-to-jupyter")
+    source = DOCS / "notebooks" / "explore.md"
+    done = subprocess.run([tool, str(source), str(tmp_path / "explore.ipynb")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    cells = json.loads((tmp_path / "explore.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    assert len(code) == source.read_text(encoding="utf-8").count("{code-cell}")
+    assert any("load_faces" in cell for cell in code)
+    listed = (DOCS / "notebooks" / "run.md").read_text(encoding="utf-8")
+    assert all(
+        f"{{nb-download}}`{page.stem}.ipynb`" in listed for page in source.parent.glob("*.md") if page.stem != "run"
+    )

@@ -68,12 +68,12 @@ def check_place(rows: Path) -> None:
         OutputError: there is a file of that name that mien did not write.
     """
     path = sidecar_path(rows)
+    if not path.exists():
+        return
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         if about["GeneratedBy"][0]["Name"] == "mien" and "DataFile" in about:
             return
-    except FileNotFoundError:
-        return
     except (OSError, ValueError, TypeError, KeyError, IndexError):
         pass
     raise OutputError(f"{path}: is there and is not mien's; the settings of {rows.name} go there, so give another name")
