@@ -22,7 +22,6 @@ MAY_BE_ABSENT = (
     "faiss-cpu is not installed",  # the extra "large", which the development install leaves out
     "needs Node 20 or newer",
     "npm ci:",
-    "onnxruntime_cxx_api.h",  # no package that can be installed here carries ONNX Runtime's C++ headers
     "has OpenVINO",
     "holds no maps",
     "the array API is switched on",
