@@ -67,3 +67,21 @@ def test_a_provider_that_is_not_here(tiny: Path) -> None:
 def test_no_such_model() -> None:
     with pytest.raises(MienError, match="no model 'bass': not a file, and not one of the models here"):
         bench("bass")
+
+
+def test_a_litert_file_beside_the_onnx_that_it_was_made_from(tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert", reason="comes with mien[litert]")
+    from mien.contract.shipped_models import resolve_model
+    from mien.export.litert import write_litert
+
+    path = tmp_path / "nano.tflite"
+    write_litert(resolve_model("nano"), path)
+    arguments = ("--batch-sizes", "1,2", "--threads", "1", "--providers", "cpu")
+    report = json.loads(bench("nano", path, *arguments, "--format", "json", *QUICK))
+    assert [(each["model"], each["provider"], each["threads"]) for each in report["models"]] == [
+        ("nano", "cpu", 1),
+        ("nano", "litert", 1),
+    ]
+    assert report["models"][1]["megabytes"] == path.stat().st_size / 1e6
+    assert report["models"][1]["timings"][1]["faces_per_s"] > 0
+    assert "litert x 1" in bench(path, *arguments, *QUICK)

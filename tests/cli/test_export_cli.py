@@ -77,6 +77,21 @@ def test_a_core_ml_package_is_a_folder_with_the_card(trained: Run, toy_root: Pat
     assert exported["parity"]["difference"] <= 1e-4 and exported["card"]["precision"] == "fp32"
 
 
+def test_a_litert_file_from_a_run_and_from_an_onnx_without_data(
+    trained: Run, single: Path, toy_root: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("ai_edge_litert", reason="comes with mien[litert]")
+    path = tmp_path / "m.tflite"
+    done = run("export", single, "--out", path)
+    assert "parity on 203 drawn faces: 100.0% answered as by" in done.stderr and "next: mien bench" in done.stderr
+    exported = json.loads(run("export", single, "--to", "litert", "--out", path, "--format", "json").stdout)
+    assert exported["bytes"] == path.stat().st_size > 10_000 and exported["parity"]["difference"] <= 1e-4
+    arguments = ["--data", toy_root, "--quantize", "int8", "--max-loss", "100", "--out", path, "--format", "json"]
+    assert json.loads(run("export", trained.folder, *arguments).stdout)["card"]["precision"] == "int8"
+    with pytest.raises(ModelError, match="keeps the .onnx file's arithmetic and name"):
+        run("export", single, "--out", path, "--name", "other")
+
+
 def test_an_onnx_is_quantised_without_its_run(single: Path, crowd_root: Path, tmp_path: Path) -> None:
     path = tmp_path / "int8.onnx"
     done = run("export", single, "--quantize", "int8", "--calibrate", crowd_root, "--out", path, "--max-loss", "100")
@@ -126,6 +141,7 @@ def test_prune_leaves_a_run(trained: Run, toy_root: Path, tmp_path: Path) -> Non
         (["{run}", "{run}", "--to", "torchscript"], ModelError, "--to torchscript takes one checkpoint"),
         (["{run}", "--to", "pth", "--quantize", "int8"], ModelError, "--to pth holds the float32 weights"),
         (["{run}", "--to", "coreml", "--quantize", "fp16"], ModelError, "--to coreml is float32"),
+        (["{run}", "--to", "litert", "--quantize", "fp16"], ModelError, "--to litert is float32 or int8"),
         (["{run}", "--to", "torchscript", "--quantize", "int8"], ModelError, "takes fp16 or bf16"),
         (["{run}", "--quantize", "bf16"], ModelError, "no convolution in bf16"),
         (["{run}", "--out", "{empty}/no/such/m.onnx"], OutputError, "no/such: no such folder to write m.onnx to"),
@@ -156,7 +172,7 @@ def test_mistakes_cost_one_line_and_leave_nothing(
     places = {"single": single, "run": trained.folder, "empty": tmp_path / "empty", "toy": toy_root}
     given = [argument.format(**places) for argument in arguments]
     data = crowd_root if given[0] == str(single) else toy_root
-    endings = {"pth": "pth", "torchscript": "pt", "coreml": "mlpackage"}
+    endings = {"pth": "pth", "torchscript": "pt", "coreml": "mlpackage", "litert": "tflite"}
     ending = endings.get(given[given.index("--to") + 1] if "--to" in given else "", "onnx")
     out = [] if "--out" in given else ["--out", tmp_path / f"m.{ending}"]
     with pytest.raises(error, match=message) as raised:

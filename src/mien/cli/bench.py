@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def bench(
-    models: Annotated[list[str], typer.Argument(help="Shipped models' names, or .onnx files that mien exported.")],
+    models: Annotated[
+        list[str], typer.Argument(help="Shipped models' names, or .onnx and .tflite files that mien exported.")
+    ],
     batch_sizes: Annotated[str, typer.Option(help="Faces a call, separated by commas.")] = "1,8,16,32,64",
     providers: Annotated[str, typer.Option(help="What to run on: auto, or names separated by commas.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="Of the CPU; all that may be used if left out.", min=1)] = None,
@@ -34,13 +36,16 @@ def bench(
         _end_to_end(models, end_to_end, threads, repeats, format)
         return
     from mien.contract.shipped_models import resolve_model
-    from mien.recognition.benchmark import PUBLISHED, bench_models, machine
-    from mien.recognition.classifier import Classifier
+    from mien.recognition.benchmark import LITERT_SUFFIX, PUBLISHED, bench_models, machine, opened_model
 
     sizes = _sizes(batch_sizes)
     paths = [resolve_model(model) for model in models]
     wanted = [name.strip() for name in providers.split(",")]
-    classifiers = [Classifier(path, threads, provider) for path in paths for provider in wanted]
+    classifiers = [
+        opened_model(path, threads, provider)
+        for path in paths
+        for provider in (["litert"] if path.suffix == LITERT_SUFFIX else wanted)
+    ]
     here = machine()
     if here["load"] is not None and here["load"] > here["cpus"] / 2:
         say(f"this computer is busy (load {here['load']:.1f} on {here['cpus']} CPUs): it can do better than this")
@@ -115,7 +120,7 @@ def files_table(benches: list[Bench]) -> Table:
     for each in benches:
         table.add_row(
             _title(each),
-            f"cpu x {each.threads}" if each.provider == "cpu" else each.provider,
+            f"{each.provider} x {each.threads}" if each.provider in ("cpu", "litert") else each.provider,
             f"{each.megabytes:.1f} MB",
             _millions(each.parameters),
             f"{each.cold_start_s:.2f} s",

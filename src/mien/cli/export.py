@@ -1,6 +1,7 @@
 """``mien export``: trained weights, or .onnx files of mien's, become one self-describing file.
 
-    mien export runs/base/… --data fer2013/ --to onnx|torchscript|pth|coreml|hub
+    mien export runs/base/… --data fer2013/ --to onnx|torchscript|pth|coreml|litert|hub
+    mien export base --to litert                                        # a .tflite for Android and the edge
     mien export base --quantize int8 --calibrate fer2013/ --out base-int8.onnx
     mien export a.onnx b.onnx --data fer2013/ --out both.onnx          # the average of their answers
     mien export base runs/base-finetune/… --soup 0.5,0.5 --data fer2013/  # the average of their weights: one network
@@ -10,7 +11,7 @@ Nothing is written before the file was opened as users open it and its answers w
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 SOURCE_HELP = (
     "A run folder, a .ckpt or .pth in one, or a .pth that mien exported; or an .onnx that mien exported or a shipped "
-    "model's name, to be quantised. Several are averaged in one .onnx."
+    "model's name, to be quantised or made a LiteRT file. Several are averaged in one .onnx."
 )
 
 
@@ -39,6 +40,7 @@ class Kind(StrEnum):
     torchscript = "torchscript"
     pth = "pth"
     coreml = "coreml"
+    litert = "litert"
     hub = "hub"
 
 
@@ -66,7 +68,13 @@ class Ranges(StrEnum):
     entropy = "entropy"
 
 
-SUFFIXES = {Kind.onnx: ".onnx", Kind.torchscript: ".pt", Kind.pth: ".pth", Kind.coreml: ".mlpackage"}
+SUFFIXES = {
+    Kind.onnx: ".onnx",
+    Kind.torchscript: ".pt",
+    Kind.pth: ".pth",
+    Kind.coreml: ".mlpackage",
+    Kind.litert: ".tflite",
+}
 
 HUB_FOLDER = Path("model-hub")
 
@@ -110,6 +118,10 @@ def export(
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """Write one file with its card inside, once it is seen to give the same answers."""
+    to, out = _format_and_file(to, out)
+    if to is Kind.litert and len(sources) == 1 and _is_onnx(sources[0]):
+        _write_litert(sources[0], out, quantize, name, format)
+        return
     with needs("train"):
         from mien.export.checkpoint import Checkpoint
         from mien.export.soup import soup as average_weights
@@ -117,7 +129,6 @@ def export(
     from mien.contract.shipped_models import resolve_model
     from mien.recognition.classifier import Classifier
 
-    to, out = _format_and_file(to, out)
     _refuse_contradictions(sources if soup is None else ["their average"], to, quantize, opset, field is not None)
     root = data or calibrate
     if root is None:
@@ -214,6 +225,8 @@ def _refuse_contradictions(
         raise ModelError("--to pth holds the float32 weights as they were trained; --quantize is for other formats")
     if to is Kind.coreml and quantize is not None:
         raise ModelError("--to coreml is float32; --quantize is for other formats")
+    if to is Kind.litert and quantize not in (None, Arithmetic.int8):
+        raise ModelError(f"--to litert is float32 or int8; --quantize {quantize} is for other formats")
     if to is Kind.torchscript and quantize in (Arithmetic.int8, Arithmetic.dynamic):
         raise ModelError(f"--quantize {quantize} is for --to onnx; a TorchScript file takes fp16 or bf16")
     if to is Kind.onnx and quantize is Arithmetic.bf16:
@@ -265,6 +278,8 @@ def _write(
                 weights |= {"precision": wanted.quantize.value, "max_loss_points": wanted.max_loss}
             if wanted.to is Kind.coreml:
                 return _write_coreml(opened[0], faces, out, wanted.name, weights)
+            if wanted.to is Kind.litert:
+                return _by_way_of_onnx(opened, faces, crops, out, wanted)
             to: Any = wanted.to.value
             card, parity = export_checkpoint(opened[0], faces, path, to=to, name=first_name, **weights)
         if not in_one_step:
@@ -295,6 +310,40 @@ def _write_coreml(
         scripted = Path(folder) / "model.pt"
         _, parity = export_checkpoint(checkpoint, faces, scripted, to="torchscript", name=name, **weights)
         return write_coreml(scripted, out), parity
+
+
+def _by_way_of_onnx(
+    opened: list[Any], faces: FaceSet, crops: FaceSet, out: Path, wanted: Wanted
+) -> tuple[ModelCard, Parity | None]:
+    """A checkpoint becomes an .onnx, which is where calibration, parity and int8 are seen to; then a LiteRT file."""
+    from mien.export.litert import write_litert
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        _, parity = _write(opened, faces, crops, path, replace(wanted, to=Kind.onnx))
+        return write_litert(path, out)[0], parity
+
+
+def _write_litert(source: str, out: Path, quantize: Arithmetic | None, name: str | None, format: Format) -> None:
+    """From an .onnx as it is, without a data set and without PyTorch."""
+    from mien.contract.errors import ModelError
+    from mien.contract.shipped_models import resolve_model
+    from mien.export.litert import write_litert
+
+    if quantize is not None or name is not None:
+        raise ModelError(
+            "--to litert keeps the .onnx file's arithmetic and name: use --quantize and --name on that file"
+        )
+    card, parity = write_litert(resolve_model(source), out)
+    if format is Format.json:
+        print_json({"file": str(out), "bytes": _size(out), "parity": asdict(parity), "card": card.to_dict()})
+        return
+    say(f"{out}: {_size(out) / 1e6:.1f} MB, {card.precision}, one crop a call")
+    say(
+        f"parity on {parity.faces} drawn faces: {parity.alike:.1%} answered as by {source}, "
+        f"probabilities differ by at most {parity.difference:.1e}"
+    )
+    say(f"next: mien bench {source} {out}")
 
 
 def _size(path: Path) -> int:

@@ -32,8 +32,12 @@ from mien.contract.errors import ModelError
 from mien.contract.system import processor_name, usable_cpus
 from mien.contract.telemetry import import_onnxruntime
 from mien.recognition.classifier import Classifier
+from mien.recognition.litert import LiteRTClassifier
 
 BATCH_SIZES = (1, 8, 16, 32, 64)
+LITERT_SUFFIX = ".tflite"
+
+Model = Classifier | LiteRTClassifier
 
 PUBLISHED: Mapping[str, Any] = {
     "model": "published V2-S",
@@ -86,8 +90,8 @@ class Bench:
     Attributes:
         model: name in its card.
         precision: of its arithmetic.
-        provider: what it ran on.
-        threads: of the CPU provider.
+        provider: what it ran on; "litert" for a .tflite.
+        threads: of the CPU.
         megabytes: size of the file.
         parameters: of the network; None where the card does not say.
         cold_start_s: from starting Python to the first answer, median.
@@ -110,8 +114,19 @@ class Bench:
     timings: tuple[Timing, ...]
 
 
+def opened_model(path: Path, threads: int | None = None, provider: str = "auto") -> Model:
+    """Open an .onnx or a .tflite file; the latter always runs on LiteRT, on the CPU.
+
+    Raises:
+        ModelError, MissingExtraError: as the two classifiers do.
+    """
+    if path.suffix.lower() == LITERT_SUFFIX:
+        return LiteRTClassifier(path, threads)
+    return Classifier(path, threads, provider)
+
+
 def bench_models(
-    classifiers: Sequence[Classifier],
+    classifiers: Sequence[Model],
     batch_sizes: Sequence[int] = BATCH_SIZES,
     *,
     repeats: int = 5,
@@ -161,7 +176,7 @@ def bench_models(
 
 
 def time_models(
-    classifiers: Sequence[Classifier],
+    classifiers: Sequence[Model],
     batch_sizes: Sequence[int],
     *,
     repeats: int,
@@ -171,7 +186,7 @@ def time_models(
     """The timings alone, for each classifier by batch size; arguments as in ``bench_models``."""
     rng = np.random.default_rng(0)
 
-    def call(classifier: Classifier, batch_size: int) -> Callable[[], object]:
+    def call(classifier: Model, batch_size: int) -> Callable[[], object]:
         side = classifier.card.image.side
         crops_NSS: NDArray[np.uint8] = rng.integers(0, 256, (batch_size, side, side), dtype=np.uint8)
         return lambda: classifier(crops_NSS)
@@ -222,7 +237,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def fresh_process(classifier: Classifier, batch_size: int) -> tuple[float, float | None]:
+def fresh_process(classifier: Model, batch_size: int) -> tuple[float, float | None]:
     """Open the file of ``classifier`` in a new process; return seconds to its first answer, and peak memory in MB.
 
     Raises:
@@ -245,7 +260,7 @@ def fresh_process(classifier: Classifier, batch_size: int) -> tuple[float, float
 
 def _in_a_fresh_process(path: str, provider: str, threads: str, batch_size: str) -> None:
     """The other side of ``fresh_process``: a line after the first answer, then peak memory as JSON."""
-    classifier = Classifier(path, int(threads), provider)
+    classifier = opened_model(Path(path), int(threads), provider)
     side = classifier.card.image.side
     classifier(np.zeros((1, side, side), dtype=np.uint8))
     sys.stdout.write("answered\n")
