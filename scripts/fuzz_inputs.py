@@ -10,6 +10,7 @@ four bytes, or joins the halves of two files. The same seed gives the same bytes
 from __future__ import annotations
 
 import io
+import json
 import random
 import subprocess
 import sys
@@ -111,7 +112,7 @@ def checkpoints(folder: Path) -> list[bytes]:
     small = "network.args={widths: [8, 16, 16, 16], blocks: [1, 1, 1, 1], strides: [2, 2, 2, 2]}"
     settings = ("epochs=1", "batch_size=28", "average=null", "precision='32'", small)
     for words in (
-        ("data", "toy", folder / "toy", "--per-class", "4"),
+        ("data", "toy", folder / "toy", "--per-class", "10"),
         ("train", "base", "--data", folder / "toy", "--runs", folder / "runs", "--name", "fuzz")
         + tuple(word for setting in settings for word in ("--set", setting)),
     ):
@@ -145,7 +146,7 @@ def videos(folder: Path) -> list[bytes]:
 
 
 def tables(folder: Path) -> list[bytes]:
-    """fer2013.csv, FER+'s votes, a recipe, rows of a video, and a Parquet file of pictures."""
+    """fer2013.csv, FER+'s votes, a recipe, a Parquet file of pictures, and rows of a video in three formats."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -164,12 +165,17 @@ def tables(folder: Path) -> list[bytes]:
     rows = "\n".join(row % (index / 10) for index in range(8))
     table = pa.table({"image": [{"bytes": each, "path": None} for each in pictures(folder)[:6]]})
     pq.write_table(table, folder / "whole.parquet", row_group_size=2)
+    records = [json.loads(line) for line in rows.splitlines()]
+    pq.write_table(pa.Table.from_pylist(records), folder / "rows.parquet")
+    lines = [",".join(records[0]), *(",".join(str(value) for value in each.values()) for each in records)]
     return [
         "\n".join(names).encode(),
         "\n".join(votes).encode(),
         recipe,
         rows.encode(),
         (folder / "whole.parquet").read_bytes(),
+        (folder / "rows.parquet").read_bytes(),
+        "\n".join(lines).replace("True", "true").encode(),
     ]
 
 

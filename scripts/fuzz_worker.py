@@ -70,8 +70,8 @@ def table(path: Path, which: int) -> None:
         from mien.train.recipe import load_recipe
 
         load_recipe(path)
-    elif which == 3:
-        from mien.mood.jsonl import read_frames
+    elif which in (3, 5, 6):
+        from mien.mood.row_reader import read_frames
 
         list(read_frames(path))
     else:
@@ -92,7 +92,7 @@ TARGETS: dict[str, tuple[Callable[[Path, int], None], tuple[str, ...]]] = {
     "cards": (model, (".onnx",)),
     "checkpoints": (checkpoint, (".pth",)),
     "videos": (video, (".video",)),
-    "tables": (table, (".csv", ".csv", ".yaml", ".jsonl", ".parquet")),
+    "tables": (table, (".csv", ".csv", ".yaml", ".jsonl", ".parquet", ".parquet", ".csv")),
 }
 """By family: what reads a file, and the suffix of each whole file."""
 

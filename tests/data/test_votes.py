@@ -135,6 +135,12 @@ def test_the_by_file_list_goes_by_name_and_by_row(toy: FaceSet, tmp_path: Path) 
         ("a,b\n1,2\n", "expected the columns neutral, happiness.*found a,b"),
         (f"file,usage,{COLUMNS}\nx.png,Training,1,2\n", "line 2: expected ten whole numbers of votes"),
         (f"file,usage,{COLUMNS}\nx.png,Training,-1,0,0,0,0,0,0,0,0,0\n", "line 2: expected ten whole numbers"),
+        (
+            f"file,usage,{COLUMNS}\nx.png,Training,{'9' * 5000},0,0,0,0,0,0,0,0,0\n",
+            "line 2: expected ten whole numbers",
+        ),
+        (f"file,fer_row,usage,{COLUMNS}\ny.png,²,Training,1,0,0,0,0,0,0,0,0,0\n", "holds votes for none of the faces"),
+        (f"file,fer_row,usage,{COLUMNS}\ny.png,{'9' * 5000},Training,1,0,0,0,0,0,0,0,0,0\n", "none of the faces"),
         (f"file,usage,{COLUMNS}\nx.png,Holiday,1,0,0,0,0,0,0,0,0,0\n", "line 2: Usage is 'Holiday'"),
     ],
 )

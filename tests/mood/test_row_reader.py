@@ -72,6 +72,7 @@ def test_a_bad_row_is_named(tmp_path: Path, change: dict[str, Any], message: str
         (b"[1]\n", ":1: not a row"),
         (b"\xff\xfe", "not a text file"),
         (b"half a ro", ":1: not a row"),
+        (b"[" * 5000, ":1: not a row"),
         (None, "cannot be read"),
     ],
 )
@@ -90,3 +91,20 @@ def test_broken_tables_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("source,t_s,emotion\nx.mp4,soon,\n")
     with pytest.raises(DataError, match=r"a\.csv:2: not a row .*could not convert"):
         list(read_frames(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize("content", ["source,t_s,emotion\na.mp4,0.1\n", "source,t_s\na.mp4,0.1,happy\n"])
+def test_a_line_of_another_length_than_the_first(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "faces.csv"
+    path.write_text(content)
+    with pytest.raises(DataError, match=r"faces\.csv:2: not a row .*not as many fields as the first line names"):
+        list(read_frames(path))
+
+
+def test_a_damaged_parquet_file_is_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="comes with mien[parquet]")
+    path = tmp_path / "faces.parquet"
+    path.write_bytes(b"PAR1" + bytes(40))
+    with pytest.raises(DataError, match=r"faces\.parquet") as caught:
+        list(read_frames(path))
+    assert "\n" not in str(caught.value)

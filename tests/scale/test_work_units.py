@@ -99,3 +99,18 @@ def test_a_source_that_cannot_be_scored_is_one_line(tmp_path: Path, source: str,
     pq.write_table(pa.table({"jpeg": [b""]}), tmp_path / "b.parquet")
     with pytest.raises(ImageError, match=message):
         list(plan([str(tmp_path / source)], PlanOptions()))
+
+
+def test_damaged_parquet_files_are_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "pictures.parquet"
+    path.write_bytes(b"PAR1 and no end")
+    with pytest.raises(ImageError, match=r"pictures\.parquet: not a whole Parquet file \(Parquet magic") as caught:
+        list(plan([str(path)], PlanOptions()))
+    assert "\n" not in str(caught.value)
+    pq.write_table(pa.table({"image": [b"picture" * 100, b"frame" * 100]}), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + b"\xff" * 24 + whole[28:])
+    (shard,) = plan([str(path)], PlanOptions(column="image"))
+    with pytest.raises(ImageError, match="row group 0 cannot be read") as caught:
+        list(images_of(shard))
+    assert "\n" not in str(caught.value)

@@ -228,3 +228,12 @@ def test_names_in_any_script(tmp_path: Path) -> None:
     folder = tmp_path / "Fête à Zürich – 写真 ☺"
     folder.mkdir()
     assert len(read(record(folder / "мама и я.mp4", 5))) == 5
+
+
+def test_names_of_metadata_that_are_not_utf8(tmp_path: Path) -> None:
+    path = record(tmp_path / "tags.mkv", 5)
+    whole = path.read_bytes()
+    assert b"DURATION" in whole and b"ENCODER" in whole
+    path.write_bytes(whole.replace(b"DURATION", b"DURA\xb1ION").replace(b"ENCODER", b"\xffNCODER"))
+    with VideoReader(path) as video:
+        assert len(list(video.frames())) == 5

@@ -142,7 +142,7 @@ def read_votes(path: Path, names: Sequence[str]) -> NDArray[np.uint8]:
             row = dict(zip(header, map(str.strip, split_line(text)), strict=False))
             counts = [row.get(name, "") for name in FILE_COLUMNS]
             usage = row.get("usage", row.get("Usage", ""))
-            if not all(count.isascii() and count.isdigit() and int(count) < 256 for count in counts):
+            if not all(count.isascii() and count.isdigit() and len(count) < 4 and int(count) < 256 for count in counts):
                 raise DataError(
                     f"{path}: line {line}: expected ten whole numbers of votes, got {', '.join(counts)[:60]}"
                 )
@@ -150,7 +150,8 @@ def read_votes(path: Path, names: Sequence[str]) -> NDArray[np.uint8]:
                 raise DataError(f"{path}: line {line}: Usage is {usage[:20]!r}, expected one of {', '.join(USAGES)}")
             votes = tuple(map(int, counts))
             number = row.get("fer_row", "")
-            by_key[f"row {int(number) + 2 if number.isdigit() else line}"] = votes
+            given = number.isascii() and number.isdigit() and len(number) < 10  # int() refuses 4,300 digits, and "²"
+            by_key[f"row {int(number) + 2 if given else line}"] = votes
             if row.get("file"):
                 by_key[row["file"]] = votes
                 rows_of[row["file"]] += 1

@@ -63,11 +63,11 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                     raise ValueError(f"expected smoothing_s of at least 0 seconds, got {smoothing_s}")
                 yield {"source": str(row["source"]), "t_s": t_s, "face": _face(row), "smoothing_s": smoothing_s}
     except OSError as error:  # pyarrow's errors about files and content are OSError and ValueError too
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise DataError(f"{path}: cannot be read ({error.strerror or ' '.join(str(error).split())})") from None
     except UnicodeDecodeError:
         raise DataError(f"{path}: not a text file") from None
-    except (ValueError, TypeError, KeyError, csv.Error) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, csv.Error) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())  # Arrow's have lines
         raise DataError(f"{path}:{number}: not a row of mien predict --out ({reason})") from None
 
 
@@ -93,6 +93,8 @@ def _table(path: Path) -> Iterator[dict[str, Any]]:
 
 def _typed(record: Mapping[str, str]) -> dict[str, Any]:
     """A line of a CSV file with its values' types; an empty field is a null."""
+    if None in record or None in record.values():
+        raise ValueError("not as many fields as the first line names")
     return {name: None if text == "" else text if name in TEXTS else _number(text) for name, text in record.items()}
 
 

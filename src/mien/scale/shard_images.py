@@ -78,8 +78,9 @@ def _rows(shard: Shard) -> Iterator[ShardImage]:
     try:
         with open_stream(uri) as stream:
             column = pq.ParquetFile(stream).read_row_group(shard.row_group, columns=[shard.column]).column(0)
-    except (pa.ArrowException, OSError) as error:
-        raise ImageError(f"{uri}: row group {shard.row_group} cannot be read ({error})") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())  # Arrow's reasons are of several lines
+        raise ImageError(f"{uri}: row group {shard.row_group} cannot be read ({reason})") from None
     for number, value in enumerate(column):
         content = value.as_py()
         name = f"{uri}#{shard.row_group}:{number}"

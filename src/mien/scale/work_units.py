@@ -131,18 +131,24 @@ def plan(sources: Iterable[str], options: PlanOptions) -> Iterator[Shard]:
 
 
 def _row_groups(file: StoredFile, options: PlanOptions) -> Iterator[Shard]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from mien.contract.errors import ImageError
     from mien.scale.storage import open_stream
 
-    with open_stream(file.uri) as stream:
-        table = pq.ParquetFile(stream)
-        if options.column not in table.schema_arrow.names:
-            names = ", ".join(table.schema_arrow.names)
-            raise ImageError(f"{file.uri}: no column {options.column!r}; there are {names}; name one with --column")
-        for group in range(table.num_row_groups):
-            yield Shard("parquet", (file,), row_group=group, column=options.column)
+    try:
+        with open_stream(file.uri) as stream:
+            table = pq.ParquetFile(stream)
+            names, groups = list(table.schema_arrow.names), table.num_row_groups
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ImageError(f"{file.uri}: not a whole Parquet file ({' '.join(str(error).split())})") from None
+    if options.column not in names:
+        raise ImageError(
+            f"{file.uri}: no column {options.column!r}; there are {', '.join(names)}; name one with --column"
+        )
+    for group in range(groups):
+        yield Shard("parquet", (file,), row_group=group, column=options.column)
 
 
 def _time_ranges(file: StoredFile, options: PlanOptions) -> Iterator[Shard]:

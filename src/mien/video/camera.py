@@ -253,7 +253,9 @@ class StreamCapture:
         self._name = without_password(url)
         options = {"rtsp_transport": "tcp", "fflags": "nobuffer", "analyzeduration": "2000000"}
         try:
-            self._container: Any = self._av.open(url, timeout=(open_s, read_s), options=options)
+            self._container: Any = self._av.open(
+                url, timeout=(open_s, read_s), options=options, metadata_errors="replace"
+            )
         except (self._av.FFmpegError, OSError) as error:
             raise VideoError(f"{self._name}: {self._reason(error)}") from None
         if not self._container.streams.video:

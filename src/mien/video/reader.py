@@ -182,7 +182,7 @@ class VideoReader:
         try:
             if isinstance(file, Path):
                 _check_file(file)
-            return self._av.open(str(file) if isinstance(file, Path) else file)
+            return self._av.open(str(file) if isinstance(file, Path) else file, metadata_errors="replace")
         except VideoError as error:
             raise VideoError(f"{self.name}: {error}") from None
         except (self._av.FFmpegError, OSError) as error:

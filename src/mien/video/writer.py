@@ -56,7 +56,7 @@ class VideoWriter:
         self._av = load_av()
         self._clip = clip
         self._origin_s = clip.window_s[0]
-        self._sound_in: Any = None if clip.path is None else self._av.open(str(clip.path))
+        self._sound_in: Any = None if clip.path is None else self._av.open(str(clip.path), metadata_errors="replace")
         sound = [] if self._sound_in is None else [each for each in self._sound_in.streams.audio]
         fits = all(each.codec_context.name in MP4_SOUND for each in sound)
         suffix = ".mp4" if fits else ".mkv"
