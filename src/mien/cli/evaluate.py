@@ -13,7 +13,7 @@ import typer
 
 from mien.cli.cut_photos import CutPhotos, DetectorFile, DetectorName, open_photos
 from mien.cli.data_options import Classes, Layout, open_data
-from mien.cli.evaluate_many import print_many
+from mien.cli.evaluate_many import print_many, write_into_card
 from mien.cli.opened_models import MODEL_HELP, OpenedModel, open_model
 from mien.cli.output import Format, console, needs, print_json, problem, progress, say
 
@@ -120,7 +120,8 @@ def evaluate(
         found = replace(found, robustness=swept)
     others = [(str(each.data), each.score().found) for each in settings[1:]]
     if into_card is not None:
-        _write_card(into_card, scored, found, str(setting.data), others)
+        named = [(str(setting.data), found), *others]
+        write_into_card(into_card, models, scored.opened[0], scored.probs_NC, scored.faces, named)
     if others:
         print_many(" + ".join(models), [(str(setting.data), found), *others], format)
         return
@@ -166,33 +167,10 @@ def _compare_groups(scored: _Scored, file: Path | None, by_pixels: bool, unit: s
     return compare_groups(scored.probs_NC, faces.labels_N, columns, threshold=threshold, units_N=units_N)
 
 
-def _write_card(
-    out: Path, scored: _Scored, found: Assessment, data: str, others: Sequence[tuple[str, Assessment]]
-) -> None:
-    """The model file again, with a report and a reference in its card; its graph stays."""
-    from mien.contract.atomic_files import write_whole
-    from mien.contract.errors import ModelError
-    from mien.contract.onnx_container import write_card
-    from mien.contract.shipped_models import resolve_model
-    from mien.evaluate.card_report import card_report, with_report
-    from mien.evaluate.reference_fit import with_reference
-
-    opened = scored.opened[0]
-    if len(scored.opened) > 1 or opened.card is None or opened.kind != "ONNX file" or out.suffix.lower() != ".onnx":
-        raise ModelError(f"{out}: --into-card takes one .onnx model and writes one")
-    what = f"{data}, {found.split}, {found.metrics.n:,} faces"
-    card = with_report(opened.card, card_report(found, scored.probs_NC, scored.faces, opened.card, what, others))
-    card = with_reference(card, scored.probs_NC, scored.faces, what)
-    file_bytes, _ = write_card(resolve_model(scored.setting.models[0]).read_bytes(), card)
-    write_whole(out, file_bytes)
-    say(f"{out}: written, with this report and a reference for mien drift in its card")
-
-
 @dataclass(frozen=True)
 class _Scored:
     """The answers on one split, and what they amount to."""
 
-    setting: _Setting
     opened: tuple[OpenedModel, ...]
     faces: FaceSet
     predictor: Predictor
@@ -293,7 +271,6 @@ class _Setting:
             found = replace(found, photos=figures)
         mismatches = card_mismatches(card, found, whole_fingerprint) if card and self.tta == "none" else []
         return _Scored(
-            self,
             opened,
             faces,
             mixed.predictor,

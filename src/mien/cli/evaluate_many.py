@@ -1,12 +1,12 @@
-"""``mien evaluate MODEL --data A --data B``: one table for several data sets, and what each figure follows."""
+"""``mien evaluate`` on several data sets: one table, what each figure follows, and a report in the model's card."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mien.cli.output import Format, console, print_json
+from mien.cli.output import Format, console, print_json, say
 
 LEGEND = (
     "accuracy: all classes of the model; shared: the shared classes alone; recall: mean of the classes; "
@@ -14,9 +14,13 @@ LEGEND = (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.table import Table
 
+    from mien.cli.opened_models import OpenedModel
     from mien.contract.statistics import Interval
+    from mien.data.faceset import FaceSet
     from mien.evaluate.assessment import Assessment
 
 
@@ -38,6 +42,46 @@ def print_many(model: str, found: Sequence[tuple[str, Assessment]], format: Form
     for name, each in found:
         for sentence in () if each.other_classes is None else each.other_classes.sentences:
             console().print(f"{Path(name).name}: {sentence}.", soft_wrap=True)
+
+
+def write_into_card(
+    out: Path,
+    models: Sequence[str],
+    opened: OpenedModel,
+    probs_NC: NDArray[np.floating[Any]],
+    faces: FaceSet,
+    found: Sequence[tuple[str, Assessment]],
+) -> None:
+    """Write the model file again, with a report and a reference in its card; its graph stays.
+
+    Args:
+        out: an .onnx file.
+        models: that were asked for; only one may be.
+        opened: the model.
+        probs_NC: of the first data set, columns in the order of ``faces.labels``.
+        faces: of the first data set.
+        found: name and figures of each data set, the first one first.
+
+    Raises:
+        ModelError: several models, or no .onnx file.
+    """
+    from mien.contract.atomic_files import write_whole
+    from mien.contract.errors import ModelError
+    from mien.contract.onnx_container import write_card
+    from mien.contract.shipped_models import resolve_model
+    from mien.evaluate.card_report import card_report, with_report
+    from mien.evaluate.reference_fit import with_reference
+
+    if len(models) > 1 or opened.card is None or opened.kind != "ONNX file" or out.suffix.lower() != ".onnx":
+        raise ModelError(f"{out}: --into-card takes one .onnx model and writes one")
+    named = [(Path(name).name or name, each) for name, each in found]  # no home folder goes into a card
+    data, first = named[0]
+    what = f"{data}, {first.split}, {first.metrics.n:,} faces"
+    card = with_report(opened.card, card_report(first, probs_NC, faces, opened.card, what, named[1:]))
+    card = with_reference(card, probs_NC, faces, what)
+    file_bytes, _ = write_card(resolve_model(models[0]).read_bytes(), card)
+    write_whole(out, file_bytes)
+    say(f"{out}: written, with this report and a reference for mien drift in its card")
 
 
 def _table(model: str, found: Sequence[tuple[str, Assessment]]) -> Table:
