@@ -185,6 +185,29 @@ def test_live(page: Any, tmp_path: Path) -> None:
     assert page.evaluate("document.querySelector('#video').srcObject") is None
 
 
+def test_moments_of_a_personal_model(page: Any, server: Server) -> None:
+    """The camera smiles whatever the page asks for, so nothing can be learnt and no model is kept."""
+    begin(page)
+    expect(page.locator("#now-set .chip").first).to_have_text("happy", timeout=WAIT_MS)
+    assert "Nine times in ten" in page.inner_text("#now-set")
+    page.click("#moments summary")
+    assert page.inner_text("#moment-ask") == "1 of 12: show neutral, then press the button"
+    for moment in range(2, 13):
+        page.click("#moment")
+        expect(page.locator("#moment-ask")).to_contain_text(f"{moment} of 12", timeout=WAIT_MS)
+    page.click("#moment")
+    expect(page.locator("#moment-make")).to_be_visible(timeout=WAIT_MS)
+    faces = page.evaluate("fetch('/v1/personal').then(answer => answer.json())")["collected"]
+    assert faces == dict.fromkeys(("neutral", "happy", "surprise", "sad", "angry", "fear"), 4)
+    page.click("#moment-make")
+    expect(page.locator("#moment-ask")).to_contain_text("was not shown to be better", timeout=WAIT_MS)
+    assert page.is_hidden("#own-row") and page.is_visible("#moment")
+    assert page.evaluate("fetch('/v1/personal').then(answer => answer.json())")["model"] is False
+    assert list(server.db.with_name("mood.personal").glob("*.onnx")) == []
+    assert page.inner_text("#state-text") == "Live"
+    page.click("#stop")
+
+
 def test_history(page: Any) -> None:
     begin(page)
     page.wait_for_timeout(2200)

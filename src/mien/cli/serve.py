@@ -41,6 +41,7 @@ def serve(
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Serve the live page and the API. Only this machine can reach it, unless --host says otherwise."""
+    from mien.cli.personal import personal_adapt
     from mien.contract.naming import parse_priors
     from mien.mood.store import default_path
 
@@ -68,6 +69,7 @@ def serve(
         camera=camera,
         origins=tuple(origin or ()),
         limits=Limits(live_clients=max_clients),
+        adapt=personal_adapt(),
     )
 
     def ready(*urls: str) -> None:

@@ -30,7 +30,37 @@ class FaceOut(BaseModel):
     confidence: float = Field(ge=0, le=1, description="Its calibrated probability.", examples=[0.9594])
     accepted: bool = Field(description="False where the model abstains.", examples=[True])
     scores: dict[str, float] = Field(description="Probability by emotion.", examples=[SCORES])
+    emotions_90: list[str] | None = Field(
+        None,
+        description="The smallest set that holds the true emotion nine times in ten on faces like those that the "
+        "promise of the model was fitted on, the likeliest first; absent where it promises none.",
+        examples=[["happy"]],
+    )
     track_id: int | None = Field(None, description="The same person over frames; absent for photos.")
+
+
+class PersonalOut(BaseModel):
+    """What the server holds of one visitor's own model."""
+
+    wanted: list[str] = Field(description="Emotions to show.", examples=[["neutral", "happy"]])
+    collected: dict[str, int] = Field(description="Faces in memory by emotion.", examples=[{"happy": 4}])
+    model: bool = Field(description="Whether a personal model is kept.")
+
+
+class MomentOut(BaseModel):
+    """After one more face."""
+
+    collected: dict[str, int] = Field(description="Faces in memory by emotion.", examples=[{"happy": 4}])
+    visitor: str | None = Field(description="A new visitor's secret, told this once.")
+
+
+class MadeOut(BaseModel):
+    """What adapting found, each face judged by a model without its moment."""
+
+    helps: bool = Field(description="Whether the model was kept.")
+    faces: int
+    before: float = Field(ge=0, le=1, description="Share named right by the server's model.")
+    after: float = Field(ge=0, le=1, description="Share named right by the personal one.")
 
 
 class ResultOut(BaseModel):

@@ -26,7 +26,15 @@ import mien
 from mien.contract.errors import MienError, StoreError
 from mien.recognition.detectors import Detector, make_detector
 from mien.recognition.recognizer import Recognizer
-from mien.serve import routes_camera, routes_docs, routes_live, routes_ops, routes_recognize, routes_sessions
+from mien.serve import (
+    routes_camera,
+    routes_docs,
+    routes_live,
+    routes_ops,
+    routes_personal,
+    routes_recognize,
+    routes_sessions,
+)
 from mien.serve.addresses import page_urls
 from mien.serve.api_schema import problems
 from mien.serve.connections import ConnectionWatch, quiet_logs
@@ -35,6 +43,7 @@ from mien.serve.engine import Engine
 from mien.serve.guard import Guard
 from mien.serve.journal import Journal
 from mien.serve.live import Hub
+from mien.serve.personal import Personal
 from mien.serve.prometheus import ServerMetrics
 from mien.serve.server_camera import CameraFeed
 from mien.serve.settings import ServerSettings
@@ -80,6 +89,9 @@ def create_app(settings: ServerSettings, recognizer: Recognizer | None = None) -
             hub = Hub(settings.limits.live_fps, metrics.live_clients.set)
             state = ServerState(settings, metrics, engine, hub, journal, drift, app.state.connections)
             app.state.mien = state
+            if settings.db is not None and settings.adapt is not None:
+                folder = settings.db.with_name(f"{settings.db.stem}.personal")
+                state.personal = Personal(folder, opened, settings.adapt)
             if settings.camera is not None:
                 state.camera = await stack.enter_async_context(CameraFeed(settings.camera, state))
             yield
@@ -95,7 +107,7 @@ def create_app(settings: ServerSettings, recognizer: Recognizer | None = None) -
         telemetry=NO_TELEMETRY,
     )
     app.state.connections = ConnectionWatch(settings.limits)
-    for routes in (routes_recognize, routes_live, routes_sessions, routes_camera, routes_ops):
+    for routes in (routes_recognize, routes_live, routes_sessions, routes_personal, routes_camera, routes_ops):
         app.include_router(routes.router, responses=problems(401, 403, 421, 429))  # the guard's
     app.include_router(routes_docs.router)
     document = app.openapi

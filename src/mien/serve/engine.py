@@ -157,13 +157,20 @@ class Engine:
         finally:
             self._since[kind].remove(arrived)
 
-    async def recognize_frame(self, image: bytes | NDArray[np.uint8], source: str, max_pixels: int) -> EngineResult:
+    async def recognize_frame(
+        self,
+        image: bytes | NDArray[np.uint8],
+        source: str,
+        max_pixels: int,
+        own: Recognizer | None = None,
+    ) -> EngineResult:
         """Find and classify the faces of one live frame.
 
         Args:
             image: the bytes of a JPEG, PNG or WebP file, or an upright uint8 RGB frame (H, W, 3).
             source: its name in the result.
             max_pixels: width times height at most, judged before decoding.
+            own: another model for this frame, for crops of the same side; None for the server's.
 
         Raises:
             ImageError: not such an image, damaged or too large.
@@ -173,10 +180,13 @@ class Engine:
             searched = await asyncio.get_running_loop().run_in_executor(
                 self._threads, self._read_and_search, image, max_pixels
             )
-        probs_NC = np.empty((0, len(self.recognizer.card.labels)), dtype=np.float32)
-        if len(searched.found):
+        recognizer = own or self.recognizer
+        probs_NC = np.empty((0, len(recognizer.card.labels)), dtype=np.float32)
+        if len(searched.found) and own is not None:
+            probs_NC = await asyncio.to_thread(own.classifier, searched.crops_NSS)
+        elif len(searched.found):
             probs_NC = await self._batcher(searched.crops_NSS)
-        result = self.recognizer.result(searched.width, searched.height, searched.found, probs_NC, source)
+        result = recognizer.result(searched.width, searched.height, searched.found, probs_NC, source)
         self._metrics.faces.inc(len(result.faces))
         total_s = time.perf_counter() - asked
         return EngineResult(result, searched.found, probs_NC, searched.crops_NSS, searched.search_s, total_s)

@@ -24,6 +24,7 @@ from mien.mood.mood_tracker import MOOD_GAP_S, TRACK_GAP_S
 from mien.serve.engine import EngineResult
 from mien.serve.journal import Entry
 from mien.serve.pacing import Pacer
+from mien.serve.sets import told
 from mien.video.appearances import Appearances
 from mien.video.tracker import Tracker
 
@@ -122,7 +123,7 @@ class LiveSession:
         return {
             "type": "result",
             "session": self.session_id,
-            **self.result.to_dict(),
+            **told(self.result),
             "moods": [self._told(mood) for mood in moods],
             "episodes": {
                 str(number): [_rounded(each.to_dict()) for each in found] for number, found in episodes.items()

@@ -27,8 +27,10 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from mien.contract.errors import ImageError
 from mien.mood import NOTE
+from mien.recognition.recognizer import Recognizer
 from mien.serve.access import access_of, digest, new_secret
 from mien.serve.live import LiveSession, Newest
+from mien.serve.routes_personal import key_of
 from mien.serve.state import ServerState, state_of
 
 router = APIRouter()
@@ -61,10 +63,12 @@ def frame_message(number: int, client_s: float, image: bytes) -> bytes:
 async def live(
     socket: WebSocket,
     keep: bool = False,
+    personal: bool = False,
     source: Source = "browser",
     baseline_s: Annotated[float, Query(ge=0, le=600)] = 60.0,
 ) -> None:
-    """``keep`` stores per-second figures, never images; ``baseline_s`` is a person's calm start, 0 for none."""
+    """``keep`` stores per-second figures, never images; ``personal`` answers with the visitor's own model, if any;
+    ``baseline_s`` is a person's calm start, 0 for none."""
     state = state_of(socket)
     await socket.accept()
     limits, sessions = state.settings.limits, state.hub.sessions
@@ -74,7 +78,10 @@ async def live(
     if full or state.hub.pacer.late_s > LATE_S or state.hub.stopping.is_set():
         state.metrics.refused.labels("load").inc()
         return await socket.close(1013, "the server is full; try again later")
-    threshold = state.engine.recognizer.accept_threshold
+    own, key = None, key_of(socket)
+    if personal and state.personal is not None and key is not None:
+        own = await asyncio.to_thread(state.personal.recognizer, key)
+    threshold = (own or state.engine.recognizer).accept_threshold
     session = LiveSession(source, baseline_s=baseline_s, address=address, accept_threshold=threshold)
     with state.hub.hosting(session):  # before the first await, so that two arrivals cannot take the last place
         secret = None
@@ -85,10 +92,10 @@ async def live(
                 secret = new_secret()
                 visitor = digest(secret)
             session.entry = state.journal.begin(source, visitor)
-            session.people = None if state.drift is None else state.drift.begin("live")
+            session.people = None if state.drift is None or own is not None else state.drift.begin("live")
         try:
-            await _tell(socket, _hello(state, session, secret), state.settings.limits.send_s)
-            await _Conversation(socket, state, session).run()
+            await _tell(socket, _hello(state, session, secret, own), state.settings.limits.send_s)
+            await _Conversation(socket, state, session, own).run()
         except (WebSocketDisconnect, TimeoutError):
             pass
         finally:
@@ -122,8 +129,8 @@ async def watch(socket: WebSocket, source: Source | None = None) -> None:
 class _Conversation:
     """One live client: a task that reads, one that answers, and a slot between them."""
 
-    def __init__(self, socket: WebSocket, state: ServerState, session: LiveSession) -> None:
-        self._socket, self._state, self._session = socket, state, session
+    def __init__(self, socket: WebSocket, state: ServerState, session: LiveSession, own: Recognizer | None) -> None:
+        self._socket, self._state, self._session, self._own = socket, state, session, own
         self._limits = state.settings.limits
         self._slot: Newest[LiveFrame] = Newest()
         self._count = 0
@@ -178,7 +185,9 @@ class _Conversation:
             try:
                 if len(frame.image) > self._limits.frame_bytes:
                     raise ImageError(f"the frame is larger than {self._limits.frame_bytes:,} bytes")
-                seen = await self._state.engine.recognize_frame(frame.image, "live", self._limits.frame_pixels)
+                seen = await self._state.engine.recognize_frame(
+                    frame.image, "live", self._limits.frame_pixels, self._own
+                )
             except ImageError as error:
                 self._state.metrics.frames.labels("bad").inc()
                 self._bad += 1
@@ -238,9 +247,10 @@ async def _stopped(state: ServerState) -> None:
     await state.hub.stopping.wait()
 
 
-def _hello(state: ServerState, session: LiveSession, secret: str | None) -> dict[str, Any]:
+def _hello(state: ServerState, session: LiveSession, secret: str | None, own: Recognizer | None) -> dict[str, Any]:
     """The first message; ``visitor`` is a new visitor's secret, which is told this once."""
-    card, limits = state.engine.recognizer.card, state.settings.limits
+    recognizer, limits = own or state.engine.recognizer, state.settings.limits
+    card = recognizer.card
     return {
         "type": "hello",
         "session": session.session_id,
@@ -250,7 +260,7 @@ def _hello(state: ServerState, session: LiveSession, secret: str | None) -> dict
         "model": card.name,
         "labels": list(card.labels),
         "detector": state.engine.recognizer.detector.name,
-        "accept_threshold": state.engine.recognizer.accept_threshold,
+        "accept_threshold": recognizer.accept_threshold,
         "limits": {
             "live_fps": limits.live_fps,
             "frame_bytes": limits.frame_bytes,

@@ -25,6 +25,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from mien.contract.errors import ImageError
 from mien.contract.images import image_size
 from mien.serve.api_schema import BatchOut, ResultOut, binary_body, form_body, problems
+from mien.serve.sets import told
 from mien.serve.settings import IMAGE_FORMATS
 from mien.serve.state import ServerState, state_of
 
@@ -54,7 +55,7 @@ async def recognize(request: Request) -> Any:
             result = await state.engine.recognize_photo(data, "upload", state.settings.limits.image_pixels)
         except ImageError as error:
             raise HTTPException(400, str(error)) from None
-    return result.to_dict()
+    return told(result)
 
 
 @router.post(
@@ -103,7 +104,7 @@ async def _one(state: ServerState, data: bytes, name: str) -> dict[str, Any]:
         result = await state.engine.recognize_photo(data, name, state.settings.limits.image_pixels)
     except ImageError as error:
         return {"source": name, "error": str(error)}
-    return {"source": name, "result": result.to_dict()}
+    return {"source": name, "result": told(result)}
 
 
 @contextmanager

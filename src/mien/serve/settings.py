@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mien.contract.errors import MienError
 from mien.contract.naming import Priors
+from mien.serve.personal import Adapt
 
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
 """What may be sent: what browsers and cameras make. Each further decoder is one more that strangers can reach."""
@@ -91,6 +92,7 @@ class ServerSettings:
         camera: of the server's machine: a device number, a stream's URL or a video file; None for none.
         origins: web origins besides the server's own that may use it, such as "https://example.org".
         limits: how much is taken from anyone.
+        adapt: fits personal models; None where none are made.
 
     Raises:
         MienError: a host beyond loopback without a token, or a port that cannot be.
@@ -109,6 +111,7 @@ class ServerSettings:
     camera: str | None = None
     origins: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    adapt: Adapt | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

@@ -14,6 +14,7 @@ from mien.serve.engine import Engine
 from mien.serve.journal import Journal
 from mien.serve.limits import Buckets, Places
 from mien.serve.live import Hub
+from mien.serve.personal import Personal
 from mien.serve.prometheus import ServerMetrics
 from mien.serve.settings import ServerSettings
 
@@ -31,6 +32,7 @@ class ServerState:
         photo_places: who may have a request with photos under way.
         pixel_buckets: the photo pixels that each address may still send.
         drift: None where nothing is kept.
+        personal: None where no personal models are made.
         camera: None where there is none.
     """
 
@@ -41,6 +43,7 @@ class ServerState:
     journal: Journal | None
     drift: DriftKeeper | None
     connections: ConnectionWatch
+    personal: Personal | None = None
     photo_places: Places = field(init=False)
     pixel_buckets: Buckets = field(init=False)
     camera: CameraFeed | None = None

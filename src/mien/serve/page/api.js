@@ -57,10 +57,11 @@ export async function download(path) {
 }
 
 /** Address of the live stream; browsers cannot set headers there, so the token is in the query. */
-export function liveUrl({ keep, baseline }) {
+export function liveUrl({ keep, baseline, personal }) {
   const url = new URL("/v1/live", location.href);
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   url.searchParams.set("keep", keep);
+  if (personal) url.searchParams.set("personal", true);
   url.searchParams.set("baseline_s", baseline ? 60 : 0);
   if (token) url.searchParams.set("token", token);
   if (visitor) url.searchParams.set("visitor", visitor);

@@ -4,12 +4,14 @@ import { about } from "./about.js";
 import { ask, askJson, download, remember } from "./api.js";
 import { closeCamera, grab, openCamera } from "./camera.js";
 import { showBars } from "./bars.js";
+import { showChips } from "./chips.js";
 import { Circumplex } from "./circumplex.js";
 import { OTHER, colourOf, fitted, inkOn, theme } from "./colours.js";
 import { banner, byId, confirmed, make, notice } from "./dom.js";
 import { drawFace } from "./glyph.js";
 import * as past from "./history.js";
 import { Live } from "./live.js";
+import * as moments from "./moments.js";
 import * as photos from "./photos.js";
 import { Stage } from "./stage.js";
 import { showStress } from "./stress.js";
@@ -28,6 +30,7 @@ let session = null; // its number in the history
 let gone = 0; // results without the person followed
 let spoken = { label: null, at: 0 };
 const speed = { times: [], delay: null };
+let chipped = 0; // when the chips were last changed
 
 // ---- views
 
@@ -115,9 +118,17 @@ byId("consent").onsubmit = async (event) => {
   timeline.clear();
   circumplex.clear();
   [followed, chosen, gone] = [null, false, 0];
-  live.start({ keep: byId("keep").checked, baseline: byId("baseline").checked });
+  live.start(options());
   byId("pause").focus();
 };
+
+const options = () => ({ keep: byId("keep").checked, baseline: byId("baseline").checked, personal: moments.wantsOwn() });
+
+function reconnect() {
+  if (!live.wanted) return;
+  live.stop();
+  live.start(options());
+}
 
 function stop() {
   live.stop();
@@ -213,6 +224,11 @@ function showResult(message, delayMs) {
     setStale(null);
     circumplex.add(now, mood);
     showNow(mood);
+    const face = message.faces.find((each) => each.track_id === followed);
+    if (face && now - chipped > 0.7) {
+      chipped = now;
+      showChips(byId("now-set"), face.emotions_90);
+    }
     showStress(byId("stress"), mood, message.baselines[followed]);
     announce(mood, now);
   } else if (!message.moods.length && gone > 10) setStale(S.nobody);
@@ -342,6 +358,7 @@ async function tellAccess() {
 tellAccess();
 past.setUp();
 photos.setUp(showView);
+moments.setUp(() => grab(video), reconnect);
 showStress(byId("stress"), null, null);
 showState("off");
 showView(location.hash.slice(1) || "live");

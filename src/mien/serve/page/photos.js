@@ -3,6 +3,7 @@ import { S, megabytes, nameOf, percent } from "./strings.js";
 import { about } from "./about.js";
 import { ask } from "./api.js";
 import { showBars } from "./bars.js";
+import { showChips } from "./chips.js";
 import { OTHER, colourOf, inkOn } from "./colours.js";
 import { byId, make } from "./dom.js";
 
@@ -78,8 +79,10 @@ function show(card, file, { faces, width, height }) {
   const lists = faces.map((face, index) => {
     const bars = make("div", { className: "bars" });
     showBars(bars, face.scores, face.emotion);
+    const chips = make("p", { className: "chips" });
+    showChips(chips, face.emotions_90);
     const words = `${faces.length > 1 ? `${S.face(index + 1)}: ` : ""}${named(face)}`;
-    const part = make("section", { className: "photo-face", tabIndex: 0, "data-face": index }, make("h3", {}, words), bars);
+    const part = make("section", { className: "photo-face", tabIndex: 0, "data-face": index }, make("h3", {}, words), bars, chips);
     for (const [kind, on] of [["focus", true], ["blur", false], ["pointerenter", true], ["pointerleave", false]]) {
       part.addEventListener(kind, () => light(index, on));
     }

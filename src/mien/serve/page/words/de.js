@@ -7,6 +7,21 @@ export const words = {
   theme: "Hell oder dunkel",
 
   emotions: { angry: "Ärger", disgust: "Ekel", fear: "Angst", happy: "Freude", sad: "Trauer", surprise: "Überraschung", neutral: "neutral", contempt: "Verachtung" },
+  one_of: "In neun von zehn Fällen ist es eines davon",
+  moments: "Ein Modell für Ihr Gesicht",
+  moments_what:
+    "Zeigen Sie ein Dutzend Ausdrücke. Der Server lernt daraus im Arbeitsspeicher, schreibt kein Bild und behält ein eigenes Modell nur, wenn es auf Gesichtern besser ist, aus denen es nicht gelernt hat.",
+  moments_show: (emotion, number, all) => `${number} von ${all}: zeigen Sie „${emotion}“ und drücken Sie dann den Knopf`,
+  moments_take: "Das ist es",
+  moments_done: "Das war alles. Nun kann das Modell entstehen.",
+  moments_make: "Mein Modell machen",
+  moments_busy: "Der Server lernt. Das dauert einige Sekunden …",
+  moments_made: "Sie haben ein eigenes Modell.",
+  moments_helps: (before, after) => `Ihr Modell benennt ${after} Ihrer Gesichter richtig, das mitgelieferte ${before}. Es gilt ab jetzt.`,
+  moments_no_help: (before, after) => `Ein eigenes Modell war nicht nachweislich besser (${after}, das mitgelieferte ${before}); es wird keines behalten.`,
+  moments_use: "Mein Modell benutzen",
+  moments_delete: "Meine Gesichter und mein Modell löschen",
+  moments_ask: "Die Gesichter und das Modell daraus löschen?",
 
   consent_title: "Bevor die Kamera startet",
   consent_what:

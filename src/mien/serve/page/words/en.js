@@ -7,6 +7,21 @@ export const words = {
   theme: "Light or dark",
 
   emotions: { angry: "angry", disgust: "disgust", fear: "fear", happy: "happy", sad: "sad", surprise: "surprise", neutral: "neutral", contempt: "contempt" },
+  one_of: "Nine times in ten it is one of these",
+  moments: "A model for your face",
+  moments_what:
+    "Show a dozen expressions. The server learns from them in memory, writes no picture, and keeps a model of yours only if it does better on faces that it did not learn from.",
+  moments_show: (emotion, number, all) => `${number} of ${all}: show ${emotion}, then press the button`,
+  moments_take: "This is it",
+  moments_done: "That is all. Now the model can be made.",
+  moments_make: "Make my model",
+  moments_busy: "Learning. This takes some seconds …",
+  moments_made: "You have a model of your own.",
+  moments_helps: (before, after) => `Your model names ${after} of your faces right, the shipped one ${before}. It is used from now on.`,
+  moments_no_help: (before, after) => `A model of yours was not shown to be better (${after}, the shipped one ${before}), so none is kept.`,
+  moments_use: "Use my model",
+  moments_delete: "Delete my faces and my model",
+  moments_ask: "Delete the faces and the model that were made from them?",
 
   consent_title: "Before the camera starts",
   consent_what:

@@ -7,6 +7,21 @@ export const words = {
   theme: "Claro u oscuro",
 
   emotions: { angry: "enfado", disgust: "asco", fear: "miedo", happy: "alegría", sad: "tristeza", surprise: "sorpresa", neutral: "neutral", contempt: "desprecio" },
+  one_of: "Nueve de cada diez veces es una de estas",
+  moments: "Un modelo para su cara",
+  moments_what:
+    "Muestre una docena de expresiones. El servidor aprende de ellas en la memoria, no escribe ninguna imagen y guarda un modelo suyo solo si acierta más en caras de las que no aprendió.",
+  moments_show: (emotion, number, all) => `${number} de ${all}: muestre «${emotion}» y pulse el botón`,
+  moments_take: "Así es",
+  moments_done: "Eso es todo. Ahora se puede hacer el modelo.",
+  moments_make: "Hacer mi modelo",
+  moments_busy: "Aprendiendo. Tarda unos segundos …",
+  moments_made: "Tiene un modelo propio.",
+  moments_helps: (before, after) => `Su modelo acierta en el ${after} de sus caras; el incluido, en el ${before}. Se usa desde ahora.`,
+  moments_no_help: (before, after) => `No se demostró que un modelo propio sea mejor (${after}; el incluido, ${before}), así que no se guarda ninguno.`,
+  moments_use: "Usar mi modelo",
+  moments_delete: "Borrar mis caras y mi modelo",
+  moments_ask: "¿Borrar las caras y el modelo hecho con ellas?",
 
   consent_title: "Antes de encender la cámara",
   consent_what:
