@@ -25,12 +25,12 @@ def adapt_moments(
     """Adapt a model to one person's faces, as ``mien.serve.personal.Adapt``; written only where that helps."""
     import numpy as np
 
-    from mien.adapt.adapting import adapt_model, write_model
-    from mien.adapt.features import Source
+    from mien.adapt.adapting import adapt_model, write_adapted
+    from mien.adapt.features import SourceModel
     from mien.data.faceset import FaceSet
     from mien.serve.personal import Outcome
 
-    source = Source(model)
+    source = SourceModel(model)
     labels = tuple(name for name in source.card.labels if name in emotions)
     labels_N = np.array([labels.index(name) for name in emotions], dtype=np.int64)
     count = len(crops_NSS)
@@ -40,6 +40,6 @@ def adapt_moments(
     # A lower loss alone may come from less confidence; who teaches a model wants other answers.
     helps = adaptation.helps and adaptation.after.accuracy > adaptation.before.accuracy
     if helps:
-        write_model(source, found, out, data=f"{count} faces of one person", name=f"{source.card.name}-personal")
+        write_adapted(source, found, out, data=f"{count} faces of one person", name=f"{source.card.name}-personal")
         out.chmod(0o600)
     return Outcome(helps, count, adaptation.before.accuracy, adaptation.after.accuracy)
