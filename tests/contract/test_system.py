@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.contract.system import processor_name, usable_cpus
+from mien.contract.system import processor_name, usable_cpus, usable_memory
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +36,26 @@ def test_quota_of_a_container(tmp_path: Path, files: dict[str, str], cpus: int) 
     for name, content in files.items():
         (tmp_path / name).write_text(content)
     assert usable_cpus(tmp_path) == cpus
+
+
+@pytest.mark.parametrize(
+    ("files", "megabytes"),
+    [
+        ({}, 4096),
+        ({"memory.max": "max\n"}, 4096),
+        ({"memory.max": "1048576000\n"}, 1000),
+        ({"memory/memory.limit_in_bytes": "9223372036854771712"}, 4096),
+        ({"memory/memory.limit_in_bytes": "524288000"}, 500),
+    ],
+)
+def test_memory_of_a_container(
+    tmp_path: Path, files: dict[str, str], megabytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 1 << 20, "SC_PAGE_SIZE": 4096}.__getitem__, raising=False)
+    (tmp_path / "memory").mkdir()
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    assert usable_memory(tmp_path) == megabytes << 20
 
 
 def test_processor(tmp_path: Path) -> None:

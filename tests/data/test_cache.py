@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 import mien.data.cache as face_cache
+import mien.data.faceset as faceset
 from mien.contract.errors import DataError
 from mien.data.faceset import FaceSet
 from mien.data.loading import load_faces
@@ -198,6 +199,30 @@ def test_a_split_of_a_mapped_set_may_be_written_to(opener: Callable[..., FaceSet
     mapped = opener()
     assert not mapped.faces_NHW.flags.writeable
     assert mapped.split("train").faces_NHW.flags.writeable  # PyTorch warns of tensors that it may not write to
+
+
+def test_a_set_too_large_for_memory_lies_on_disk_split_by_split(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    lines = (f"{n % 7},{' '.join(map(str, rng.integers(0, 256, 2304).tolist()))}" for n in range(70))
+    (tmp_path / "train.csv").write_text("\n".join(["emotion,pixels", *lines, ""]))  # its split is made by a hash
+    read = load_faces(tmp_path / "train.csv")
+    assert (np.diff((read.splits_N == "validation").astype(int)) < 0).any()  # the splits are mixed
+
+    for module in (face_cache, faceset):
+        monkeypatch.setattr(module, "usable_memory", lambda: 4 * 2304 * 10)  # ten faces are too many for a copy
+    monkeypatch.setattr(face_cache, "ORDERED_AT_ONCE", 16)
+    for _ in range(2):  # as it is written, and as it is opened again
+        mapped = face_cache.open_faces(tmp_path / "train.csv", cache=tmp_path / "sets")
+        assert mapped.fingerprint == read.fingerprint
+        for name in ("train", "validation"):
+            split, wanted = mapped.split(name), read.split(name)
+            assert (
+                np.array_equal(split.faces_NHW, wanted.faces_NHW) and split.names_N.tolist() == wanted.names_N.tolist()
+            )
+            assert np.array_equal(split.labels_N, wanted.labels_N)
+            assert not split.faces_NHW.flags.owndata and not split.faces_NHW.flags.writeable  # still in the file
 
 
 def test_small_sets_are_just_read(root: Path, tmp_path: Path) -> None:

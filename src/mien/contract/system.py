@@ -1,6 +1,7 @@
 """What this computer lets a process use, and what it calls itself.
 
     usable_cpus()      # 2, in a container of two CPUs on a machine of 64
+    usable_memory()    # 4e9, in a container of 4 GB
     processor_name()   # "AMD EPYC"
 
 Not here: accelerators (providers.py).
@@ -37,6 +38,25 @@ def _quotas(cgroups: Path) -> Iterator[int]:
             yield math.ceil(int(quota_us) / int(period_us))
     except (OSError, ValueError):
         pass
+
+
+ASSUMED_MEMORY_BYTES = 8_000_000_000
+"""Where the system does not say how much there is."""
+
+
+def usable_memory(cgroups: Path = CGROUPS) -> int:
+    """Bytes of memory that this process may use: the machine's, cut by the limit of its container."""
+    try:
+        here = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows
+        here = ASSUMED_MEMORY_BYTES
+    limits = [here]
+    for file in (cgroups / "memory.max", cgroups / "memory" / "memory.limit_in_bytes"):  # versions 2 and 1
+        try:
+            limits.append(int(file.read_text()))
+        except (OSError, ValueError):  # not there, or "max"
+            pass
+    return min(limits)
 
 
 def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

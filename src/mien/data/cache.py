@@ -8,7 +8,8 @@ another key, so a cached set is never out of date. Older cached sets of the same
 
 A cached set appears whole or not at all: it is written into a folder beside its place, flushed to disk and renamed. Two
 processes that cache the same set at once both do the work, and use the one that was first. Pixels go from the reader to
-the file one face at a time, and ``FaceSet.chunks`` reads them back that way, so a set may be larger than memory.
+the file one face at a time, and ``FaceSet.chunks`` reads them back that way, so a set may be larger than memory. The
+faces of such a set are ordered by split, so that a split is one piece of the file and need not be copied.
 
     <cache>/<root's name>-<key>/   faces.u8  labels.npy  splits.npy  names.npy  shapes.npy  [votes.npy]  set.json
 
@@ -25,6 +26,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from glob import escape as glob_escape
 from pathlib import Path
 from typing import IO, Any
@@ -34,7 +36,8 @@ import platformdirs
 from numpy.typing import NDArray
 
 from mien.contract.errors import DataError
-from mien.data.faceset import FaceSet
+from mien.contract.system import usable_memory
+from mien.data.faceset import LARGEST_COPY, FaceSet
 from mien.data.layouts import find_source
 from mien.data.loading import Progress, Request, finish, load_faces, write_faces
 from mien.data.source import Report, Source
@@ -45,6 +48,9 @@ FORMAT = 2
 
 CACHE_FROM = 2000
 """Folders with fewer images are not cached: they are read in a fraction of a second."""
+
+ORDERED_AT_ONCE = 4096
+"""Faces that are in memory while a set is put in order."""
 
 ABANDONED_AFTER_S = 24 * 3600
 """A later run removes the unfinished folder of an interrupted run after this time."""
@@ -128,6 +134,8 @@ def _store(
             table = write_faces(source, request.side, pixels, problem, on_progress)
             _flush(pixels)
         faces = finish(request, source, table, _map(beside / "faces.u8", len(table.names), request.side))
+        if faces.faces_NHW.nbytes > LARGEST_COPY * usable_memory():
+            faces = _ordered_by_split(faces, beside)
         _write_rest(beside, faces, request, problems)
         if table.vanished:
             return faces, problems  # a mapped file outlives its folder's removal
@@ -140,6 +148,23 @@ def _store(
     if opened is None:
         raise DataError(f"{folder}: the cached set was removed while it was opened; try again")
     return opened
+
+
+def _ordered_by_split(faces: FaceSet, beside: Path) -> FaceSet:
+    """The same faces with each split in one piece, in the same file; reads and writes it once if it is not so yet."""
+    place = {name: number for number, name in enumerate(faces.split_names)}
+    place_N = np.array([place[name] for name in faces.splits_N.tolist()], dtype=np.int64)
+    if (np.diff(place_N) >= 0).all():
+        return faces
+    order_N = np.argsort(place_N, kind="stable")
+    ordered = beside / "ordered.u8"
+    with ordered.open("wb") as pixels:
+        for first in range(0, len(order_N), ORDERED_AT_ONCE):
+            pixels.write(np.ascontiguousarray(faces.faces_NHW[order_N[first : first + ORDERED_AT_ONCE]]).data)
+        _flush(pixels)
+    rest = replace(faces, faces_NHW=np.empty((len(faces), 1, 1), dtype=np.uint8)).take(order_N)
+    ordered.replace(beside / "faces.u8")
+    return replace(rest, faces_NHW=_map(beside / "faces.u8", len(faces), faces.side))
 
 
 def _map(file: Path, count: int, side: int) -> NDArray[np.uint8]:

@@ -46,14 +46,14 @@ def near_pairs(faces: FaceSet, threshold: float = NEAR_CORRELATION) -> tuple[NDA
     Faces of one single grey level match nothing.
     """
     thumbs_NT = _thumbnails(faces)
-    mirrored_NT = thumbs_NT.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE)[:, :, ::-1].reshape(thumbs_NT.shape)
     pairs: list[NDArray[np.int64]] = [np.empty((0, 2), dtype=np.int64)]
     values: list[NDArray[np.float32]] = [np.empty(0, dtype=np.float32)]
     if len(thumbs_NT) > ALL_PAIRS_LIMIT:
-        for low_M, high_M, alike_M in similar_pairs(thumbs_NT, np.ascontiguousarray(mirrored_NT), threshold):
+        for low_M, high_M, alike_M in similar_pairs(thumbs_NT, _mirror, threshold):
             pairs.append(np.stack([low_M, high_M], axis=1))
             values.append(alike_M)
         return _largest_of_each(np.concatenate(pairs), np.concatenate(values))
+    mirrored_NT = _mirror(thumbs_NT)
     for first in range(0, len(thumbs_NT), BLOCK):
         for second in range(first, len(thumbs_NT), 8 * BLOCK):  # blocks bound the memory: 2 x 32 MB
             block = thumbs_NT[first : first + BLOCK]
@@ -64,6 +64,10 @@ def near_pairs(faces: FaceSet, threshold: float = NEAR_CORRELATION) -> tuple[NDA
             pairs.append(np.stack([row[later] + first, column[later] + second], axis=1))
             values.append(alike[row[later], column[later]])
     return np.concatenate(pairs), np.concatenate(values)
+
+
+def _mirror(thumbs_NT: NDArray[np.float32]) -> NDArray[np.float32]:
+    return thumbs_NT.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE)[:, :, ::-1].reshape(thumbs_NT.shape)
 
 
 def _largest_of_each(

@@ -5,7 +5,8 @@
 
 FER2013 whole is 83 MB: it is one uint8 array in memory, later one tensor on the training device.
 
-A cached set (mien.data.cache) is mapped from disk instead; ``chunks`` reads it without keeping it in memory.
+A cached set (mien.data.cache) is mapped from disk instead; ``chunks`` reads it without keeping it in memory, and a
+split that would fill much of the memory stays on disk.
 
 Shape legend: N faces, H = W side in pixels, C classes.
 """
@@ -21,6 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.errors import DataError
+from mien.contract.system import usable_memory
+
+LARGEST_COPY = 0.25
+"""Share of the memory: a split of a mapped set that takes more is not copied into memory."""
 
 VOTE_COLUMNS = 10
 """FER+'s eight emotions, unknown, and not a face."""
@@ -97,6 +102,9 @@ class FaceSet:
     def split(self, name: str) -> FaceSet:
         """Return one split, or the faces of a folder of that name where no split has it.
 
+        Of a mapped set they are copied into memory, unless they would take more than ``LARGEST_COPY`` of it: then they
+        stay on disk, and the array cannot be written to.
+
         Raises:
             DataError: neither is there; names those that are.
         """
@@ -105,8 +113,9 @@ class FaceSet:
             index_M = np.flatnonzero(np.char.startswith(self.names_N, f"{name}/"))
         if not len(index_M):
             raise DataError(f"no split {name!r} in this data set; it has: {', '.join(self.split_names) or 'none'}")
-        # PyTorch warns about read-only arrays, so copy memory-mapped faces
-        together = index_M[-1] - index_M[0] + 1 == len(index_M) and self.faces_NHW.flags.writeable
+        together = index_M[-1] - index_M[0] + 1 == len(index_M)
+        if not self.faces_NHW.flags.writeable and len(index_M) * self.side**2 <= LARGEST_COPY * usable_memory():
+            together = False  # PyTorch warns about read-only arrays, so copy memory-mapped faces
         return self.take(slice(int(index_M[0]), int(index_M[-1]) + 1) if together else index_M)
 
     def counts(self) -> dict[str, dict[str, int]]:

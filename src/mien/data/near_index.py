@@ -1,18 +1,18 @@
 """Near duplicates among millions of faces, by an index instead of all pairs.
 
-    for rows, columns, values in similar_pairs(thumbs_NT, mirrored_NT, threshold=0.95): ...
+    for low_M, high_M, alike_M in similar_pairs(thumbs_NT, mirror, threshold=0.95): ...
 
 Faiss (arXiv:2401.08281) divides the thumbnails into about 4 sqrt(N) cells by k-means and compares each thumbnail with
 the members of the nearest cells alone. Time grows as N sqrt(N) at most, where all pairs grow as N squared: on two
 busy cores a million thumbnails take minutes instead of hours. A few pairs are missed where two faces lie in cells that
 are not near each other: see ``benchmarks/near_duplicates.py`` for the share.
 
-Shape legend: N faces, T = 256 values of a thumbnail, M pairs.
+Shape legend: N faces, T = 256 values of a thumbnail, Q of them looked up at once, M pairs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -33,13 +33,13 @@ Block = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 
 
 def similar_pairs(
-    thumbs_NT: NDArray[np.float32], mirrored_NT: NDArray[np.float32], threshold: float
+    thumbs_NT: NDArray[np.float32], mirror: Callable[[NDArray[np.float32]], NDArray[np.float32]], threshold: float
 ) -> Iterator[Block]:
     """Pairs of thumbnails whose inner product is above ``threshold``, straight or mirrored.
 
     Args:
         thumbs_NT: of length 1, or 0 for faces that match nothing.
-        mirrored_NT: the same faces mirrored.
+        mirror: gives the same thumbnails mirrored, some at a time.
         threshold: smallest inner product, -1..1.
 
     Yields:
@@ -50,8 +50,9 @@ def similar_pairs(
     """
     index = _build(thumbs_NT)
     for first in range(0, len(thumbs_NT), QUERIES):
-        for views_NT in (thumbs_NT, mirrored_NT):
-            limits_Q, values_M, found_M = index.range_search(views_NT[first : first + QUERIES], threshold)
+        block_QT = thumbs_NT[first : first + QUERIES]
+        for view_QT in (block_QT, np.ascontiguousarray(mirror(block_QT))):
+            limits_Q, values_M, found_M = index.range_search(view_QT, threshold)
             query_M = np.repeat(np.arange(first, first + len(limits_Q) - 1), np.diff(limits_Q).astype(np.int64))
             low_M, high_M = np.minimum(query_M, found_M), np.maximum(query_M, found_M)
             other_M = low_M != high_M  # a thumbnail finds itself

@@ -1,5 +1,5 @@
 """The training set as one tensor on the training device, cut into shuffled batches; no workers, no copies of single
-faces.
+faces. Of a set that is too large for memory the batches come from its file (mapped_faces.py), in the same order.
 
 The order depends on the seed and the epoch alone, so a resumed run sees the batches that an unbroken one would.
 
@@ -22,6 +22,7 @@ from mien.contract.errors import DataError, RunError
 from mien.data.faceset import VOTE_COLUMNS, FaceSet
 from mien.data.votes import majority, multi_target, probability, without_outliers
 from mien.train.config import FieldConfig, Recipe
+from mien.train.mapped_faces import MappedFaces, on_device
 
 
 class Batch(NamedTuple):
@@ -42,7 +43,7 @@ class FaceTensors(NamedTuple):
     ``weights_N`` is how often each face is drawn; None draws each once an epoch.
     """
 
-    faces_NHW: Tensor
+    faces_NHW: Tensor | MappedFaces
     labels_N: Tensor
     votes_NV: Tensor | None
     weights_N: Tensor | None = None
@@ -59,7 +60,7 @@ class FaceBatches:
 
     def __init__(
         self,
-        faces_NHW: Tensor,
+        faces_NHW: Tensor | MappedFaces,
         labels_N: Tensor,
         batch_size: int,
         seed: int | None = None,
@@ -133,7 +134,7 @@ class FaceData(L.LightningDataModule):
         if name not in self._on_device:
             device = self._trainer.strategy.root_device
             self._on_device[name] = FaceTensors(
-                torch.from_numpy(faces.faces_NHW).to(device),
+                on_device(faces.faces_NHW, device),
                 torch.from_numpy(faces.labels_N).to(device),
                 None if votes is None else torch.from_numpy(vote_targets(faces, votes)).to(device),
             )
@@ -199,8 +200,10 @@ def join_field(tensors: FaceTensors, field: FaceSet, config: FieldConfig) -> Fac
     # it
     common = torch.tensor([FERPLUS_EMOTIONS.index(name) for name in ("neutral", "happy")])
     weights_M = torch.where(torch.isin(column_M, common), 1.0, config.rare_weight)
+    field_MHW = torch.from_numpy(field.faces_NHW[kept_N]).to(device)
+    known_NHW = tensors.faces_NHW
     return FaceTensors(
-        torch.cat([tensors.faces_NHW, torch.from_numpy(field.faces_NHW[kept_N]).to(device)]),
+        known_NHW.followed_by(field_MHW) if isinstance(known_NHW, MappedFaces) else torch.cat([known_NHW, field_MHW]),
         torch.cat([tensors.labels_N, torch.full_like(column_M, NO_LABEL).to(device)]),
         torch.cat([tensors.votes_NV, votes_MV.to(device)]),
         torch.cat([torch.ones(len(tensors.labels_N)), weights_M]),

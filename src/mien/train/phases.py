@@ -103,7 +103,7 @@ def _start(recipe: Recipe, train: FaceSet, fresh: bool) -> FaceClassifier:
     classifier = FaceClassifier.build(recipe, outputs(recipe, len(train.labels)), initial_weights=fresh)
     from_model_file = recipe.network.weights is not None and model_path(recipe.network.weights).suffix == ".onnx"
     if fresh and from_model_file:
-        spread_NHW = torch.from_numpy(train.faces_NHW[:: max(1, len(train) // SETTLING_FACES)])
+        spread_NHW = torch.from_numpy(np.array(train.faces_NHW[:: max(1, len(train) // SETTLING_FACES)]))
         recalibrate_batchnorm(classifier.network, classifier.prepare(spread_NHW))
     return classifier
 
