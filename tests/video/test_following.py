@@ -52,9 +52,20 @@ def test_the_whole_frame_is_searched_once_a_second() -> None:
     detector, follower = Marked(), Follower(detect_every=3, max_gap_s=1.0)
     for index in range(100):
         follower.follow(detector, frame((200, 150)), index / 30)
-    assert (
-        detector.shapes.count((480, 640)) == 1 + int(99 / 30 / WHOLE_EVERY_S) or detector.shapes.count((480, 640)) == 5
-    )
+    assert detector.shapes.count((480, 640)) == 1 + int(99 / 30 / WHOLE_EVERY_S)
+
+
+def test_the_frames_that_are_searched_do_not_depend_on_where_reading_began() -> None:
+    searched: list[list[int]] = []
+    for began in (0, 41):  # the second one begins in the middle of a second
+        detector, follower = Marked(), Follower(detect_every=3, max_gap_s=1.0)
+        searched.append([])
+        for index in range(began, 150):
+            before = len(detector.shapes)
+            follower.follow(detector, frame((100 + index, 150)), index / 30)
+            if len(detector.shapes) > before and index >= 60:
+                searched[-1].append(index)
+    assert searched[0] == searched[1] and 20 < len(searched[0]) < 50
 
 
 def test_a_cut_is_searched_at_once() -> None:

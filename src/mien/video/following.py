@@ -6,8 +6,9 @@
 Searching costs more than everything else, so most frames are not searched: each box moves on with its track. The rhythm
 adapts. A frame is searched at once after a cut, after a face was lost or found, and while faces move in ways that their
 tracks do not foresee; every ``detect_every``-th frame is searched otherwise. The size adapts too: a frame is shrunk
-until its smallest known face is ``KNOWN_FACE_PX`` wide. Once in ``WHOLE_EVERY_S`` and after a cut the whole frame is
-searched, so a small new face is found after a second at the latest.
+until its smallest known face is ``KNOWN_FACE_PX`` wide. The first frame of each ``WHOLE_EVERY_S`` of the video, and the
+first after a cut, is searched whole, so a small new face is found after a second at the latest. These moments do not
+depend on where reading began, so a range of a video is soon searched in the same frames as the whole of it.
 
 Not here: how boxes become tracks (tracker.py).
 
@@ -75,11 +76,13 @@ class Follower:
         expected, expected_ids = self._tracker.predict(t_s, (frame_rgb.shape[0], frame_rgb.shape[1]))
         self._frames_since += 1
         late = self._searched_s is None or t_s - self._searched_s > LONGEST_BRIDGE_S
-        if not (cut or late or self._calm_searches < CALM_SEARCHES or self._frames_since >= self._detect_every):
+        whole_due = self._whole_s is None or t_s // WHOLE_EVERY_S > self._whole_s // WHOLE_EVERY_S
+        frames_due = self._calm_searches < CALM_SEARCHES or self._frames_since >= self._detect_every
+        if not (cut or late or whole_due or frames_due):
             order = by_size(expected.boxes_N4)
             return expected.take(order), [expected_ids[index] for index in order]
         self._frames_since, self._searched_s = 0, t_s
-        whole = self._detect_every == 1 or cut or self._whole_s is None or t_s - self._whole_s >= WHOLE_EVERY_S
+        whole = self._detect_every == 1 or cut or whole_due
         if whole or not len(expected):
             self._whole_s = t_s
             found = detector.detect(frame_rgb)
