@@ -62,6 +62,17 @@ def test_a_video_prints_its_people(film: Path, model: list[str | Path]) -> None:
     assert row.split()[:2] == ["Fête", "写真.mp4"] and "0:00 – 0:01.5" in row and "happy" in row
 
 
+def test_a_long_table_of_photos_is_cut_where_out_has_them_all(model: list[str | Path], tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(203):
+        Image.new("L", (8, 8), number).save(tmp_path / "photos" / f"{number:03}.png")
+    done = run("predict", tmp_path / "photos", *model, "--out", tmp_path / "rows.csv")
+    assert "199.png" in done.stdout and "200.png" not in done.stdout
+    assert f"and 3 more photos: all are in {tmp_path}/rows.csv" in done.stderr.replace("\n", "")
+    assert len((tmp_path / "rows.csv").read_text().splitlines()) == 204
+    assert "202.png" in run("predict", tmp_path / "photos", *model).stdout  # nowhere else, so they are all printed
+
+
 def test_a_video_as_json_has_every_frame(film: Path, model: list[str | Path]) -> None:
     results = json.loads(run("predict", film, *model, "--format", "json").stdout)
     assert [result["t_s"] for result in results] == [round(index / 30, 6) for index in range(45)]

@@ -135,7 +135,7 @@ def predict(
         outputs: list[Output] = _outputs(_naming(sources), recognizer, annotate, chart, explain, crops, tracks, rows)
         for output in outputs:
             cleanup.callback(output.close)
-        report = cleanup.enter_context(Report(format, recognizer.card.labels, recognizer.detector.name, failed))
+        report = cleanup.enter_context(Report(format, recognizer.card.labels, recognizer.detector.name, failed, out))
         left = [source for source in sources if rows is None or source not in rows.done]
         bar = cleanup.enter_context(MediaProgress(len(left)))
         try:

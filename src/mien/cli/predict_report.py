@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.cli.media import JsonArray, people_table
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 CROP_SIDE_PX = 112
 """Smaller images without a face are taken to be face crops."""
+
+MOST_PHOTOS = 200
+"""Photos in the printed table where --out has all of them; memory does not grow with the number of photos then."""
 
 
 class PrintFormat(StrEnum):
@@ -64,10 +68,20 @@ class Report:
         labels: emotions of the model.
         detector: its name.
         unreadable: sources that could not be found at all, for the closing line.
+        out: the file that holds every row, if any; then a table of photos is cut after ``MOST_PHOTOS``.
     """
 
-    def __init__(self, format: PrintFormat, labels: Sequence[str], detector: str, unreadable: int = 0) -> None:
-        self._labels, self._detector = labels, detector
+    def __init__(
+        self,
+        format: PrintFormat,
+        labels: Sequence[str],
+        detector: str,
+        unreadable: int = 0,
+        out: Path | None = None,
+    ) -> None:
+        self._labels, self._detector, self._out = labels, detector, out
+        self._more_photos = self._crops = 0
+        self._abstained = False
         self._json = JsonArray() if format is PrintFormat.json else None
         self._rows = RowPrinter(format, labels) if format in (PrintFormat.jsonl, PrintFormat.csv) else None
         self._began_s = time.monotonic()
@@ -101,17 +115,18 @@ class Report:
     def _print_tables(self) -> None:
         if self._photos:
             console().print(results_table(self._photos))
+        if self._more_photos:
+            say(f"and {self._more_photos:,} more photos: all are in {self._out}")
         if self._videos:
             console().print(people_table(self._videos))
         if self._photos or self._videos:
             console().print(f"faces found by the detector {self._detector}", style="dim")
-        crops = [each for each in self._photos if not each.faces and max(each.width, each.height) <= CROP_SIDE_PX]
-        if crops:
+        if self._crops:
             say(
-                f"no face found in {len(crops):,} of the images, which are at most {CROP_SIDE_PX} px wide and high, as "
-                "face crops are; --detector none takes each image as one face"
+                f"no face found in {self._crops:,} of the images, which are at most {CROP_SIDE_PX} px wide and high, "
+                "as face crops are; --detector none takes each image as one face"
             )
-        if any(not face.accepted for result in self._photos for face in result.faces):
+        if self._abstained:
             say("? the confidence is below the model's threshold, so it abstains")
 
     def take(self, item: Outcome) -> None:
@@ -130,11 +145,19 @@ class Report:
         elif self._rows is not None:
             self._rows.add(result)
         elif result.t_s is None:
-            self._photos.append(result)
+            self._take_photo(result)
         else:
             if not self._videos or self._videos[-1].source != result.source:
                 self._videos.append(TrackSummary(result.source, self._labels))
             self._videos[-1].add(result)
+
+    def _take_photo(self, result: FrameResult) -> None:
+        if self._out is not None and len(self._photos) == MOST_PHOTOS:
+            self._more_photos += 1
+        else:
+            self._photos.append(result)
+        self._crops += not result.faces and max(result.width, result.height) <= CROP_SIDE_PX
+        self._abstained |= any(not face.accepted for face in result.faces)
 
     def failed(self, item: Outcome) -> bool:
         """Say what an end or a note has to say; True where something could not be read."""
