@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
-import time
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
-from tiny_onnx import write_tiny_model
 
 from mien.scale.scorer import ScoreOptions
 from mien.scale.scoring_run import Progress, RunOptions, score_archive
@@ -18,34 +16,39 @@ from mien.scale.work_units import PlanOptions
 
 
 @pytest.mark.timeout(600)
-def test_a_node_that_is_lost_costs_no_row_and_doubles_none(tmp_path: Path) -> None:
-    from ray.cluster_utils import Cluster
-
-    model = write_tiny_model(tmp_path / "tiny.onnx")
-    photos, out = tmp_path / "photos", tmp_path / "out"
-    photos.mkdir()
-    noise = np.random.default_rng(0)
-    for number in range(200):
-        Image.fromarray(noise.integers(0, 256, (24, 24), dtype=np.uint8)).save(photos / f"{number:03}.png")
-    cluster = Cluster(initialize_head=True, connect=False, head_node_args={"num_cpus": 1, "include_dashboard": False})
+def test_a_node_that_is_lost_costs_no_row_and_doubles_none(
+    cluster: Any, photos: Path, model: Path, expected: list[dict[str, object]], tmp_path: Path
+) -> None:
+    slow, out = tmp_path / "photos", tmp_path / "out"
+    slow.mkdir()
+    for photo in photos.glob("???.png"):
+        shutil.copy(photo, slow / f"slow-{photo.name}")
     second = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-    removal = threading.Thread(target=lambda: cluster.remove_node(second, allow_graceful=False))
     seen: list[Progress] = []
+    done_at_the_loss: list[int] = []
 
-    def lose_the_second_node(progress: Progress) -> None:
+    def lose_the_second_node() -> None:
+        cluster.remove_node(second, allow_graceful=False)
+        done_at_the_loss.append(seen[-1].done)
+
+    removal = threading.Thread(target=lose_the_second_node)
+
+    def watch(progress: Progress) -> None:
         seen.append(progress)
-        if progress.done == 10:
+        if progress.done == 6:
             removal.start()
-        time.sleep(0.05)  # so that the node is lost while there is work left
 
     try:
         how, where = ScoreOptions(str(model), "none"), RunOptions(address=cluster.address, workers=2)
-        summary = score_archive([str(photos)], str(out), how, where, PlanOptions(2), lose_the_second_node)
+        summary = score_archive([str(slow)], str(out), how, where, PlanOptions(2), watch)
     finally:
         if removal.ident is not None:
             removal.join()
-        cluster.shutdown()
-    assert summary.shards == 100 and summary.errors == 0 and seen[-1].done == 100
-    sources = [row["source"] for part in (out / "parts").iterdir() for row in pq.read_table(part).to_pylist()]
-    assert sorted(sources) == [str(photos / f"{number:03}.png") for number in range(200)]
+        else:
+            cluster.remove_node(second, allow_graceful=False)
+    assert 6 <= done_at_the_loss[0] < 30  # while there was work left
+    assert summary.shards == 30 and summary.errors == 0 and seen[-1].done == 30
+    found = [row for part in (out / "parts").iterdir() for row in pq.read_table(part).to_pylist()]
+    wanted = [row | {"source": str(slow / f"slow-{Path(str(row['source'])).name}")} for row in expected]
+    assert sorted(found, key=lambda row: str(row["source"])) == wanted

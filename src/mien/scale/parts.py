@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mien.video.row_schema import SCHEMA_VERSION, columns
-
 ERROR_COLUMNS = ("source", "reason", "shard")
 
 
@@ -23,6 +21,7 @@ class ShardSummary:
         errors: files that could not be scored.
         seconds: time of the worker.
         again: whether the part was there already.
+        node: of the cluster, "host/number"; empty without Ray.
     """
 
     key: str
@@ -31,19 +30,11 @@ class ShardSummary:
     errors: int = 0
     seconds: float = 0.0
     again: bool = False
+    node: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types for Arrow."""
         return asdict(self)
-
-
-def arrow_schema(labels: Sequence[str]) -> Any:
-    """The Arrow schema of a model's rows."""
-    import pyarrow as pa
-
-    kinds = {str: pa.string(), float: pa.float64(), int: pa.int64(), bool: pa.bool_()}
-    fields = [pa.field(name, kinds[kind]) for name, kind in columns(labels).items()]
-    return pa.schema(fields, metadata={"mien_schema": str(SCHEMA_VERSION)})
 
 
 def parquet_bytes(rows: Sequence[dict[str, Any]], schema: Any) -> bytes:

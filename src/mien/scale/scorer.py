@@ -8,6 +8,7 @@ the worker.
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,11 +18,11 @@ from typing import Any
 from mien.contract.errors import ImageError, MienError
 from mien.contract.results import FrameResult
 from mien.scale.attempts import Attempt
-from mien.scale.parts import ShardSummary, arrow_schema, error_schema, parquet_bytes
+from mien.scale.parts import ShardSummary, error_schema, parquet_bytes
 from mien.scale.shard_images import ShardImage, images_of
 from mien.scale.storage import OutputFolder, open_local_copy
 from mien.scale.work_units import Shard
-from mien.video.row_schema import rows
+from mien.video.row_schema import arrow_schema, rows
 
 PARTS, RANGES, ERRORS = "parts", "ranges", "errors"
 """Folders of the output: whole parts; time ranges of videos before they are joined; errors of each shard."""
@@ -45,7 +46,7 @@ class ScoreOptions:
     detector: str = "auto"
     threads: int = 1
     provider: str = "auto"
-    detect_every: int = 2
+    detect_every: int = 3
     half_life_s: float = 0.5
     priors: str = "balanced"
 
@@ -70,6 +71,7 @@ class Scorer:
         classifier = Classifier(resolve_model(options.model), options.threads, options.provider)
         self.recognizer = Recognizer(classifier, options.detector, priors=parse_priors(options.priors))
         self._schema = arrow_schema(self.recognizer.card.labels)
+        self._node = "" if attempts is None else _node_name()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
         """Ray Data's interface: a batch of shards as JSON in ``shard``; returns their summaries, column by column."""
@@ -79,8 +81,8 @@ class Scorer:
     def score(self, shard: Shard) -> ShardSummary:
         """Score one shard and write its part, unless the part exists."""
         folder = RANGES if shard.kind == "video" else PARTS
-        if self.out.read(f"{folder}/{shard.key}.parquet") is not None:
-            return ShardSummary(shard.key, again=True)
+        if self.out.has(f"{folder}/{shard.key}.parquet"):
+            return ShardSummary(shard.key, again=True, node=self._node)
         attempt = self._ask("begin", shard.key) or Attempt(1)
         began = time.monotonic()
         table: list[dict[str, Any]] = []
@@ -100,7 +102,7 @@ class Scorer:
         self.out.write(f"{folder}/{shard.key}.parquet", parquet_bytes(table, self._schema))
         self._ask("finish", shard.key)
         faces = sum(row["emotion"] is not None for row in table)
-        return ShardSummary(shard.key, images, faces, len(errors), time.monotonic() - began)
+        return ShardSummary(shard.key, images, faces, len(errors), time.monotonic() - began, node=self._node)
 
     def _images(self, shard: Shard, attempt: Attempt) -> Iterator[FrameResult | ImageError]:
         entries = self._marked(shard, attempt)
@@ -159,6 +161,13 @@ class Scorer:
         import ray
 
         return ray.get(getattr(self._attempts, method).remote(*arguments))
+
+
+def _node_name() -> str:
+    """The node that this worker runs on. A machine may hold several, so a part of the node's number is added."""
+    import ray
+
+    return f"{socket.gethostname()}/{ray.get_runtime_context().get_node_id()[:8]}"
 
 
 def _source_of(error: MienError) -> str:

@@ -20,20 +20,29 @@ import json
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mien.contract.errors import MissingExtraError, OutputError
 from mien.scale.attempts import start_attempts
-from mien.scale.parts import ShardSummary, arrow_schema, error_schema, parquet_bytes
+from mien.scale.parts import ShardSummary, error_schema, parquet_bytes
 from mien.scale.scorer import ERRORS, PARTS, RANGES, ScoreOptions, Scorer, model_digest
 from mien.scale.seams import join_ranges
 from mien.scale.storage import OutputFolder
 from mien.scale.work_units import PlanOptions, Shard, plan
+from mien.video.row_schema import arrow_schema
 
 MANIFEST = "manifest.jsonl"
+
+STARTS_OF_RAY = 3
+"""Tries to start Ray here: it gives its processes 30 s, which a very busy machine exceeds."""
+
+STARTS_THAT_MAY_FAIL = 3
+"""A worker may die so often in a row before it has its models. Ray sometimes cancels one on a cluster whose last driver
+was killed a moment ago."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,7 @@ class RunSummary:
         seconds: of this run.
         images_per_cpu_s: images a second and CPU.
         cost: hours times the price given; None without a price.
+        images_by_node: images of this run by node of the cluster.
     """
 
     shards: int
@@ -99,6 +109,7 @@ class RunSummary:
     seconds: float
     images_per_cpu_s: float
     cost: float | None
+    images_by_node: dict[str, int] = field(default_factory=dict)
 
 
 def score_archive(
@@ -132,23 +143,25 @@ def score_archive(
         folder.sweep(name)
     finished = _finished(folder)
     left = [shard for shard in shards if _result_key(shard) not in finished and shard.key not in finished]
+    done = len(shards) - len(left)
     images = faces = errors = 0
+    by_node: Counter[str] = Counter()
     cpus = 1.0
     with _cluster(where) as ray:
         if left:
             cpus = _workers(ray, where) * where.cpus_per_worker
             for summary in _run(ray, left, out, how, where):
                 images, faces, errors = images + summary.images, faces + summary.faces, errors + summary.errors
+                done, by_node[summary.node] = done + 1, by_node[summary.node] + summary.images
                 if on_progress:
-                    finished.add(summary.key)
-                    done = sum(shard.key in finished or _result_key(shard) in finished for shard in shards)
                     on_progress(Progress(len(shards), done, images, faces, errors, time.monotonic() - began))
     join_videos(folder, shards, how)
     total_errors = _gather_errors(folder, shards)
     _drop_stale(folder, shards)
     seconds = time.monotonic() - began
     cost = None if where.price_per_hour is None else seconds / 3600 * where.price_per_hour
-    whole = RunSummary(len(shards), images, faces, total_errors, seconds, images / seconds / cpus, cost)
+    rate = images / seconds / cpus
+    whole = RunSummary(len(shards), images, faces, total_errors, seconds, rate, cost, dict(by_node))
     folder.write("summary.json", (json.dumps(asdict(whole), indent=2) + "\n").encode())
     return whole
 
@@ -158,7 +171,8 @@ def _run(ray: Any, shards: Sequence[Shard], out: str, how: ScoreOptions, where: 
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    workers = _workers(ray, where)
+    context.max_consecutive_actor_init_deaths = STARTS_THAT_MAY_FAIL
+    workers, ledger = _workers(ray, where), start_attempts()
     dataset = ray.data.from_items([{"shard": shard.to_json()} for shard in shards], override_num_blocks=len(shards))
     results = dataset.map_batches(
         Scorer,
@@ -166,7 +180,7 @@ def _run(ray: Any, shards: Sequence[Shard], out: str, how: ScoreOptions, where: 
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(workers, len(shards))),
         num_cpus=where.cpus_per_worker,
         num_gpus=where.gpus_per_worker or None,
-        fn_constructor_kwargs={"options": how, "out": out, "attempts": start_attempts()},
+        fn_constructor_kwargs={"options": how, "out": out, "attempts": ledger},
     )
     for row in results.iter_rows():
         yield ShardSummary(**row)
@@ -179,7 +193,12 @@ def _workers(ray: Any, where: RunOptions) -> int:
 
 @contextmanager
 def _cluster(where: RunOptions) -> Iterator[Any]:
-    """A connection to Ray; a cluster that was started here is stopped at the end."""
+    """A connection to Ray; a cluster that was started here is stopped at the end.
+
+    Raises:
+        OutputError: Ray does not start, or does not answer at the address.
+        MissingExtraError: Ray is not installed.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports its use to its makers unless told otherwise
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
@@ -187,10 +206,23 @@ def _cluster(where: RunOptions) -> Iterator[Any]:
         import ray.data  # noqa: F401
     except ModuleNotFoundError:
         raise MissingExtraError("ray", "ray") from None
-    if where.address is None:
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True)
-    else:
-        ray.init(address=where.address, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True)
+    # "local": without an address Ray would join whatever cluster runs on this machine
+    place: dict[str, Any] = {"address": "local", "include_dashboard": False}
+    if where.address is not None:
+        place = {"address": where.address}
+    tries = STARTS_OF_RAY if where.address is None else 1
+    while True:
+        try:
+            ray.init(**place, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True)
+            break
+        except Exception as error:  # Ray raises plain exceptions where its processes do not answer in time
+            tries -= 1
+            if not tries:
+                what = "Ray does not start here" if where.address is None else f"{where.address}: no Ray cluster there"
+                why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+                raise OutputError(f"{what} ({why})") from None
+            ray.shutdown()
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # it would write between the lines of the progress
     try:
         yield ray
     finally:
@@ -242,14 +274,14 @@ def join_videos(folder: OutputFolder, shards: Sequence[Shard], how: ScoreOptions
     if not videos:
         return
     schema = arrow_schema(read_card(resolve_model(how.model).read_bytes()).labels)
-    there = folder.names(PARTS)
+    there, scored = folder.names(PARTS), folder.names(RANGES)
     for key, ranges in videos.items():
         if f"{key}.parquet" not in there:
             loaded = ((each.start_s, _rows_of(folder, each.key, pq, pa)) for each in ranges)
             joined = [row for rows in join_ranges(loaded) for row in rows]
             folder.write(f"{PARTS}/{key}.parquet", parquet_bytes(joined, schema))
         for each in ranges:
-            if f"{each.key}.parquet" in folder.names(RANGES):
+            if f"{each.key}.parquet" in scored:
                 folder.delete(f"{RANGES}/{each.key}.parquet")
 
 

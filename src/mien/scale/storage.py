@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
+from uuid import uuid4
 
 from mien.contract.errors import ImageError, MissingExtraError, OutputError
 from mien.contract.image_kinds import IMAGE_SUFFIXES
@@ -184,7 +185,7 @@ class OutputFolder:
                 with self._filesystem.open_output_stream(path) as stream:
                     stream.write(content)
                 return
-            beside = f"{path}.{id(content):x}.tmp"
+            beside = f"{path}.{uuid4().hex}.tmp"  # two nodes may write the same part
             with self._filesystem.open_output_stream(beside) as stream:
                 stream.write(content)
             self._filesystem.move(beside, path)
@@ -200,6 +201,10 @@ class OutputFolder:
             return None
         except OSError as error:
             raise OutputError(f"{self.uri}/{name}: cannot be read ({error})") from None
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file; it is not read."""
+        return bool(self._do(lambda: self._filesystem.get_file_info(f"{self._root}/{name}")).is_file)
 
     def names(self, folder: str) -> set[str]:
         """Names of the whole files in a folder."""

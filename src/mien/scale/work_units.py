@@ -14,7 +14,6 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import islice
 from typing import Any, Literal
 
 from mien.scale.storage import StoredFile, list_files, open_local_copy, suffix_of
@@ -164,10 +163,3 @@ def _time_ranges(file: StoredFile, options: PlanOptions) -> Iterator[Shard]:
         starts.append(starts[-1] + options.range_s)
     for start_s, end_s in zip(starts, [*starts[1:], None], strict=True):
         yield Shard("video", (file,), start_s=start_s, end_s=end_s, overlap_s=options.overlap_s if start_s else 0.0)
-
-
-def in_groups(shards: Iterable[Shard], size: int) -> Iterator[list[Shard]]:
-    """Shards in lists of at most ``size``."""
-    rest = iter(shards)
-    while group := list(islice(rest, size)):
-        yield group

@@ -153,9 +153,9 @@ def tune(recipe: str, space: Mapping[str, Any], options: TuneOptions) -> list[Tr
         ray_tune.with_parameters(run_trial, facts=facts, runs=str(folder / "runs")),
         {"cpu": options.cpus_per_trial, "gpu": options.gpus_per_trial},
     )
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "ignore_reinit_error": True}
-    here: dict[str, Any] = quiet | ({"address": options.address} if options.address else {"include_dashboard": False})
-    ray.init(**here)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "ignore_reinit_error": True}
+    here = {"address": options.address} if options.address else {"address": "local", "include_dashboard": False}
+    ray.init(**quiet, **here)
     try:
         state = folder / "state"
         # restart_errored: a trial that ran out of memory may succeed when fewer run beside it

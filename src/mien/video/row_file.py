@@ -29,7 +29,7 @@ from mien.contract.atomic_files import make_folder, replacing, write_whole
 from mien.contract.errors import MissingExtraError, OutputError
 from mien.contract.plain_types import json_text, printable
 from mien.contract.results import FrameResult
-from mien.video.row_schema import SCHEMA_VERSION, columns, rows
+from mien.video.row_schema import SCHEMA_VERSION, arrow_schema, columns, rows
 from mien.video.row_sidecar import check_place, sidecar_bytes, sidecar_path
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
@@ -208,12 +208,7 @@ class RowFile:
 
     def _parquet(self, to: Path) -> None:
         arrow, parquet = _load_pyarrow()
-        kinds = {str: arrow.string(), float: arrow.float64(), int: arrow.int64(), bool: arrow.bool_()}
-        fields = [
-            arrow.field(name, kinds[kind])
-            for name, kind in columns(self.labels, self._set_coverage is not None).items()
-        ]
-        schema = arrow.schema(fields, metadata={"mien_schema": str(SCHEMA_VERSION)})
+        schema = arrow_schema(self.labels, self._set_coverage is not None)
         lines = self._lines()
         with parquet.ParquetWriter(to, schema) as writer:
             while group := [_readable(json.loads(line)) for line in islice(lines, ROWS_AT_ONCE)]:

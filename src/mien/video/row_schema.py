@@ -61,6 +61,15 @@ def columns(labels: Sequence[str], sets: bool = False) -> dict[str, type]:
     return COLUMNS | ({"emotions": str} if sets else {}) | {f"score_{label}": float for label in labels}
 
 
+def arrow_schema(labels: Sequence[str], sets: bool = False) -> Any:
+    """The same columns as an Arrow schema, with the version in its metadata. ModuleNotFoundError without pyarrow."""
+    import pyarrow as pa
+
+    kinds = {str: pa.string(), float: pa.float64(), int: pa.int64(), bool: pa.bool_()}
+    fields = [pa.field(name, kinds[kind]) for name, kind in columns(labels, sets).items()]
+    return pa.schema(fields, metadata={"mien_schema": str(SCHEMA_VERSION)})
+
+
 def rows(result: FrameResult, labels: Sequence[str], set_coverage: float | None = None) -> list[dict[str, Any]]:
     """The rows of one photo or frame, every column in each; one row with nulls where there is no face.
 
