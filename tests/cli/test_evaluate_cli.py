@@ -227,6 +227,15 @@ def test_compare(tiny: Path, other: Path, toy_root: Path) -> None:
     assert all(cost["faces_per_s"] > 0 for cost in found["costs"])
 
 
+def test_compare_of_other_classes_names_the_model_and_what_to_do(tiny: Path, toy_root: Path, tmp_path: Path) -> None:
+    moods = tuple("abcdefg")
+    foreign = write_tiny_model(tmp_path / "foreign.onnx", replace(TINY_CARD, labels=moods))
+    with pytest.raises(
+        ModelError, match=r"foreign\.onnx: .*not those of the data .*mien evaluate scores one of others"
+    ):
+        run("compare", tiny, foreign, "--data", toy_root)
+
+
 def test_compare_says_when_nothing_is_shown(tiny: Path, toy_root: Path) -> None:
     text = run("compare", tiny, tiny, "--data", toy_root).stdout
     assert "no difference shown (McNemar's exact test, p = 1)" in text

@@ -41,6 +41,8 @@ def compare(
     batch_size: Annotated[int, typer.Option(help="Faces a call.", min=1)] = 64,
 ) -> None:
     """Compare two models on the same faces: paired tests, classes, speed and size."""
+    from mien.contract.errors import ModelError
+
     with needs("evaluate"):
         import sklearn  # noqa: F401  a missing extra should be named before any work begins
 
@@ -52,7 +54,12 @@ def compare(
     probs, costs = [], []
     for name, model in zip((a, b), opened, strict=True):
         faces = by_side[model.side]
-        predictor = in_data_order(model.predictor, model.labels, faces.labels)
+        try:
+            predictor = in_data_order(model.predictor, model.labels, faces.labels)
+        except ModelError as error:
+            raise ModelError(
+                f"{name}: {error}; compare takes two models of the data's classes, and mien evaluate scores one of others"
+            ) from None
         predictor(faces.faces_NHW[:batch_size])  # the first call sets things up, so it does not count for the speed
         started_s = time.perf_counter()
         with progress(name) as on_progress:
