@@ -58,7 +58,8 @@ def compare(
             predictor = in_data_order(model.predictor, model.labels, faces.labels)
         except ModelError as error:
             raise ModelError(
-                f"{name}: {error}; compare takes two models of the data's classes, and mien evaluate scores one of others"
+                f"{name}: {error}; compare takes two models of the data's classes, "
+                "and mien evaluate scores one of others"
             ) from None
         predictor(faces.faces_NHW[:batch_size])  # the first call sets things up, so it does not count for the speed
         started_s = time.perf_counter()
