@@ -6,7 +6,8 @@
     python scripts/figures.py check          # what differs; exit status 1 where something does
 
 ``measure`` stores what it finds in docs/figures.json: per model FER2013's validation split by its own labels and by
-FER+'s majority, the field photos of the persons that nothing was chosen on (benchmarks/field.py), and the file's size.
+FER+'s majority, the field photos of the persons that nothing was chosen on (from the card, or by benchmarks/field.py
+where the card has none), and the file's size.
 ``write`` renders the tables from it, MODEL_CARD.md from the cards, and records every other printed figure of
 docs/benchmarks.md as it stands: speeds, peers and former models need other machines and programs, so their lines can
 only be pinned. tests/test_figures.py runs ``check``.
@@ -86,7 +87,19 @@ def in_the_field(names: list[str], photos: Path) -> dict[str, dict[str, Any]]:
     side = next(iter(models.values())).card.image.side
     crops_NSS, emotions, unseen = benchmark.crops_of(photos, "validation", "auto", None, None, True, side)
     found = {name: benchmark.judged(model, crops_NSS, emotions, unseen) for name, model in models.items()}
-    return {name: {"faces": each["faces"], "unseen": each["unseen"], **each["named"]} for name, each in found.items()}
+    return {
+        name: {"faces": each["faces"], "unseen": each["unseen"], "source": "photos", **each["named"]}
+        for name, each in found.items()
+    }
+
+
+def field_of_card(name: str) -> dict[str, Any] | None:
+    """What the card says of field photos, measured when the model was fitted to them; None where it says nothing."""
+    found = read_card(resolve_model(name).read_bytes()).metrics.get("field")
+    if found is None:
+        return None
+    named = {"field": "named_by_field", "balanced": "named_by_default", "uniform": "named_by_uniform"}
+    return {"faces": found["n"], "source": "card", **{key: found[stored] for key, stored in named.items()}}
 
 
 def tables(text: str, head: str) -> Iterator[tuple[int, str]]:
@@ -116,8 +129,10 @@ def rendered(row: str, models: dict[str, Any], readme: bool) -> str:
     bold = "**" if "**" in cells[2] else ""
     accuracy, ends = f"{bold}{_share(share['value'])}{bold}", f"{100 * share['low']:.1f} to {100 * share['high']:.1f}"
     if not readme:
-        perfect = " to ".join(f"{100 * end:.1f}" for end in found["ece_if_calibrated"])
-        ece = f"{_share(found['ece'])} ({perfect}; {_share(found['ece_debiased'])})"
+        ece = _share(found["ece"])
+        if "ece_debiased" in found:  # cards before this version have the ECE alone
+            perfect = " to ".join(f"{100 * end:.1f}" for end in found["ece_if_calibrated"])
+            ece += f" ({perfect}; {_share(found['ece_debiased'])})"
         columns = [accuracy, ends, _share(found["balanced"]), _share(neutral), ece]
         return "| " + " | ".join([*cells[:2], *columns]) + " |"
     labels, majority = model.get("fer2013_labels"), model.get("ferplus_majority")
@@ -188,9 +203,11 @@ def main() -> None:
     options = parser.parse_args()
     stored = json.loads(FIGURES.read_text()) if FIGURES.is_file() else {"models": {}, "pinned": []}
     if options.what == "measure":
-        if options.data is None or options.field is None:
-            parser.error("measure needs --data and --field")
-        field = in_the_field(options.models, options.field)
+        field = {name: found for name in options.models if (found := field_of_card(name)) is not None}
+        others = [name for name in options.models if name not in field]
+        if options.data is None or (others and options.field is None):
+            parser.error("measure needs --data, and --field for models whose card has no figures in the field")
+        field |= in_the_field(others, options.field) if others else {}
         for name in options.models:
             stored["models"][name] = measured(name, options.data, options.votes, field[name])
             print(f"{name}: measured", flush=True)

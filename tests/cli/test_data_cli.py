@@ -95,8 +95,11 @@ def test_crop_writes_a_tree_of_faces(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (photos / "train" / "sad" / "broken.png").write_text("no image")
     done = call("crop", photos, out, "--side", "24")
     written = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*"))
-    assert written == ["train/happy/a.jpg.png", "train/sad/b.png.png"]
-    with Image.open(out / written[0]) as face:
+    assert written == ["groups.csv", "train/happy/a.jpg.png", "train/sad/b.png.png"]
+    with (out / "groups.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == {"path": "train/happy/a.jpg.png", "size_px": "30", "tilt_deg": ""} and len(rows) == 2
+    with Image.open(out / written[1]) as face:
         assert face.size == (24, 24)
     assert "dark.png: no face found" in done.stderr and "broken.png" in done.stderr
     facts = json.loads(call("describe", out, "--format", "json").stdout)

@@ -40,6 +40,22 @@ def judged(seed: int, gap: float, n: int = 1000, units: int | None = None) -> Gr
     return compare_groups(*answers(rng, n, accuracy_N), parts, units_N=units_N, shuffles=200)
 
 
+def test_tilt_is_a_group_where_a_detector_told_it() -> None:
+    count = 40
+    rng = np.random.default_rng(0)
+    faces = FaceSet(
+        rng.integers(0, 256, (count, 12, 12), dtype=np.uint8),
+        np.zeros(count, dtype=np.int64),
+        np.full(count, "test"),
+        ("happy", "sad"),
+        np.arange(count).astype(str),
+    )
+    tilt_N = np.where(np.arange(count) < 30, np.arange(count) / 2, np.nan)
+    column = pixel_columns(faces, tilt_N)["tilt"]
+    assert len(column.groups) == 4 and (column.index_N[30:] == -1).all() and set(column.index_N[:30]) == {0, 1, 2, 3}
+    assert "tilt" not in pixel_columns(faces) and "tilt" not in pixel_columns(faces, np.full(count, np.nan))
+
+
 def test_no_gap_is_reported_where_there_is_none() -> None:
     false_alarms = sum(any(gap.shown for gap in judged(seed, 0.0).gaps) for seed in range(60))
     assert false_alarms <= binom.ppf(0.999, 60, 0.05)  # 9: forty comparisons each, 5 % for all together

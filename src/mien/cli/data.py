@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from mien.data.dataset_report import DatasetReport, Repeats, SplitReport
     from mien.data.faceset import FaceSet
     from mien.train.config import Recipe
+
+GROUPS_FILE = "groups.csv"
 
 app = typer.Typer(no_args_is_help=True, help="Draw, cut, describe and audit data sets.")
 
@@ -50,7 +54,7 @@ def crop(
     classes: Classes = None,
 ) -> None:
     """Cut the largest face out of each photo, eyes level, as grey PNGs that the other verbs read."""
-    from mien.contract.atomic_files import write_png
+    from mien.contract.atomic_files import write_png, write_whole
     from mien.contract.errors import DataError
     from mien.data.layouts import LOOKED_FOR, find_source
     from mien.data.persons import write_crops_of_persons
@@ -64,17 +68,24 @@ def crop(
         raise DataError(f"{root}: no photos; a .csv holds faces already")
     published = source.layout not in LOOKED_FOR  # whose labels are not in the tree
     written: dict[str, str] = {}
-    for image, face_SS in cut_faces(source, source.images, make_detector(detector, detector_model), side, log):
-        if face_SS is not None:
+    rows = [("path", "size_px", "tilt_deg")]
+    for image, cut in cut_faces(source, source.images, make_detector(detector, detector_model), side, log):
+        if cut is not None:
             place = f"{source.labels[image.label]}/{image.file.replace('/', '-')}" if published else image.file
             written[image.file] = f"{place}.png"
-            write_png(out / written[image.file], face_SS)
+            write_png(out / written[image.file], cut.face_SS)
+            tilt = "" if cut.tilt_deg is None else f"{cut.tilt_deg:.1f}"
+            rows.append((written[image.file], str(cut.size_px), tilt))
     log.close()
     if source.layout == "persons":
         write_crops_of_persons(source.path, out, written)
     if not written:
         raise DataError(f"{root}: no face found in {len(source.images):,} photos")
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_whole(out / GROUPS_FILE, text.getvalue().encode("utf-8", "surrogateescape"))
     say(f"{out}: {len(written):,} faces of {len(source.images):,} photos")
+    say(f"size and tilt of each: {out / GROUPS_FILE}, for mien evaluate --groups")
     say(f"next: mien data describe {out}")
 
 

@@ -152,7 +152,7 @@ def _compare_groups(scored: _Scored, file: Path | None, by_pixels: bool, unit: s
     from mien.evaluate.pixel_groups import pixel_columns
 
     faces = scored.faces
-    columns = pixel_columns(faces) if by_pixels else {}
+    columns = pixel_columns(faces, scored.tilt_N) if by_pixels else {}
     units_N = None
     if file is None and unit is not None:
         raise DataError("--unit names a column of the file that --groups names; name it")
@@ -181,6 +181,7 @@ class _Scored:
     fingerprint: str
     found: Assessment
     mismatches: tuple[str, ...]
+    tilt_N: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ class _Setting:
         sides = sorted({each.side for each in opened})
         if len(sides) > 1:
             raise ModelError(f"models that are averaged must take crops of one size; these take {sides} px")
-        everything, unseen = self._read(sides[0])
+        everything, unseen, tilt_N = self._read(sides[0])
         whole_fingerprint = everything.fingerprint
         if self.truth is Truth.votes and everything.votes_NC is None and self.labels_will_do:
             problem(f"{self.data}: has no votes, so its labels are the truth there")
@@ -281,6 +282,7 @@ class _Setting:
             everything.fingerprint if self.truth is Truth.votes else whole_fingerprint,
             found,
             tuple(mismatches),
+            _in_order(tilt_N, everything, faces),
         )
 
 
@@ -301,6 +303,16 @@ def _with_non_faces(found: Assessment, scored: _Scored) -> Assessment:
     crops = non_faces(card.image.side, pictures)
     rejected = rejection(scored.predictor, crops, card.accept_threshold, complete=bool(pictures))
     return replace(found, non_faces=rejected)
+
+
+def _in_order(tilt_N: NDArray[np.float64] | None, everything: FaceSet, faces: FaceSet) -> NDArray[np.float64] | None:
+    """The tilt of the faces that are judged, which may be fewer than were read."""
+    import numpy as np
+
+    if tilt_N is None:
+        return None
+    by_name = dict(zip(everything.names_N.tolist(), tilt_N.tolist(), strict=True))
+    return np.array([by_name[name] for name in faces.names_N.tolist()])
 
 
 def _write_report(folder: Path, setting: _Setting, scored: _Scored, found: Assessment) -> Path:
