@@ -23,7 +23,7 @@ from mien.export.litert import write_litert
 from mien.export.litert_operators import converted
 from mien.export.onnx import export_run
 from mien.recognition.classifier import Classifier
-from mien.recognition.litert import LiteRTClassifier
+from mien.recognition.litert_classifier import LiteRTClassifier
 from mien.train.run import Run
 
 

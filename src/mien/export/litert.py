@@ -24,7 +24,7 @@ from mien.contract.errors import MissingExtraError, ModelError, ParityError
 from mien.contract.onnx_container import read_card
 from mien.data.toy import toy_faces
 from mien.recognition.classifier import Classifier
-from mien.recognition.litert import LiteRTClassifier
+from mien.recognition.litert_classifier import LiteRTClassifier
 
 PARITY_FACES_PER_CLASS = 29
 """Seven classes of drawn faces, so 203 faces."""

@@ -268,7 +268,7 @@ def concatenate(graph: LiteRTGraph, node: Any) -> None:
     graph.move("CONCATENATION", node, [graph.operand(name) for name in node.input], shape, axis=place)
 
 
-def softmax(graph: LiteRTGraph, node: Any) -> None:
+def softmax_over_classes(graph: LiteRTGraph, node: Any) -> None:
     rank = len(graph.shape(node.input[0]))
     if attribute(node, "axis", -1) % rank != rank - 1 or rank == 4:
         raise ModelError("its softmax is not over the last axis; use the .onnx")
@@ -289,5 +289,5 @@ OPERATORS: Mapping[str, Callable[[LiteRTGraph, Any], None]] = {
     "Cast": cast,
     "Slice": cut,
     "Concat": concatenate,
-    "Softmax": softmax,
+    "Softmax": softmax_over_classes,
 }

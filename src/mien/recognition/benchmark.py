@@ -32,7 +32,7 @@ from mien.contract.errors import ModelError
 from mien.contract.system import processor_name, usable_cpus
 from mien.contract.telemetry import import_onnxruntime
 from mien.recognition.classifier import Classifier
-from mien.recognition.litert import LiteRTClassifier
+from mien.recognition.litert_classifier import LiteRTClassifier
 
 BATCH_SIZES = (1, 8, 16, 32, 64)
 LITERT_SUFFIX = ".tflite"

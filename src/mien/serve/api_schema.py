@@ -207,6 +207,7 @@ class AccessOut(BaseModel):
     model: str = Field(examples=["base"])
     labels: list[str] = Field(description="The model's emotions in its own order.", examples=[list(SCORES)])
     detector: str = Field(examples=["yunet"])
+    device: bool = Field(description="Whether /device/ recognises faces in the visitor's browser instead.")
 
 
 class AnalyticsOut(BaseModel):

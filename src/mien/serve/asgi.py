@@ -28,6 +28,7 @@ from mien.recognition.detectors import Detector, make_detector
 from mien.recognition.recognizer import Recognizer
 from mien.serve import (
     routes_camera,
+    routes_device,
     routes_docs,
     routes_live,
     routes_ops,
@@ -110,6 +111,7 @@ def create_app(settings: ServerSettings, recognizer: Recognizer | None = None) -
     for routes in (routes_recognize, routes_live, routes_sessions, routes_personal, routes_camera, routes_ops):
         app.include_router(routes.router, responses=problems(401, 403, 421, 429))  # the guard's
     app.include_router(routes_docs.router)
+    app.include_router(routes_device.router)
     document = app.openapi
     app.openapi = lambda: routes_docs.with_security(document())  # type: ignore[method-assign]
     app.mount("/page", StaticFiles(directory=PAGE))

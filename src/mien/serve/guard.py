@@ -38,8 +38,8 @@ HEADERS = {
     "cache-control": "no-store",
 }
 
-FREE = ("/healthz", "/readyz", "/page/", "/docs")
-"""What needs no token: whether the server lives, the page's own files, and the API's description."""
+FREE = ("/healthz", "/readyz", "/page/", "/device", "/docs")
+"""What needs no token: whether the server lives, the pages' own files, and the API's description."""
 
 
 @dataclass(frozen=True)

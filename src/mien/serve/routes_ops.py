@@ -11,6 +11,7 @@ import mien
 from mien.serve.access import access_of
 from mien.serve.api_schema import AccessOut, ProblemOut
 from mien.serve.state import state_of
+from mien.serve.static_page import page_is_built
 
 router = APIRouter(tags=["operations"])
 
@@ -71,4 +72,5 @@ async def access(request: Request) -> Any:
         "model": recognizer.card.name,
         "labels": list(recognizer.card.labels),
         "detector": recognizer.detector.name,
+        "device": page_is_built(),
     }

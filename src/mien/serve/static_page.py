@@ -79,13 +79,30 @@ def write_static_page(out: Path, model: str | Path = "nano", yunet: Path | None 
         MienError: web/ was not built, or the folder holds something else.
         ModelError, DetectorError: a file is not what it should be.
     """
-    built = _built()
-    model_path = resolve_model(model)
-    model_bytes = model_path.read_bytes()
-    card = read_card(model_bytes)
+    files = page_files(model, yunet)
     if out.is_dir() and any(out.iterdir()) and not (out / SERVICE_WORKER).is_file():
         raise OutputError(f"{out}: holds files that are not mien's page; give a new folder")
+    for name, content in files.items():
+        write_whole(out / name, content)
+    return [WrittenFile(name, len(files[name]), _licence(name)) for name in sorted(files)]
 
+
+def page_files(
+    model: str | Path = "nano", yunet: Path | None = None, *, beside_a_server: bool = False
+) -> dict[str, bytes]:
+    """The page's files by their names; 16 MB, most of it ONNX Runtime's WebAssembly.
+
+    Args:
+        model, yunet: as for ``write_static_page``.
+        beside_a_server: whether ``mien serve`` serves it, so that the page offers the way back to the server.
+
+    Raises:
+        MienError: web/ was not built.
+        ModelError, DetectorError: a file is not what it should be.
+    """
+    built = _built()
+    model_bytes = resolve_model(model).read_bytes()
+    card = read_card(model_bytes)
     served = [path for path in sorted(SERVED.rglob("*")) if path.is_file() and path.suffix != ".html"]
     files = {f"page/{path.relative_to(SERVED).as_posix()}": path.read_bytes() for path in served}
     files["page/strings_server.js"] = files["page/strings.js"]
@@ -94,13 +111,16 @@ def write_static_page(out: Path, model: str | Path = "nano", yunet: Path | None 
     files |= {f"mien/{name}": (built / name).read_bytes() for name in LIBRARY}
     files[f"mien/models/{card.name}.onnx"] = model_bytes
     files |= _detector(built, yunet)
-    files["index.html"] = _index(card.name, "blazeface" if yunet is None else "yunet").encode()
+    files["index.html"] = _index(card.name, "blazeface" if yunet is None else "yunet", beside_a_server).encode()
     files["manifest.webmanifest"] = (built / "page" / "manifest.webmanifest").read_bytes()
     files["NOTICES.txt"] = _notices(built)
     files[SERVICE_WORKER] = _service_worker(built, files)
-    for name, content in files.items():
-        write_whole(out / name, content)
-    return [WrittenFile(name, len(files[name]), _licence(name)) for name in sorted(files)]
+    return files
+
+
+def page_is_built() -> bool:
+    """Whether the browser's part is here: in a wheel, or in a checkout after ``make web``."""
+    return any((folder / "page" / "device.js").is_file() for folder in BUILT)
 
 
 def _built() -> Path:
@@ -122,7 +142,7 @@ def _detector(built: Path, yunet: Path | None) -> dict[str, bytes]:
     return {f"mien/models/{YUNET_FILE}": content}
 
 
-def _index(model: str, detector: str) -> str:
+def _index(model: str, detector: str, beside_a_server: bool) -> str:
     """The served page's, with relative addresses, the policy, and without what only a server can do."""
     page = (SERVED / "index.html").read_text(encoding="utf-8")
     head = "".join(
@@ -133,6 +153,7 @@ def _index(model: str, detector: str) -> str:
             '<meta name="theme-color" content="#2f6f73">',
             f'<meta name="mien-model" content="{model}">',
             f'<meta name="mien-detector" content="{detector}">',
+            *(['<meta name="mien-server" content="/">'] if beside_a_server else []),
         )
     )
     parquet = '            <button type="button" data-format="parquet">Parquet</button>\n'

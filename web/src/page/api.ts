@@ -7,6 +7,8 @@ import { daysOf, startOf } from "./figures.js";
 import type { History } from "./store.js";
 
 const DETECTOR = document.querySelector<HTMLMetaElement>('meta[name="mien-detector"]')?.content;
+/** Whether `mien serve` has this page beside its own; then the visitor can choose. */
+const BESIDE_A_SERVER = document.querySelector('meta[name="mien-server"]') !== null;
 
 export const FORMATS = ["csv", "json"];
 
@@ -37,7 +39,9 @@ export const askJson = async (path: string, options?: Options): Promise<unknown>
 export const remember = (): void => undefined;
 
 async function answered({ pathname, searchParams: query }: URL, { method = "GET", body }: Options): Promise<unknown> {
-  if (pathname === "/v1/access") return { role: "owner", shared: false, history: true, detector: DETECTOR };
+  if (pathname === "/v1/access") {
+    return { role: "owner", shared: false, history: true, detector: DETECTOR, here: "device", device: BESIDE_A_SERVER };
+  }
   if (pathname === "/v1/recognize") {
     if (body === undefined) throw new Problem(400, "no photo was given");
     const source = body instanceof File ? body.name : "photo";

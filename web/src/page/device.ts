@@ -24,6 +24,12 @@ export function history(): Promise<History> {
   return opening;
 }
 
+// Read while the visitor reads what the page is about, so that the first face is named as soon as the camera starts. The
+// service worker keeps these files in any case. A failure is told when the model is needed.
+setTimeout(() => {
+  model().catch(() => undefined);
+});
+
 if ("serviceWorker" in navigator) {
   navigator.serviceWorker.register("sw.js").catch(() => undefined); // without it the page works, though not offline
 }

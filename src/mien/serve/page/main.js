@@ -350,9 +350,23 @@ async function tellAccess() {
     const { role, shared, history: kept } = about;
     byId("who").textContent = !kept ? S.who_off : !shared ? S.who_alone : role === "owner" ? S.who_owner : S.who_visitor;
     byId("keep").disabled = !kept;
+    offerPlaces();
   } catch (error) {
     banner(error.message);
   }
+}
+
+/** Where faces are recognised: here at the server, or in the page for devices that the server has beside this one. */
+function offerPlaces() {
+  const { device, here = "server" } = about;
+  byId("where").hidden = !device;
+  byId("where-now").textContent = S[`where_now_${here}`];
+  for (const button of byId("where").querySelectorAll("button")) {
+    const on = button.dataset.where === here;
+    button.setAttribute("aria-pressed", on);
+    button.onclick = () => on || location.assign(button.dataset.where === "device" ? "/device/" : "/");
+  }
+  if (device && here === "server") S.state_live = S.state_live_server;
 }
 
 tellAccess();

@@ -49,6 +49,12 @@ export const words = {
   sign_print: "Drucken",
   close: "Schließen",
 
+  where: "Wo Gesichter erkannt werden",
+  where_server: "Auf dem Server",
+  where_device: "Auf diesem Gerät",
+  where_now_server: "Die Bilder der Kamera gehen an den Server; er erkennt und vergisst sie.",
+  where_now_device: "Die Bilder bleiben auf diesem Gerät; diese Seite darf sie nicht senden.",
+  state_live_server: "Live, auf dem Server",
   state_off: "Kamera aus",
   state_asking: "Wartet auf Ihre Erlaubnis",
   state_connecting: "Verbindet",

@@ -49,6 +49,12 @@ export const words = {
   sign_print: "Print",
   close: "Close",
 
+  where: "Where faces are recognised",
+  where_server: "On the server",
+  where_device: "On this device",
+  where_now_server: "The camera's pictures go to the server, which recognises and forgets them.",
+  where_now_device: "The pictures stay on this device; this page may not send them.",
+  state_live_server: "Live, on the server",
   state_off: "Camera off",
   state_asking: "Waiting for your permission",
   state_connecting: "Connecting",

@@ -49,6 +49,12 @@ export const words = {
   sign_print: "Imprimir",
   close: "Cerrar",
 
+  where: "Dónde se reconocen las caras",
+  where_server: "En el servidor",
+  where_device: "En este dispositivo",
+  where_now_server: "Las imágenes de la cámara van al servidor, que las reconoce y las olvida.",
+  where_now_device: "Las imágenes se quedan en este dispositivo; esta página no puede enviarlas.",
+  state_live_server: "En vivo, en el servidor",
   state_off: "Cámara apagada",
   state_asking: "Esperando su permiso",
   state_connecting: "Conectando",
