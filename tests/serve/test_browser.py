@@ -9,14 +9,19 @@ import csv
 import re
 import shutil
 import signal
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from mood_frames import SMILE, face, frame
 from PIL import Image
 from serving import Process
+
+from mien.mood import MoodStore, MoodTracker
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="comes with mien[dev]")
 expect = sync_api.expect
@@ -243,6 +248,43 @@ def test_photos_dropped_anywhere(page: Any, photo: Path) -> None:
     page.wait_for_selector(".photo.failed")
     assert "is not an image" in page.inner_text(".photo.failed")
     page.complaints.clear()  # the 400 of the notes
+
+
+def test_photos_dragged_in_from_the_desktop(page: Any, photo: Path, tmp_path: Path) -> None:
+    """Through the browser's own drag-and-drop, with a file of the disk, not with events made in the page."""
+    other = shutil.copyfile(photo, tmp_path / "second.jpg")
+    browser = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(photo), str(other)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver"):
+        browser.send("Input.dispatchDragEvent", {"type": kind, "x": 400, "y": 300, "data": data})
+    assert "dropping" in page.get_attribute("body", "class")
+    browser.send("Input.dispatchDragEvent", {"type": "drop", "x": 400, "y": 300, "data": data})
+    expect(page.locator(".photo-box")).to_have_count(2, timeout=WAIT_MS)
+    assert page.is_visible("#view-photos") and "dropping" not in page.get_attribute("body", "class")
+    assert page.inner_text(".photo-box >> nth=0").startswith("happy ")
+
+
+def test_two_numbers_of_one_person_are_joined_by_hand(page: Any, server: Server) -> None:
+    session = returned_person(server.db)
+    page.goto(f"{server.url}/#history")
+    page.click(f"#session-list tr[data-session='{session}'] button")
+    page.wait_for_selector(".joining")
+    assert "out of view for more than five seconds comes back under a new number" in page.inner_text(".joining")
+    assert page.inner_text(f"tr[data-session='{session}'] td:nth-child(4)") == "2"
+    page.click("[data-join=people]")  # the newest number is offered as the first one's
+    expect(page.locator(f"tr[data-session='{session}'] td:nth-child(4)")).to_have_text("1", timeout=WAIT_MS)
+    expect(page.locator(".joining select[name=person]")).to_have_count(0)  # there is one person now
+
+
+def returned_person(db: Path) -> int:
+    """A session in which person 1 left and came back as person 2."""
+    now_s = time.time() - 120
+    with MoodStore(db) as store:
+        session, tracker = store.open_session("door", datetime.fromtimestamp(now_s, UTC)), MoodTracker(baseline_s=0)
+        for second, number in enumerate((1, 1, 1, 2, 2)):
+            store.add(session, tracker.update(frame(second, face(SMILE, track_id=number))), now_s + second)
+        store.end_session(session, now_s + 5)
+    return session
 
 
 def test_a_server_that_restarts(page: Any, server: Server) -> None:
