@@ -8,6 +8,7 @@ pay for what ``mien train`` loads, nor for describing the options of twenty verb
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -47,6 +48,9 @@ VERBS = (
     "mood",
 )
 """In the order of the help. Each is a module here, with a function of its name, or an ``app`` of several."""
+
+FULL_DISK = (errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EDQUOT)
+"""What writing says on a full or read-only disk, where a verb has no line of its own for it."""
 
 COMPLETION = "_MIEN_COMPLETE"
 """Environment variable that is set while a shell completes a line."""
@@ -123,6 +127,11 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has gone, `mien … | head`
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        if error.errno not in FULL_DISK:
+            raise
+        problem(f"{error.filename or 'a file'}: cannot be written ({error.strerror}); is the disk full?")
+        sys.exit(1)
     except Exception as error:
         if not hasattr(error, "format_message"):  # Typer's own, of words and options that do not exist
             raise

@@ -104,6 +104,7 @@ def card(
     out: Annotated[Path | None, typer.Option(help="Write to this file; standard output if left out.")] = None,
 ) -> None:
     """Write a model card as Markdown, every figure from the model file itself."""
+    from mien.contract.atomic_files import write_whole
     from mien.contract.shipped_models import resolve_model
     from mien.recognition.classifier import Classifier
     from mien.report.model_card import model_card_markdown
@@ -113,7 +114,7 @@ def card(
     if out is None:
         typer.echo(text, nl=False)
     else:
-        out.write_text(text, encoding="utf-8")
+        write_whole(out, text.encode())
         say(f"{out}: written")
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from mien.contract.atomic_files import write_png
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.errors import DataError
 from mien.data.faceset import FaceSet
@@ -177,7 +178,7 @@ def draw_toy(out: Path, *, per_class: int = 200, seed: int = 0, side: int = 48) 
     for face, name in zip(faces.faces_NHW, faces.names_N.tolist(), strict=True):
         file = out / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(face).save(file)
+        write_png(file, face)
 
 
 def draw_face(emotion: str, rng: np.random.Generator, side: int) -> NDArray[np.uint8]:

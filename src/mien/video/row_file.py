@@ -19,7 +19,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -266,8 +266,9 @@ class RowLog:
             raise OutputError(f"{self.path}: cannot be written ({error.strerror}); the lines before are kept") from None
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file. A row that could not be written has been told by ``add``; it is tried no more."""
+        with suppress(OSError):
+            self._file.close()
 
 
 def _load_pyarrow() -> tuple[Any, Any]:
