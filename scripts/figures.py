@@ -2,6 +2,7 @@
 
     python scripts/figures.py measure --data fer2013/ --field field-faces/               # all models, minutes
     python scripts/figures.py measure nano --data fer2013/ --field field-faces/          # one of them
+    python scripts/figures.py cards          # the same from what the cards say; field figures that no card has stay
     python scripts/figures.py write          # docs/figures.json -> the tables of README.md, docs/benchmarks.md; cards
     python scripts/figures.py check          # what differs; exit status 1 where something does
 
@@ -102,6 +103,22 @@ def field_of_card(name: str) -> dict[str, Any] | None:
     return {"faces": found["n"], "source": "card", **{key: found[stored] for key, stored in named.items()}}
 
 
+def by_card(name: str, stored: dict[str, Any]) -> dict[str, Any]:
+    """Figures as the card of a model has them; those in the field as before where it has none."""
+    path = resolve_model(name)
+    card = read_card(path.read_bytes())
+    found = card.metrics["validation"]
+    wanted = ("n", "accuracy", "accuracy_95", "macro_f1", "ece", "ece_if_calibrated_95", "ece_debiased")
+    truth = "ferplus_majority" if "contempt" in card.labels else "fer2013_labels"  # what the export judged it by
+    return {
+        "graph_sha256": card.graph_sha256,
+        "emotions": len(card.labels),
+        "file_mb": round(path.stat().st_size / 1e6, 1),
+        "field": field_of_card(name) or stored[name]["field"],
+        truth: {key: found[key] for key in wanted if key in found},
+    }
+
+
 def tables(text: str, head: str) -> Iterator[tuple[int, str]]:
     """Number and text of each row under the table that begins with ``head``."""
     lines = text.splitlines()
@@ -137,7 +154,8 @@ def rendered(row: str, models: dict[str, Any], readme: bool) -> str:
         return "| " + " | ".join([*cells[:2], *columns]) + " |"
     labels, majority = model.get("fer2013_labels"), model.get("ferplus_majority")
     columns = [str(model["emotions"]), f"{accuracy} ({ends})", _share(found["balanced"]), _share(neutral)]
-    columns += ["" if each is None or asked else _share(each["accuracy"]) for each in (majority, labels)]
+    by_votes = majority if which != "uniform" else None  # judged by the most probable emotion
+    columns += ["" if each is None else _share(each["accuracy"]) for each in (by_votes, None if asked else labels)]
     columns.append("" if asked else f"{model['file_mb']} MB")
     return re.sub(r"\|  (?=\|)", "| ", "| " + " | ".join([cells[0], *columns]) + " |")
 
@@ -195,7 +213,7 @@ def differences(stored: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("measure", "write", "check"))
+    parser.add_argument("what", choices=("measure", "cards", "write", "check"))
     parser.add_argument("models", nargs="*", default=list(MODELS))
     parser.add_argument("--data", type=Path, help="FER2013")
     parser.add_argument("--votes", type=Path, help="FER+'s votes, where they are not beside FER2013")
@@ -211,6 +229,9 @@ def main() -> None:
         for name in options.models:
             stored["models"][name] = measured(name, options.data, options.votes, field[name])
             print(f"{name}: measured", flush=True)
+    if options.what == "cards":
+        for name in options.models:
+            stored["models"][name] = by_card(name, stored["models"])
     if options.what == "write":
         for file, text in wanted(stored).items():
             file.write_text(text, encoding="utf-8")
