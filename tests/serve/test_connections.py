@@ -175,3 +175,15 @@ def test_one_address_cannot_take_all_live_places(tiny_model: Path, serve: Callab
             with client.websocket_connect(LIVE) as second, pytest.raises(WebSocketDisconnect) as refused:
                 second.receive_json()
             assert refused.value.code == 1013
+
+
+def test_a_stop_in_the_middle_of_a_request_leaves_no_traceback(start: Callable[..., Process]) -> None:
+    """The server waits some seconds for requests under way, then cancels them: that is no error of the program."""
+    server = start("--no-history")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as half:
+        half.sendall(
+            b"POST /v1/recognize HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\nContent-Length: 9999\r\n\r\nhalf"
+        )
+        time.sleep(1.0)  # until the handler waits for the rest
+        server.stop()
+    assert [line for line in server.said[1:] if "Traceback" in line or "CancelledError" in line] == []
