@@ -135,7 +135,8 @@ def training(trials: int, rng: random.Random, folder: Path) -> Tally:
                 tally.lost.append(1)
                 continue
             state = torch.load(run / "last.ckpt", map_location="cpu", weights_only=True)
-            tally.lost.append(max(0, rows - (state["epoch"] + 1)) + 1)
+            tally.lost.append(max(1, rows - (state["epoch"] + 1)))  # the one under way, or just ended and not saved
+            assert tally.lost[-1] <= 1, f"{tally.lost[-1]} epochs lost"
             assert not killed_fork(lambda run=run: (room.resume(run, faces, machine=machine), None)[1], 600.0)  # type: ignore[misc]
             best = Run.read(run).facts["best"]
             assert best["epoch"] == whole["epoch"], f"best epoch {best['epoch']}, undisturbed {whole['epoch']}"

@@ -182,7 +182,8 @@ def test_a_stop_in_the_middle_of_a_request_leaves_no_traceback(start: Callable[.
     server = start("--no-history")
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as half:
         half.sendall(
-            b"POST /v1/recognize HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\nContent-Length: 9999\r\n\r\nhalf"
+            b"POST /v1/recognize HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
+            b"Content-Length: 9999\r\n\r\nhalf"
         )
         time.sleep(1.0)  # until the handler waits for the rest
         server.stop()
