@@ -37,8 +37,8 @@ wheel: .venv/.dev
 # no binary of these old versions exists for every Python, so it is the oldest one that mien supports
 lowest: .venv/.dev
 	$(BIN)/uv venv --quiet --clear --python $(LOWEST_PYTHON) .venv-lowest
-	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable '.[evaluate,video,parquet]' \
-		'hypothesis>=6.100' 'pytest>=8.3' 'pytest-timeout>=2.3'
+	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable '.[evaluate,haar,parquet,video]' \
+		'hypothesis>=6.100' 'onnx>=1.17' 'psutil>=5.9' 'pytest>=8.3' 'pytest-timeout>=2.3'
 	.venv-lowest/bin/python -m pytest $(TORCH_FREE)
 
 fuzz: .venv/.dev
@@ -60,7 +60,7 @@ format: .venv/.dev
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .venv-lowest .coverage* demo-output dist build web/dist web/build web/node_modules src/mien/assets/web
+	rm -rf .venv .venv-lowest .coverage* demo-output dist build docs/_build web/dist web/build web/node_modules src/mien/assets/web
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

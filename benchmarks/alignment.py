@@ -1,4 +1,4 @@
-"""Does levelling the eyes help? Validation faces turned by known angles, found by YuNet, cut as found and levelled.
+"""Does aligning the eyes help? Validation faces turned by known angles, found by YuNet, cut as found and aligned.
 
     python benchmarks/alignment.py --yunet face_detection_yunet_2023mar.onnx --fer2013 ~/.cache/mien/fer2013
 
@@ -9,11 +9,11 @@ along rows. The difference is paired by face; its 95 % interval is a percentile 
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import cv2
 import numpy as np
+import quick
 from numpy.typing import NDArray
 
 from mien.contract.pixels import crop_faces
@@ -64,7 +64,7 @@ def interval_95(difference_N: NDArray[np.float64], rng: np.random.Generator) -> 
 def cut(
     detector: Detector, faces: NDArray[np.uint8], angle: float, side: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float64]]:
-    """Which faces are found at an angle; their crops as found and levelled; the angles that their eyes are seen at."""
+    """Which faces are found at an angle; their crops as found and aligned; the angles that their eyes are seen at."""
     found_N = np.zeros(len(faces), dtype=bool)
     plain, level, rolls = [], [], []
     for index, face in enumerate(faces):
@@ -81,14 +81,14 @@ def cut(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--yunet", type=Path, required=True)
     parser.add_argument("--fer2013", type=Path, default=Path("~/.cache/mien/fer2013"))
     parser.add_argument("--model", default="base")
     parser.add_argument("--faces", type=int, default=1000)
     parser.add_argument("--angles", type=float, nargs="+", default=[-30, -20, -10, 0, 10, 20, 30])
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = quick.parse(parser, faces=3, angles=[0, 20])
 
     rng = np.random.default_rng(options.seed)
     validation = load_faces(options.fer2013.expanduser(), side=48).split("validation")
@@ -98,7 +98,7 @@ def main() -> None:
     order_C = [classifier.card.labels.index(label) for label in validation.labels]
     detector = YuNetDetector(options.yunet)
     print(f"{classifier.card.name}, {len(faces)} validation faces")
-    print("turned   found   eyes seen at   as found   levelled   difference (95 % interval)")
+    print("turned   found   eyes seen at   as found    aligned   difference (95 % interval)")
     per_face_N, rows_N = np.zeros((2, len(faces)))
     for angle in options.angles:
         found_N, plain_NSS, level_NSS, rolls_N = cut(detector, faces, angle, classifier.card.image.side)

@@ -8,11 +8,11 @@ Runs the file that web/ builds on ONNX Runtime, one look at the whole canvas. Th
 
 from __future__ import annotations
 
-import argparse
 import random
 from pathlib import Path
 
 import numpy as np
+import quick
 from detector_margins import measure
 from numpy.typing import NDArray
 from PIL import Image
@@ -113,14 +113,14 @@ def turned_errors(detector: BlazeFace, faces: list[NDArray[np.uint8]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("fer2013", type=Path, help="folder with train/<class>/*.jpg")
     parser.add_argument("file", type=Path, help="blazeface.onnx")
     parser.add_argument("--faces", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--errors", type=int, default=0, help="faces to turn")
-    options = parser.parse_args()
-    paths = sorted(options.fer2013.expanduser().glob("train/*/*.jpg"))
+    options = quick.parse(parser, faces=3, errors=1)
+    paths = sorted(options.fer2013.expanduser().glob("train/*/*.*"))
     faces = [read_image(path) for path in random.Random(options.seed).sample(paths, min(options.faces, len(paths)))]
     detector = BlazeFace(options.file)
     print(measure(detector, faces, 4, 0.5), flush=True)

@@ -10,7 +10,6 @@ instead runs mien alone and prints the memory of its page.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import http.server
 import json
@@ -20,6 +19,7 @@ import threading
 import time
 from pathlib import Path
 
+import quick
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
@@ -192,13 +192,13 @@ def renderer_mb() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--photo", type=Path, required=True)
     parser.add_argument("--peers", type=Path, help="node_modules with the other libraries")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--count", type=int, default=15, help="faces a round")
     parser.add_argument("--minutes", type=float, default=0.0)
-    options = parser.parse_args()
+    options = quick.parse(parser, rounds=1, count=2)
     url, _ = site(options.photo, options.peers)
     wanted = {name: setup for name, setup in SETUPS.items() if name.startswith("mien") or options.peers}
     with sync_playwright() as play:

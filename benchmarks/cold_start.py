@@ -29,6 +29,8 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import quick
+
 from mien.contract.system import processor_name, usable_cpus
 
 IN_PYTHON = """
@@ -91,7 +93,7 @@ def report(costs: list[Cost]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("photo")
     parser.add_argument("--model", default="base")
     parser.add_argument("--detector", default="auto")
@@ -99,7 +101,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--api", action="store_true", help="call mien.recognize instead of the command line")
     parser.add_argument("--against", type=Path, help="the src folder of another version, to take turns with")
-    options = parser.parse_args()
+    options = quick.parse(parser, runs=1)
 
     with TemporaryDirectory() as compiled:
         here = {**os.environ, "PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": ""}

@@ -13,7 +13,6 @@ through the cache from the point where a reader hands over a decoded face, and w
 
 from __future__ import annotations
 
-import argparse
 import platform
 import resource
 import shutil
@@ -27,6 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import quick
 
 import mien.data.cache as face_cache
 from mien.data import loading
@@ -100,13 +100,13 @@ def show(what: str, runs: list[Figures]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--data", type=Path, help="a data set on disk")
     parser.add_argument("--generate", type=int, metavar="FACES", help="as many made-up faces")
     parser.add_argument("--side", type=int, default=112, help="of made-up faces, in pixels")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--work", type=Path, help="where to put cached sets (default: the system's temporary folder)")
-    options = parser.parse_args()
+    options = quick.parse(parser, generate=200, side=16, repeats=1)
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}")
     if options.data:
         with tempfile.TemporaryDirectory(dir=options.work) as folder:

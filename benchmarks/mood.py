@@ -13,7 +13,6 @@ Median, min and max over the runs, and the machine. Nothing else should be runni
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import signal
@@ -25,6 +24,7 @@ import time
 import tracemalloc
 from pathlib import Path
 
+import quick
 from cold_start import spread
 
 from mien.contract.emotions import FER2013_EMOTIONS
@@ -73,12 +73,12 @@ def updates_per_s(seconds: int) -> float:
     return len(made) * PEOPLE / (time.perf_counter() - start)
 
 
-def memory_of_hours() -> list[float]:
-    """MB that a tracker holds after 1 and 2 hours of ten people, at 1 frame a second."""
+def memory_of_hours(hours: int) -> list[float]:
+    """MB that a tracker holds after each hour of ten people, at 1 frame a second."""
     held = []
     tracemalloc.start()
     tracker = MoodTracker(max_gap_s=2)
-    for index, frame in enumerate(frames(7200), start=1):
+    for index, frame in enumerate(frames(3600 * hours), start=1):
         tracker.update(FrameResult("benchmark", 640, 480, frame.faces, float(index)))
         if index % 3600 == 0:
             held.append(tracemalloc.get_traced_memory()[0] / 1e6)
@@ -157,17 +157,19 @@ def interval_on_faces(root: Path, windows: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=60, help="of ten people at 30 frames/s, per run")
+    parser.add_argument("--hours", type=int, default=2, help="of ten people, to see the memory")
     parser.add_argument("--folder", type=Path, help="where the store is written; a temporary folder if left out")
     parser.add_argument("--faces", type=Path, help="folder with FER2013's train/ and validation/")
-    options = parser.parse_args()
+    options = quick.parse(parser, runs=1, seconds=1, hours=0)
 
     updates_per_s(seconds=2)  # warm
     rates = [updates_per_s(options.seconds) for _ in range(options.runs)]
     print("tracker   ", spread(rates, " moods/s", 0), f", {statistics.median(rates) / PEOPLE / FPS:.0f}x real time")
-    print("memory    ", " and ".join(f"{each:.1f} MB" for each in memory_of_hours()), "after 1 and 2 h of ten people")
+    held = " and ".join(f"{each:.1f} MB" for each in memory_of_hours(options.hours))
+    print("memory    ", held, f"after each of {options.hours} h of ten people")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         stored = [store_rates(Path(folder), options.seconds * 4) for _ in range(options.runs)]
         print("store     ", spread([each[0] for each in stored], " moods/s", 0))

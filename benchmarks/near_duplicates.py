@@ -10,7 +10,6 @@ for twice as many faces against the size before, the peak resident memory, and t
 
 from __future__ import annotations
 
-import argparse
 import resource
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import quick
 from numpy.typing import NDArray
 
 import mien.data.duplicates as duplicates
@@ -69,12 +69,11 @@ def measure(count: int, index: bool) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--faces", default="31250,62500,125000,250000,500000,1000000", help="sizes, with commas")
     parser.add_argument("--all-pairs-up-to", type=int, default=62_500, help="sizes that all pairs are measured on too")
-    parser.add_argument("--quick", action="store_true", help="two small sizes")
-    options = parser.parse_args()
-    sizes = [2_000, 4_000] if options.quick else [int(size) for size in options.faces.split(",")]
+    options = quick.parse(parser, faces="1000,2000")
+    sizes = [int(size) for size in options.faces.split(",")]
     print(f"{'faces':>10}  {'way':<9}  {'seconds':>8}  {'ratio':>5}  {'peak MB':>8}  {'planted found':>13}")
     for way, index in (("index", True), ("all pairs", False)):
         before = None

@@ -11,13 +11,14 @@ whole network in the same run. Nothing else should be running.
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import quick
 
 from mien.data.loading import load_faces
 from mien.evaluate.scoring import predict_all
@@ -31,7 +32,7 @@ COLUMNS = "ratio,widths,parameters,multiplications,MB,accuracy pruned,accuracy t
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--ratios", default="0.25,0.5,0.75")
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--plot", type=Path)
-    given = parser.parse_args()
+    given = quick.parse(parser, ratios="0.5", epochs=1, repeats=1)
     whole = Checkpoint.open(given.run)
     whole = replace(whole, recipe={**whole.recipe, "data": {**whole.recipe["data"], "fraction": given.fraction}})
     faces = load_faces(given.data.expanduser(), side=whole.face_side)

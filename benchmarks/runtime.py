@@ -22,7 +22,6 @@ out. Nothing else should be running. Needs mien[train].
 
 from __future__ import annotations
 
-import argparse
 import os
 import warnings
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import quick
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -344,7 +344,7 @@ def plot(found: list[Way], references: list[Reference], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--data", type=Path, help="FER2013 with a validation split; toy faces without it")
     parser.add_argument("--model", default="base", help="a shipped model's name or an .onnx file, in float32")
     parser.add_argument("--other", nargs="*", default=[], help="more model files, such as int8 and nano")
@@ -360,7 +360,7 @@ def main() -> None:
         metavar="NAME=FACES_PER_S,ACCURACY,MB",
         help="something that was measured elsewhere, for the plot: fer=2640,0.653,0.1",
     )
-    options = parser.parse_args()
+    options = quick.parse(parser, model="nano", repeats=1, seconds=0.01)
     torch.set_num_threads(usable_cpus())
     faces = load_faces(options.data.expanduser()).split("validation") if options.data else toy_faces(per_class=20)
     if options.faces and options.faces < len(faces):

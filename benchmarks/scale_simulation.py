@@ -14,11 +14,11 @@ work that was done twice, and cost.
 
 from __future__ import annotations
 
-import argparse
 import heapq
 from dataclasses import dataclass
 
 import numpy as np
+import quick
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,11 @@ def simulate(images: int, workers: int, setting: Setting, seed: int = 0) -> Outc
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--rate", type=float, default=60.0, help="images a second and CPU, as mien score prints it")
     parser.add_argument("--price", type=float, default=0.04, help="of one CPU hour")
     parser.add_argument("--life-hours", type=float, default=200.0, help="after which a worker dies, on average")
-    parser.add_argument("--quick", action="store_true", help="one small run")
-    options = parser.parse_args()
+    options = quick.parse(parser)
     setting = Setting(rate=options.rate, life_h=options.life_hours)
     runs = (
         [(10**5, 10)]

@@ -10,7 +10,6 @@ the end. Faces are repeated where there are fewer; toys without --data.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import quick
 from numpy.typing import NDArray
 
 from mien.contract.results import FrameResult
@@ -62,12 +62,12 @@ def difference(one: FrameResult | None, other: FrameResult | None) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--data", type=Path, help="FER2013; its validation split is used")
     parser.add_argument("--model", default="base")
     parser.add_argument("--faces", type=int, default=10_000)
     parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
+    options = quick.parse(parser, faces=40)
     faces = load_faces(options.data.expanduser()).split("validation") if options.data else toy_faces(per_class=50)
     faces_NHW = faces.faces_NHW[np.arange(options.faces) % len(faces)]
     recognizer = Recognizer(options.model, detector="none")

@@ -10,7 +10,6 @@ deviation over groups of clips.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import quick
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "video"))
@@ -126,7 +126,7 @@ def with_yunet(yunet: Path, fer2013: Path, clips: int, seed: int, every: int) ->
     from mien.contract.images import read_image
 
     detector = YuNetDetector(yunet, min_score=0.5)
-    paths = sorted(fer2013.expanduser().glob("train/*/*.jpg"))
+    paths = sorted(fer2013.expanduser().glob("train/*/*.*"))
     background = cv2.resize(np.asarray(data.coffee()), (640, 480)) // 2 + 60
     print(HEADER)
     for name, scene in SCENES.items():
@@ -166,13 +166,13 @@ def usable_faces(detector, paths, count, rng, read_image):  # type: ignore[no-un
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--clips", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--yunet", type=Path, help="YuNet's file: draw the clips and let it find the faces")
     parser.add_argument("--fer2013", type=Path, default=Path("~/.cache/mien/fer2013"))
     parser.add_argument("--every", type=int, default=1, help="search every k-th frame only")
-    options = parser.parse_args()
+    options = quick.parse(parser, clips=1)
     if options.yunet:
         with_yunet(options.yunet, options.fer2013, options.clips, options.seed, options.every)
     else:

@@ -39,6 +39,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import quick
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
@@ -374,7 +375,7 @@ def describe(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("parts", nargs="*", default=["input", "step", "variants", "memory"])
     parser.add_argument("--data", type=Path, required=True, help="FER2013 as folders of JPEGs: train/, validation/")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=["cpu", "cuda"])
@@ -386,11 +387,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement of the input")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="leave torch.compile out")
-    parser.add_argument("--quick", action="store_true", help="2 repeats of 1 s and 3 steps, batch 32, memory of 2 %%")
-    options = parser.parse_args()
+    options = quick.parse(
+        parser, repeats=1, seconds=0.05, steps=1, batch=8, workers=0, compile=False, networks="faceresnet:32"
+    )
     options.data = options.data.expanduser()
-    if options.quick:
-        options.repeats, options.seconds, options.steps, options.batch = 2, 1.0, 3, 32
     if options.threads:
         torch.set_num_threads(options.threads)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)

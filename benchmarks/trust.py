@@ -16,7 +16,6 @@ drift   200 cameras of the same kind, by the number of appearances, and 200 of a
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import quick
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -84,7 +84,7 @@ def opened(data: Path, votes: Path | None, model: str, quick: bool) -> Bench:
     source = SourceModel(resolve_model(model))
     faces: FaceSet = by_votes(load_faces(data, side=source.card.image.side, votes=votes or "auto").split("validation"))
     if quick:
-        faces = faces.take(np.arange(0, len(faces), 2))
+        faces = faces.take(np.arange(0, len(faces), 20))
     labels = source.card.labels
     labels_N = np.array([labels.index(name) for name in faces.labels])[faces.labels_N]
     shifted_NSS = np.stack([shifted_face(face) for face in faces.faces_NHW])
@@ -260,14 +260,13 @@ PARTS: dict[str, Callable[[Bench], Iterator[Row]]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("parts", nargs="*", default=list(PARTS), help=", ".join(PARTS))
     parser.add_argument("--model", default="base-int8")
     parser.add_argument("--votes", type=Path, help="FER+'s votes, where they are not beside the data")
-    parser.add_argument("--quick", action="store_true", help="half of the faces, a tenth of the repetitions")
     parser.add_argument("--out", type=Path, help="write the tables here too")
-    options = parser.parse_args()
+    options = quick.parse(parser)
     bench = opened(options.data, options.votes, options.model, options.quick)
     right, shifted = (each.log_probs_NC.argmax(axis=1) == bench.labels_N for each in (bench.evidence, bench.shifted))
     lines = [f"{options.model}, {len(bench.labels_N):,} faces: {right.mean():.1%} right, shifted {shifted.mean():.1%}"]

@@ -19,18 +19,18 @@ from mien.video.writer import VideoWriter
 
 
 def main(video: str, folder: str) -> None:
-    film: VideoWriter | None = None
+    writer: VideoWriter | None = None
     for item in recognize_frames(Recognizer(), read_sources([video]), StreamOptions(keep_frames=True)):
         if isinstance(item, RecognizedFrame):
             assert item.frame.clip is not None, "a photo, not a video"
-            film = film or VideoWriter(Path(folder), Path(video).stem, item.frame.clip)
-            film.add(item.frame, annotate(item.frame.frame_rgb, item.result))
+            writer = writer or VideoWriter(Path(folder), Path(video).stem, item.frame.clip)
+            writer.add(item.frame, annotate(item.frame.frame_rgb, item.result))
         elif isinstance(item, SourceEnd) and item.error is not None:
             print(item.error, file=sys.stderr)
-            if film is not None:
-                film.close()  # what could be read stays, with .partial in its name
-        elif film is not None:
-            print(film.finish())
+            if writer is not None:
+                writer.close()  # what could be read stays, with .partial in its name
+        elif writer is not None:
+            print(writer.finish())
 
 
 if __name__ == "__main__":

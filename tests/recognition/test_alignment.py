@@ -81,7 +81,7 @@ def test_faces_of_any_size_and_beyond_the_edge() -> None:
 
 
 @pytest.mark.parametrize("angle", [-25.0, 25.0])
-def test_a_tilted_portrait_is_levelled(astronaut: NDArray[np.uint8], yunet_file: Path, angle: float) -> None:
+def test_a_tilted_portrait_is_aligned(astronaut: NDArray[np.uint8], yunet_file: Path, angle: float) -> None:
     """Nearer to the upright crop than what is cut as found, though YuNet's landmarks tell half of the angle."""
     detector = YuNetDetector(yunet_file)
     found = detector.detect(turned(astronaut, angle))

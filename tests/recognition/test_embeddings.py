@@ -11,7 +11,6 @@ import mien
 from mien.contract.errors import ModelError
 from mien.contract.shipped_models import resolve_model, shipped_models
 from mien.data.faceset import FaceSet
-from mien.export.graph import read_model
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import Detections
 from mien.recognition.embeddings import Embedder, feature_names
@@ -25,6 +24,9 @@ def test_the_last_layer_turns_an_embedding_into_the_probabilities(name: str, toy
     embedder = Embedder(path, threads=1)
     vectors_NF = embedder(crops_NSS)
     assert vectors_NF.shape == (7, embedder.size) and vectors_NF.dtype == np.float32
+    pytest.importorskip("torch", reason="mien.export needs torch")
+    from mien.export.graph import read_model
+
     proto, card = read_model(path)
     weights = {each.name: numpy_helper.to_array(each) for each in proto.graph.initializer}
     (layer,) = (each for each in weights if each.endswith("head.weight"))

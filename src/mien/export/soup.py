@@ -1,6 +1,6 @@
 """The weights of several trained networks averaged into one: a model soup (Wortsman et al. 2022, arXiv:2203.05482).
 
-    checkpoint = soup([Checkpoint.open(Path("base.onnx")), Checkpoint.open(Path("runs/tuned/…"))], (0.5, 0.5))
+    checkpoint = soup([Checkpoint.open(Path("base.onnx")), Checkpoint.open(Path("runs/base-finetune/…"))], (0.5, 0.5))
 
 Networks that were fine-tuned from the same weights lie in one valley of the loss. Their average is often better than
 each of them and costs no more to run. Averages of networks that were trained from different starts are useless.

@@ -52,7 +52,7 @@ def crop_aligned(
 
     Args:
         frame: uint8, (H, W) grey or (H, W, 3) RGB.
-        found: boxes and, for levelling, landmarks, in pixels of ``frame``.
+        found: boxes and, for alignment, landmarks, in pixels of ``frame``.
         side: pixels of each crop's side.
         margin: what to add around each box (left, top, right, bottom; shares of the box).
 

@@ -12,7 +12,7 @@ LIMITS = """\
 - Expect worse than the table on faces that are small, turned, covered or dark, or unlike those of the training data.
 - Nobody asked the people in FER2013 who they are, so fairness over age, sex and skin cannot be measured on it, and was
   not. Assume that it differs between groups.
-- {nonfaces}
+- {outliers}
 - Confidence is calibrated on the split named above, and on other kinds of photos only as far as they resemble it.
 """
 

@@ -31,10 +31,10 @@ def model_card_markdown(card: ModelCard, size_bytes: int | None = None) -> str:
     parts += ["## Figures\n", *_figures(card)]
     if further := card_report_markdown(card):
         parts += ["## Beyond accuracy\n", further]
-    # cards before 0.2 call the same field "nonfaces"
+    # the shipped file fer2013 was trained when this field was called "nonfaces"
     exposed = any(card.recipe.get(key) for key in ("outlier_exposure", "nonfaces"))
-    nonfaces = NO_FACES_TOO if card.rejected or exposed else FACES_ALONE
-    parts += ["## Limits\n", LIMITS.format(nonfaces=nonfaces), "## Responsible use\n", RESPONSIBLE, "## Law\n", LAW]
+    outliers = NO_FACES_TOO if card.rejected or exposed else FACES_ALONE
+    parts += ["## Limits\n", LIMITS.format(outliers=outliers), "## Responsible use\n", RESPONSIBLE, "## Law\n", LAW]
     if card.recipe:
         parts += ["## Recipe\n", _list((key, _shown(value)) for key, value in card.recipe.items())]
     return "\n".join(parts)

@@ -166,8 +166,8 @@ class _Pipeline:
             if self.failure is not None:
                 raise self.failure
         finally:
-            for channel in (self.read, self.cut, self.seen):
-                channel.cancel()
+            for queue in (self.read, self.cut, self.seen):
+                queue.cancel()
             for stage in stages:
                 stage.join(JOIN_S)
 
@@ -247,10 +247,10 @@ class _Pipeline:
         return RecognizedFrame(replace(result, smoothing_s=smoothing_s), cut.frame, unsmoothed_NC, cut.crops_NSS)
 
 
-def _until_closed(channel: BoundedQueue[T]) -> Iterator[T]:
+def _until_closed(queue: BoundedQueue[T]) -> Iterator[T]:
     try:
         while True:
-            yield channel.get()
+            yield queue.get()
     except Closed:
         return
 

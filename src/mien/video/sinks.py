@@ -83,7 +83,7 @@ class AnnotatedCopies:
 
     def __init__(self, folder: Path, name: Naming) -> None:
         self._folder, self._name = folder, name
-        self._film: tuple[Clip, VideoWriter] | None = None
+        self._writer: tuple[Clip, VideoWriter] | None = None
         make_folder(folder)
 
     def take(self, item: Outcome) -> None:
@@ -93,16 +93,16 @@ class AnnotatedCopies:
             if frame.clip is None:
                 write_png(self._folder / f"{self._name(frame.source)}.png", picture_rgb)
                 return
-            if self._film is None:
-                self._film = frame.clip, VideoWriter(self._folder, self._name(frame.source), frame.clip)
-            self._film[1].add(frame, picture_rgb)
-        elif isinstance(item, SourceEnd) and self._film is not None:
-            film, self._film = self._film[1], None
-            film.finish() if item.error is None else film.close()
+            if self._writer is None:
+                self._writer = frame.clip, VideoWriter(self._folder, self._name(frame.source), frame.clip)
+            self._writer[1].add(frame, picture_rgb)
+        elif isinstance(item, SourceEnd) and self._writer is not None:
+            writer, self._writer = self._writer[1], None
+            writer.finish() if item.error is None else writer.close()
 
     def close(self) -> None:
-        if self._film is not None:
-            self._film[1].close()
+        if self._writer is not None:
+            self._writer[1].close()
 
 
 class BarCharts:

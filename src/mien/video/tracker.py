@@ -9,7 +9,7 @@ seconds that passed, so frame rates may vary. Detections go to tracks by the ass
 detections before weak ones (ByteTrack, Zhang et al. 2022, arXiv:2110.06864). A face that is hidden or missed for up to
 ``max_gap_s`` keeps its number; numbers are never used again.
 
-Not here: looks. Two people who vanish together and come back exchanged are exchanged, a cut in a film may hand a number
+Not here: looks. Two people who vanish together and come back exchanged are exchanged, a cut may hand a number
 on, and who comes back after more than ``max_gap_s`` is somebody new. Scores over time are smoothed in smoothing.py.
 
 Shape legend: T tracks, D detections; a state is ((x, y), (vx, vy)) of the box's centre in pixels and pixels a second.

@@ -1,8 +1,8 @@
 """Writes annotated frames as a video with the timing, the length and the sound of their source.
 
-    with VideoWriter(Path("out"), "lecture", clip) as film:      # writes out/lecture.partial.mp4
-        film.add(frame, annotate(frame.frame_rgb, result))
-        film.finish()                                     # now it is out/lecture.mp4
+    with VideoWriter(Path("out"), "lecture", clip) as writer:      # writes out/lecture.partial.mp4
+        writer.add(frame, annotate(frame.frame_rgb, result))
+        writer.finish()                                     # now it is out/lecture.mp4
 
 H.264 at constant quality, 4:2:0, so that every player shows it. Each frame keeps its timestamp in the source's own time
 base; the length is the source's. Sound is copied, not coded again: into MP4 where that holds its codec, else Matroska.
