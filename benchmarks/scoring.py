@@ -35,6 +35,7 @@ import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
+import quick
 from PIL import Image
 
 from mien.contract.emotions import FER2013_EMOTIONS
@@ -224,7 +225,7 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--images-per-part", type=int, default=500)
     parser.add_argument("--turns", type=int, default=1)
@@ -232,10 +233,7 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, help="for the images and results, which are removed; else a temporary one"
     )
-    parser.add_argument("--quick", action="store_true", help="2,000 images in parts of 50")
-    options = parser.parse_args()
-    if options.quick:
-        options.images, options.images_per_part = 2_000, 50
+    options = quick.parse(parser, images=2_000, images_per_part=50)
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     libraries = ", ".join(f"{name} {version(name)}" for name in ("onnxruntime", "ray", "pyarrow"))
     print(f"{processor_name()}, {usable_cpus()} CPUs, load {os.getloadavg()[0]:.1f}; {libraries}", flush=True)

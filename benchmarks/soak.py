@@ -31,6 +31,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import quick
 import websockets
 from live_clients import Server, frame
 from PIL import Image
@@ -248,14 +249,14 @@ async def soak(server: Server, path: Path, options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--model", default="base")
     parser.add_argument("--detector", default="auto")
     parser.add_argument("--detector-model")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--no-photos", action="store_true")
-    options = parser.parse_args()
+    options = quick.parse(parser, minutes=0.1, clients=2)
     print(f"{platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} before; {options.clients} live")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mood.db"

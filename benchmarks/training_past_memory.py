@@ -13,7 +13,6 @@ under a limit of the process's own memory (RLIMIT_DATA) that is half the size of
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import sys
@@ -26,6 +25,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import quick
 from near_duplicates import SIDE, made_up
 
 from mien.contract.system import processor_name, usable_cpus
@@ -105,12 +105,11 @@ def train(path: Path, count: int, way: str, limit_mb: float | None) -> tuple[flo
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--faces", default="10000,100000,1000000", help="sizes, with commas")
     parser.add_argument("--folder", type=Path, help="for the files, which are removed; else a temporary one")
-    parser.add_argument("--quick", action="store_true", help="two small sizes")
-    options = parser.parse_args()
-    sizes = [5_000, 20_000] if options.quick else [int(size) for size in options.faces.split(",")]
+    options = quick.parse(parser, faces="5000,20000")
+    sizes = [int(size) for size in options.faces.split(",")]
     print(f"{processor_name()}, {usable_cpus()} CPUs, load {os.getloadavg()[0]:.1f}")
     print(f"{'faces':>10}  way     file MB  seconds   epoch  faces/s  own MB  RSS MB")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

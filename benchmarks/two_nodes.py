@@ -10,13 +10,13 @@ the second run equal those of the first.
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 import threading
 import time
 from pathlib import Path
 
+import quick
 from scoring import compared, draw_photos, parts_of, rows_of
 
 from mien.contract.system import processor_name, usable_cpus
@@ -31,14 +31,11 @@ def shares(images_by_node: dict[str, int]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--images-per-part", type=int, default=100)
     parser.add_argument("--model", default="base-int8")
-    parser.add_argument("--quick", action="store_true", help="1,000 images in parts of 20")
-    options = parser.parse_args()
-    if options.quick:
-        options.images, options.images_per_part = 1_000, 20
+    options = quick.parse(parser, images=1_000, images_per_part=20)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     from ray.cluster_utils import Cluster
 

@@ -11,7 +11,6 @@ tracks of both, how many frames are equal in boxes and tracks, and how long afte
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from typing import Any
 import av
 import numpy as np
 import pyarrow.parquet as pq
+import quick
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -143,16 +143,13 @@ def score_here(film: Path, out: Path, model: str, range_s: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = quick.parser(__doc__)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--range-s", type=float, default=120)
     parser.add_argument("--model", default="base-int8")
     parser.add_argument("--keep", type=Path, help="a folder for the film and the rows; else a temporary one")
     parser.add_argument("--without-ray", action="store_true", help="score the ranges one after the other")
-    parser.add_argument("--quick", action="store_true", help="2 minutes in ranges of 20 s")
-    options = parser.parse_args()
-    if options.quick:
-        options.minutes, options.range_s = 2, 20
+    options = quick.parse(parser, minutes=2, range_s=20)
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     print(f"{processor_name()}, {usable_cpus()} CPUs, load {os.getloadavg()[0]:.1f}", flush=True)
     with tempfile.TemporaryDirectory() as temporary:

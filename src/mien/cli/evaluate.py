@@ -133,6 +133,11 @@ def evaluate(
 
         confusion_png(found.metrics, confusion, found.split)
         say(f"confusion matrix: {confusion}")
+    _print(found, models, format)
+
+
+def _print(found: Assessment, models: list[str], format: Format) -> None:
+    """The figures of one data set on standard output."""
     if format is Format.json:
         figures = {"model": " + ".join(models)} | found.to_dict()
         print_json({key: value for key, value in figures.items() if key != "curves"})
