@@ -83,6 +83,8 @@ class Server:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(120)  # on a busy machine a photo in work takes its time
+        assert self.process.stderr is not None
+        self.process.stderr.close()
 
 
 def frame(photo: Path) -> bytes:

@@ -117,7 +117,10 @@ async def phase(
     took = f", {statistics.median(photos.times):.2f} s each (median)" if photos.times else ""
     if photos.statuses:
         print(f"        photos: {dict(photos.statuses)}{took}")
-    print(f"        memory: most {max(memory_mb):.0f} MB, at the end {rss_mb(server):.0f} MB", flush=True)
+    print(
+        f"        memory: most {max(memory_mb, default=rss_mb(server)):.0f} MB, at the end {rss_mb(server):.0f} MB",
+        flush=True,
+    )
     return statistics.quantiles(times, n=100)[94] if len(times) > 1 else float("inf")
 
 

@@ -49,7 +49,7 @@ ARGUMENTS: dict[str, Callable[[Need], list[object]]] = {
     "live_under_photos": lambda need: [need("photo")],
     "media": lambda need: [need("photo") and "all"],
     "prune": lambda need: [need("tiny_run"), "--data", need("toy_root"), "--runs", need("empty_folder")],
-    "training": lambda need: ["input", "step", "variants", "--data", need("toy_root")],
+    "training": lambda need: ["step", "--data", need("toy_root")],
     "trust": lambda need: [need("fer2013_root"), "sets", "--votes", need("ferplus_votes")],
 }
 """Beside --quick; none for the others."""
