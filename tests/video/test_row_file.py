@@ -196,3 +196,15 @@ def test_a_foreign_file_is_not_replaced_by_the_settings(tmp_path: Path) -> None:
         write(tmp_path / "a.csv", settings={"model": "base"})
     about = json.loads((tmp_path / "a.json").read_text())
     assert about["Settings"] == {"model": "base"} and set(columns(LABELS)) <= set(about)
+
+
+def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with RowFile(path, LABELS) as first:
+        for resume in (False, True):
+            with pytest.raises(OutputError, match=r"partial\.jsonl: another mien is writing it; wait for its end"):
+                RowFile(path, LABELS, resume=resume)
+        first.end("a.jpg")
+        first.finish()
+    assert path.read_text() == "" and [each.name for each in tmp_path.iterdir()] == ["rows.jsonl"]
+    RowFile(path, LABELS).close()  # and afterwards it is free again

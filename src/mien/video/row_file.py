@@ -19,7 +19,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -79,17 +79,18 @@ class RowFile:
         self._problems: dict[str, str] = {}
         head = {"mien_partial": SCHEMA_VERSION, "settings": {**(settings or {}), "labels": list(labels)}}
         make_folder(path.parent)
-        with self._writing():
-            if self.partial.exists() and not resume:
+        with self._writing(), ExitStack() as unless_whole:
+            self._file = unless_whole.enter_context(self.partial.open("a", encoding="utf-8"))
+            _keep_others_out(self._file, self.partial)
+            if self.partial.stat().st_size and not resume:
                 raise OutputError(
                     f"{self.partial}: left by a run that was cut off; --resume goes on with it, or delete it first"
                 )
-            kept_bytes = self._read_partial(head) if self.partial.exists() else 0
-            self._file = self.partial.open("r+" if kept_bytes else "w", encoding="utf-8")
+            kept_bytes = self._read_partial(head)
             self._file.truncate(kept_bytes)
-            self._file.seek(kept_bytes)
             if not kept_bytes:
                 self._line(head)
+            unless_whole.pop_all()
 
     def __enter__(self) -> RowFile:
         return self
@@ -213,6 +214,24 @@ class RowFile:
         with parquet.ParquetWriter(to, schema) as writer:
             while group := [_readable(json.loads(line)) for line in islice(lines, ROWS_AT_ONCE)]:
                 writer.write_table(arrow.Table.from_pylist(group, schema=schema))
+
+
+def _keep_others_out(file: IO[str], path: Path) -> None:
+    """Lock a file for as long as it is open. Only Unix has this lock; elsewhere nothing is checked.
+
+    Raises:
+        OutputError: another process writes it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputError(f"{path}: another mien is writing it; wait for its end, or give another --out") from None
+    except OSError:  # a network file system without locks
+        return
 
 
 def _problems_file(path: Path) -> Path:
