@@ -1,18 +1,24 @@
 """Training from a file that is larger than memory: time and memory as the set grows, and a run under a limit.
 
-    python benchmarks/training_past_memory.py --faces 10000,100000,1000000      # 2.4 GB of disk
+    python benchmarks/training_past_memory.py      # 2.4 GB of disk
     python benchmarks/training_past_memory.py --quick
 
 The faces are made up (near_duplicates.py), 48 px, the last fiftieth of them for validation; a network of 17 thousand
-weights learns from them for one epoch. Each line is a process of its own. "file" is what mien does with a set that
-would take more than a quarter of the memory: batches are read from the file. "memory" is what it does with smaller
-ones. Printed are seconds of the whole run, seconds an epoch, faces a second of the epoch, and how much the process grew
-from before the first face was read: its own memory (anonymous pages) and all that is resident. Last, both ways run
-under a limit of the process's own memory (RLIMIT_DATA) that is half the size of the largest file.
+weights learns from them for one epoch. Each line is a process of its own.
+
+read    an epoch's batches from the file, shuffled, without a network
+file    training as mien does it with a set that would take more than a quarter of the memory: batches from the file
+memory  training as mien does it with smaller sets: the split is copied into memory
+
+Printed are seconds of the whole, seconds of the epoch, faces a second of the epoch, and how much the process grew from
+before the first face was read: its own memory (anonymous pages) and all that is resident. Last, both ways run under a
+limit of the process's own memory (RLIMIT_DATA) that is half the size of the largest file that is trained on.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import resource
 import sys
@@ -26,6 +32,7 @@ from pathlib import Path
 
 import numpy as np
 import quick
+import torch
 from near_duplicates import SIDE, made_up
 
 from mien.contract.system import processor_name, usable_cpus
@@ -85,7 +92,8 @@ def train(path: Path, count: int, way: str, limit_mb: float | None) -> tuple[flo
     from mien.train.recipe import load_recipe
 
     recipe = load_recipe("base", SETTINGS)
-    with tempfile.TemporaryDirectory() as runs:
+    silent = contextlib.redirect_stdout(io.StringIO())  # the line of each epoch
+    with tempfile.TemporaryDirectory() as runs, silent:
         tiny = opened(path, count).take(np.r_[0:2_000, count - 200 : count])  # what PyTorch takes once
         fit(
             recipe,
@@ -104,30 +112,48 @@ def train(path: Path, count: int, way: str, limit_mb: float | None) -> tuple[flo
         return time.perf_counter() - began, float(run.facts["seconds"]), *watch.grown
 
 
+def read(path: Path, count: int) -> tuple[float, float, float, float]:
+    """The same for the batches alone."""
+    from mien.train.batches import FaceBatches
+    from mien.train.mapped_faces import on_device
+
+    faces = opened(path, count)
+    began = time.perf_counter()
+    with Watch() as watch:
+        on_disk = on_device(faces.faces_NHW, torch.device("cpu"))
+        seen = sum(len(batch.labels) for batch in FaceBatches(on_disk, torch.from_numpy(faces.labels_N), 256, seed=0))
+    assert seen > count - 256
+    seconds = time.perf_counter() - began
+    return seconds, seconds, *watch.grown
+
+
 def main() -> None:
     parser = quick.parser(__doc__)
-    parser.add_argument("--faces", default="10000,100000,1000000", help="sizes, with commas")
+    parser.add_argument("--faces", default="10000,50000,200000,1000000", help="sizes, with commas")
+    parser.add_argument("--train-up-to", type=int, default=200_000, help="larger sets are read alone")
     parser.add_argument("--folder", type=Path, help="for the files, which are removed; else a temporary one")
-    options = quick.parse(parser, faces="5000,20000")
+    options = quick.parse(parser, faces="2000,5000")
     sizes = [int(size) for size in options.faces.split(",")]
     print(f"{processor_name()}, {usable_cpus()} CPUs, load {os.getloadavg()[0]:.1f}")
     print(f"{'faces':>10}  way     file MB  seconds   epoch  faces/s  own MB  RSS MB")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        trained = [size for size in sizes if size <= options.train_up_to]
         for size in sizes:
             path = Path(folder) / f"{size}.npy"
             made_up(size, path)
-            for way in ("file", "memory"):
+            for way in ("read", "file", "memory") if size in trained else ("read",):
                 show(size, way, path, None)
-        limit_mb = sizes[-1] * SIDE**2 / 2e6
+        limit_mb = trained[-1] * SIDE**2 / 2e6
         print(f"under a limit of {limit_mb:.0f} MB more than the process has without faces:")
         for way in ("file", "memory"):
-            show(sizes[-1], way, path, limit_mb)
+            show(trained[-1], way, Path(folder) / f"{trained[-1]}.npy", limit_mb)
 
 
 def show(size: int, way: str, path: Path, limit_mb: float | None) -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
-            seconds, epoch_s, own_mb, rss_mb = pool.submit(train, path, size, way, limit_mb).result()
+            work = pool.submit(read, path, size) if way == "read" else pool.submit(train, path, size, way, limit_mb)
+            seconds, epoch_s, own_mb, rss_mb = work.result()
         except (MemoryError, RuntimeError) as error:  # PyTorch's allocator raises RuntimeError
             print(f"{size:>10,}  {way:<6}  {str(error).splitlines()[0][:80] or type(error).__name__}", flush=True)
             return
