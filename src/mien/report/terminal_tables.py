@@ -17,6 +17,14 @@ from mien.evaluate.photo_figures import PhotoFigures
 from mien.report.figures_table import FIGURES
 from mien.report.group_rows import GROUP_HEAD, group_rows
 
+SHORT_HEADS = {
+    "accuracy": "right",
+    "expected": "usual",
+    "confidence": "sure",
+    "answered": "answers",
+    "wrong of these": "wrong",
+}
+
 
 def assessment_tables(found: Assessment) -> tuple[Table, Table]:
     """The headline figures with their intervals, and the table of classes."""
@@ -63,13 +71,22 @@ def photo_table(found: PhotoFigures) -> Table:
 
 
 def group_table(found: GroupReport) -> Table:
-    """Figures of each group."""
-    table = Table(title="Groups", title_justify="left", box=box.SIMPLE_HEAD)
-    for name in GROUP_HEAD:
-        table.add_column(name, justify="left" if name in ("", "group") else "right")
-    for row in group_rows(found):
-        table.add_row(*row)
+    """Figures of each group, narrow enough for 80 columns; the page and JSON also have the share that is answered."""
+    table = Table(title="Groups", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    rows = [_short(row) for row in group_rows(found)]
+    used = [at for at, name in enumerate(GROUP_HEAD) if name != "answered" and any(row[at] for row in rows)]
+    for at in used:
+        name = SHORT_HEADS.get(GROUP_HEAD[at], GROUP_HEAD[at])
+        table.add_column(name, justify="left" if name in ("", "group") else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(row[at] for at in used))
     return table
+
+
+def _short(row: tuple[str, ...]) -> tuple[str, ...]:
+    """The row with a mark instead of a note: the gaps follow as sentences."""
+    mark = "few" if row[-1].startswith("few") else "gap" if row[-1] else ""
+    return (*row[:4], row[4].replace(" to ", "–"), *row[5:-1], mark)
 
 
 def _headline(found: Assessment) -> Table:
