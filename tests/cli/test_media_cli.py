@@ -93,7 +93,9 @@ def test_everything_at_once(film: Path, model: list[str | Path], tmp_path: Path)
         *("--annotate", out, "--crops", out / "crops", "--tracks", out, "--chart", out / "charts"),
         status=1,
     )
-    assert done.stderr == f"mien: {tmp_path / 'missing.mp4'}: no such file\n"
+    problem, closing = done.stderr.splitlines()
+    assert problem == f"mien: {tmp_path / 'missing.mp4'}: no such file"
+    assert closing.startswith("3 files: 1 face, 1 person in videos, 1 unreadable, ")
     files = sorted(
         str(path.relative_to(out)) for path in out.rglob("*") if path.is_file() and "person" not in path.name
     )
@@ -106,6 +108,7 @@ def test_everything_at_once(film: Path, model: list[str | Path], tmp_path: Path)
         "charts/0002-white-face1.png",
         "crops/0002-white-crop1.png",
         "faces.csv",
+        "faces.csv.problems.jsonl",
         "faces.json",
     ]
     assert times(out / f"{stem}.mp4") == pytest.approx(times(film), abs=1e-6)

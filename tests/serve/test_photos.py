@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import subprocess
 import sys
@@ -214,3 +215,17 @@ def test_reduced_jpeg_and_header() -> None:
             decode_reduced(bad, 100)
     with pytest.raises(ImageError, match="the limit is 0.5"):
         decode_reduced(data, 300, max_pixels=500_000)
+
+
+def test_a_photo_that_gets_no_processor_time_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def starved(self: Any, data: bytes, source: str, max_pixels: int) -> Any:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(engine.Engine, "recognize_photo", starved)
+    with serve(limits=Limits(photo_s=0.2, photo_requests_each=1)) as client:
+        for _ in range(2):  # and its place is free again
+            answer = client.post("/v1/recognize", content=picture(1), headers=PNG)
+            assert answer.status_code == 503 and answer.headers["retry-after"] == "60"
+            assert answer.json()["detail"] == "the machine has too much to do for photos now; try again later"
+        batch = client.post("/v1/recognize/batch", files=[("images", ("a.png", picture(1)))])
+        assert batch.json()["results"] == [{"source": "a.png", "error": answer.json()["detail"]}]

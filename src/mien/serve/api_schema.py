@@ -240,7 +240,7 @@ MEANINGS = {
     422: "A parameter is out of range",
     429: "Too many requests or images; Retry-After says when",
     501: "The server lacks an optional package",
-    503: "The store cannot be used right now",
+    503: "Not possible right now: the store cannot be used, or the machine is too busy",
 }
 
 

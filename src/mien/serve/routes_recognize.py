@@ -31,6 +31,8 @@ from mien.serve.state import ServerState, state_of
 
 router = APIRouter(prefix="/v1", tags=["photos"])
 
+BUSY = "the machine has too much to do for photos now; try again later"
+
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "application/octet-stream")
 
 
@@ -40,7 +42,7 @@ IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "application/octet-strea
     response_model=ResultOut,
     response_model_exclude_unset=True,
     openapi_extra=binary_body(IMAGE_TYPES),
-    responses=problems(400, 413, 415, 429),
+    responses=problems(400, 413, 415, 429, 503),
 )
 async def recognize(request: Request) -> Any:
     """The body is the image itself: JPEG, PNG or WebP. No face is an answer too: an empty list."""
@@ -52,9 +54,12 @@ async def recognize(request: Request) -> Any:
         data = await request.body()
         await _charge(request, [data])
         try:
-            result = await state.engine.recognize_photo(data, "upload", state.settings.limits.image_pixels)
+            async with asyncio.timeout(state.settings.limits.photo_s):
+                result = await state.engine.recognize_photo(data, "upload", state.settings.limits.image_pixels)
         except ImageError as error:
             raise HTTPException(400, str(error)) from None
+        except TimeoutError:
+            raise HTTPException(503, BUSY, {"Retry-After": "60"}) from None
     return told(result)
 
 
@@ -101,9 +106,12 @@ async def _each(request: Request, files: list[UploadFile]) -> list[dict[str, Any
 
 async def _one(state: ServerState, data: bytes, name: str) -> dict[str, Any]:
     try:
-        result = await state.engine.recognize_photo(data, name, state.settings.limits.image_pixels)
+        async with asyncio.timeout(state.settings.limits.photo_s):
+            result = await state.engine.recognize_photo(data, name, state.settings.limits.image_pixels)
     except ImageError as error:
         return {"source": name, "error": str(error)}
+    except TimeoutError:
+        return {"source": name, "error": BUSY}
     return {"source": name, "result": told(result)}
 
 

@@ -46,6 +46,8 @@ class Limits:
         request_burst: of one address, at once.
         photo_requests: requests with photos that may be under way, of all clients; the next one gets 429.
         photo_requests_each: likewise, of one address.
+        photo_s: how long a photo may wait and be worked on; live frames come first, so on a busy machine it may get
+            no processor time at all.
         batch_wait_s: how long faces wait for those of other clients, to be classified together.
     """
 
@@ -71,6 +73,7 @@ class Limits:
     request_burst: int = 60
     photo_requests: int = 24
     photo_requests_each: int = 12
+    photo_s: float = 120.0
     batch_wait_s: float = 0.004
 
 
