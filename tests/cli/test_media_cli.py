@@ -124,7 +124,7 @@ def test_a_video_that_was_cut_short_keeps_what_was_read(film: Path, model: list[
     whole = record(tmp_path / "a.mkv", 60)
     whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     done = run("predict", whole, film, *model, "--out", tmp_path / "a.jsonl", "--annotate", tmp_path, status=1)
-    assert "cut short: it ends at" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert "cut short: it ends at" in done.stderr and len(done.stderr.splitlines()) == 2  # and the line about all
     sources = [json.loads(line)["source"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert sources.count(str(whole)) > 15 and sources.count(str(film)) == 45
     assert (tmp_path / "0001-a.partial.mp4").is_file() and (tmp_path / f"0002-{film.stem}.mp4").is_file()
