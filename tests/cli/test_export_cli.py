@@ -86,7 +86,8 @@ def test_a_litert_file_from_a_run_and_from_an_onnx_without_data(
     assert "parity on 203 drawn faces: 100.0% answered as by" in done.stderr and "next: mien bench" in done.stderr
     exported = json.loads(run("export", single, "--to", "litert", "--out", path, "--format", "json").stdout)
     assert exported["bytes"] == path.stat().st_size > 10_000 and exported["parity"]["difference"] <= 1e-4
-    arguments = ["--data", crowd_root, "--quantize", "int8", "--max-loss", "100", "--out", path, "--format", "json"]
+    arguments = ["--data", toy_root, "--calibrate", crowd_root, "--quantize", "int8", "--max-loss", "100"]
+    arguments += ["--out", path, "--format", "json"]
     assert json.loads(run("export", trained.folder, *arguments).stdout)["card"]["precision"] == "int8"
     with pytest.raises(ModelError, match="keeps the .onnx file's arithmetic and name"):
         run("export", single, "--out", path, "--name", "other")

@@ -183,3 +183,28 @@ def test_a_browser_without_simd_is_told(chromium: Browser, site: StaticSite) -> 
     caught = page.evaluate(FAILS, {})
     assert caught["code"] == "runtime" and "WebAssembly with SIMD; use Chrome 91" in caught["message"]
     page.close()
+
+
+FRAMES = """async (count) => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 480 });
+  const context = canvas.getContext("2d");
+  for (let index = 0; index < count; index += 1) {
+    context.fillRect(index % 600, 100, 40, 40);
+    await window.mien.recognize(canvas, { thorough: false });
+  }
+}"""
+
+
+def test_memory_stays_flat(page: Page) -> None:
+    """A short look at the page's heap; ``benchmarks/browser_speed.py --minutes 5`` is the long one, with the worker."""
+    page.evaluate(LOAD, {})
+    session = page.context.new_cdp_session(page)
+
+    def heap_mb() -> float:
+        session.send("HeapProfiler.collectGarbage")
+        return float(session.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
+
+    page.evaluate(FRAMES, 40)
+    before = heap_mb()
+    page.evaluate(FRAMES, 160)
+    assert heap_mb() - before < 0.5  # one kept 640 x 480 picture would be 1.2 MB
