@@ -172,12 +172,12 @@ def _run(ray: Any, shards: Sequence[Shard], out: str, how: ScoreOptions, where: 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_consecutive_actor_init_deaths = STARTS_THAT_MAY_FAIL
-    workers, ledger = _workers(ray, where), start_attempts()
+    workers, ledger = min(_workers(ray, where), len(shards)), start_attempts()
     dataset = ray.data.from_items([{"shard": shard.to_json()} for shard in shards], override_num_blocks=len(shards))
     results = dataset.map_batches(
         Scorer,
         batch_size=1,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(workers, len(shards))),
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),  # all begin at once
         num_cpus=where.cpus_per_worker,
         num_gpus=where.gpus_per_worker or None,
         fn_constructor_kwargs={"options": how, "out": out, "attempts": ledger},
