@@ -94,7 +94,7 @@ def train(path: Path, count: int, way: str, limit_mb: float | None) -> tuple[flo
     recipe = load_recipe("base", SETTINGS)
     silent = contextlib.redirect_stdout(io.StringIO())  # the line of each epoch
     with tempfile.TemporaryDirectory() as runs, silent:
-        tiny = opened(path, count).take(np.r_[0:2_000, count - 200 : count])  # what PyTorch takes once
+        tiny = opened(path, count).take(np.r_[0:600, count - 200 : count])  # what PyTorch takes once
         fit(
             recipe,
             replace(tiny, faces_NHW=np.array(tiny.faces_NHW)),
