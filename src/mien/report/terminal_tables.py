@@ -21,7 +21,6 @@ SHORT_HEADS = {
     "accuracy": "right",
     "expected": "usual",
     "confidence": "sure",
-    "answered": "answers",
     "wrong of these": "wrong",
 }
 
