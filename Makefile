@@ -37,7 +37,7 @@ wheel: .venv/.dev
 # no binary of these old versions exists for every Python, so it is the oldest one that mien supports
 lowest: .venv/.dev
 	$(BIN)/uv venv --quiet --clear --python $(LOWEST_PYTHON) .venv-lowest
-	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable '.[evaluate,haar,parquet,video]' \
+	$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct --editable '.[audit,evaluate,haar,parquet,video]' \
 		'hypothesis>=6.100' 'onnx>=1.17' 'psutil>=5.9' 'pytest>=8.3' 'pytest-timeout>=2.3'
 	.venv-lowest/bin/python -m pytest $(TORCH_FREE)
 

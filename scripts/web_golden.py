@@ -22,8 +22,9 @@ from mien.contract.naming import Naming, naming_weights
 from mien.contract.pixels import Margin, crop_faces
 from mien.contract.results import Face, FrameResult
 from mien.mood import MoodTracker
-from mien.mood.days import Day, trend
+from mien.mood.days import Day
 from mien.mood.seconds import by_step
+from mien.mood.trend import trend
 from mien.recognition.alignment import crop_aligned
 from mien.recognition.detectors.base import Detections
 from mien.video.tracker import Tracker

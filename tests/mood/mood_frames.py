@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.results import Face, FrameResult
-from mien.mood.mood_tracker import Mood, MoodTracker
+from mien.mood.mood_tracker import MoodTracker
+from mien.mood.mood_value import Mood
 
 Scores = Mapping[str, float]
 

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.contract.errors import MienError
-from mien.mood.days import Day, by_week, trend
+from mien.mood.days import Day, by_week
 from mien.mood.episodes import Episode
 from mien.mood.seconds import Second, aggregate, by_step
 from mien.mood.stress import NOTE
 from mien.mood.summary import find_episodes, summarise
+from mien.mood.trend import trend
 
 
 def row(

@@ -14,7 +14,8 @@ import pytest
 from mien.contract.emotions import valence_arousal
 from mien.contract.errors import OutputError
 from mien.contract.results import Face, FrameResult
-from mien.video.row_file import RowFile, RowLog
+from mien.video.row_file import RowFile
+from mien.video.row_log import RowLog
 from mien.video.row_schema import columns, rows
 
 LABELS = ("angry", "happy", "neutral")

@@ -109,7 +109,8 @@ def days(
     format: Printed = Format.table,
 ) -> None:
     """Sum up by day or week, everybody together, and say whether there is a trend."""
-    from mien.mood.days import by_week, trend
+    from mien.mood.days import by_week
+    from mien.mood.trend import trend
 
     with _store(db) as store:
         by_day = store.days(first.date() if first else None, last.date() if last else None)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mien.mood import Second
-    from mien.mood.days import Trend
     from mien.mood.summary import Summary
+    from mien.mood.trend import Trend
 
 MOST_ROWS = 30
 """Of a timeline on a screen; --step and --format json have the rest."""

@@ -132,7 +132,7 @@ class _Kept:
     def __init__(self, log: Path, card: ModelCard) -> None:
         from mien.video.appearances import Appearances
         from mien.video.daily_log import DailyLog, beside
-        from mien.video.row_file import RowLog
+        from mien.video.row_log import RowLog
 
         self._name = card.name
         self._rows, self._days, self._people = RowLog(log, card.labels), DailyLog(beside(log)), Appearances(card.labels)

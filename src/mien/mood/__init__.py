@@ -11,7 +11,8 @@ Moods describe expressions, not feelings. Show ``NOTE`` wherever you show the st
 """
 
 from mien.mood.episodes import Episode
-from mien.mood.mood_tracker import Mood, MoodTracker
+from mien.mood.mood_tracker import MoodTracker
+from mien.mood.mood_value import Mood
 from mien.mood.rows import Session
 from mien.mood.seconds import Second
 from mien.mood.store import MoodStore

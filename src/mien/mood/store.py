@@ -28,7 +28,7 @@ from typing import Any, BinaryIO, Self
 from mien.contract.errors import StoreError
 from mien.mood.days import Day
 from mien.mood.joining import join_people, join_sessions
-from mien.mood.mood_tracker import Mood
+from mien.mood.mood_value import Mood
 from mien.mood.rows import COLUMNS, SESSIONS, Session, day_of, second_of, session_of, values_of
 from mien.mood.seconds import Second, aggregate, by_step
 from mien.mood.series import SteadyClock

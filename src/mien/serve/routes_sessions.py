@@ -16,7 +16,8 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
 from mien.contract.errors import MienError, MissingExtraError, StoreError
 from mien.mood import MoodStore
-from mien.mood.days import by_week, trend
+from mien.mood.days import by_week
+from mien.mood.trend import trend
 from mien.serve.access import access_of
 from mien.serve.api_schema import (
     MOST_ID,

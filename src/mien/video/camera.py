@@ -221,13 +221,12 @@ class DeviceCapture:
         except ModuleNotFoundError:
             raise MissingExtraError("OpenCV, which a camera of this machine needs,", "camera") from None
         self._name = f"camera {number}"
-        before = cv2.utils.logging.setLogLevel(
-            cv2.utils.logging.LOG_LEVEL_SILENT
-        )  # OpenCV's warnings would fill the terminal
+        log = getattr(cv2.utils, "logging", cv2)  # older versions have the function in cv2 itself
+        before = log.setLogLevel(0)  # silent: OpenCV's warnings would fill the terminal
         try:
             self._device = cv2.VideoCapture(number)
         finally:
-            cv2.utils.logging.setLogLevel(before)
+            log.setLogLevel(before)
         if not self._device.isOpened():
             raise VideoError(f"{self._name}: is not there, or another program uses it")
 

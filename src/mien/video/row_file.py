@@ -19,7 +19,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -252,42 +252,6 @@ def read_problems(path: Path) -> dict[str, str]:
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
     """Parquet holds valid UTF-8 only: a name of other bytes is escaped."""
     return row | {"source": printable(row["source"])}
-
-
-class RowLog:
-    """Rows of a live source as JSONL, each line there at once. Ends when it is closed; nothing to finish.
-
-    Args:
-        path: a new file.
-        labels: emotions of the model.
-
-    Raises:
-        OutputError: it exists already, or cannot be written.
-    """
-
-    def __init__(self, path: Path, labels: Sequence[str]) -> None:
-        self.path, self._labels = path, tuple(labels)
-        make_folder(path.parent)
-        try:
-            self._file: IO[str] = path.open("x", encoding="utf-8")
-        except FileExistsError:
-            raise OutputError(f"{path}: exists already; give another name, or delete it first") from None
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
-
-    def add(self, result: FrameResult) -> None:
-        """Write the faces of one frame."""
-        try:
-            for row in rows(result, self._labels):
-                self._file.write(json_text(row) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written ({error.strerror}); the lines before are kept") from None
-
-    def close(self) -> None:
-        """Close the file. A row that could not be written has been told by ``add``; it is tried no more."""
-        with suppress(OSError):
-            self._file.close()
 
 
 def _load_pyarrow() -> tuple[Any, Any]:

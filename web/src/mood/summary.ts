@@ -1,4 +1,4 @@
-// Summaries of per-second rows, of days, and the trend over days: as Python's mood/summary.py and mood/days.py.
+// Summaries of per-second rows, of days, and the trend over days: as Python's mood/summary.py, mood/days.py and mood/trend.py.
 import { EpisodeFinder } from "./episodes.js";
 import type { Episode } from "./episodes.js";
 import { counted } from "./seconds.js";
