@@ -52,6 +52,9 @@ def _api_page(room: str, about: str) -> str:
         names = (name for name in mien.__all__ if not name.startswith("__"))
         for name in sorted(names, key=lambda name: (name[0].isupper(), name.endswith("Error"), name)):
             home = getattr(mien, name)
+            if isinstance(home, Path):
+                lines += [f"`mien.{name}`: the path of `{home.name}` in the package.", ""]
+                continue
             kind = "autofunction" if callable(home) and not isinstance(home, type) else "autoclass"
             members = "" if kind == "autofunction" or name.endswith("Error") else ":members:\n"
             lines += ["```{eval-rst}", f".. {kind}:: {home.__module__}.{name}"]
