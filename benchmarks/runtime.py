@@ -360,7 +360,7 @@ def main() -> None:
         metavar="NAME=FACES_PER_S,ACCURACY,MB",
         help="something that was measured elsewhere, for the plot: fer=2640,0.653,0.1",
     )
-    options = quick.parse(parser, repeats=1, seconds=0.01)
+    options = quick.parse(parser, faces=8, repeats=1, seconds=0.01)
     torch.set_num_threads(usable_cpus())
     faces = load_faces(options.data.expanduser()).split("validation") if options.data else toy_faces(per_class=20)
     if options.faces and options.faces < len(faces):
