@@ -56,5 +56,7 @@ def fold_numbers(count: int, folds: int, seed: int) -> NDArray[np.int64]:
         DataError: fewer faces than folds.
     """
     if count < folds:
-        raise DataError(f"expected at least {folds} faces for {folds} folds, got {count}")
+        raise DataError(
+            f"expected at least {folds} faces for {folds} folds, got {count}; label more faces, or leave more for validation"
+        )
     return np.random.default_rng(seed).permutation(np.arange(count) % folds)
