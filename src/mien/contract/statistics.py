@@ -57,6 +57,6 @@ def fold_numbers(count: int, folds: int, seed: int) -> NDArray[np.int64]:
     """
     if count < folds:
         raise DataError(
-            f"expected at least {folds} faces for {folds} folds, got {count}; label more faces, or leave more for validation"
+            f"expected at least {folds} faces for {folds} folds, got {count}; label more, or leave more for validation"
         )
     return np.random.default_rng(seed).permutation(np.arange(count) % folds)
