@@ -154,8 +154,9 @@ def show(size: int, way: str, path: Path, limit_mb: float | None) -> None:
         try:
             work = pool.submit(read, path, size) if way == "read" else pool.submit(train, path, size, way, limit_mb)
             seconds, epoch_s, own_mb, rss_mb = work.result()
-        except (MemoryError, RuntimeError) as error:  # PyTorch's allocator raises RuntimeError
-            print(f"{size:>10,}  {way:<6}  {str(error).splitlines()[0][:80] or type(error).__name__}", flush=True)
+        except Exception as error:  # short of memory, many libraries raise errors of their own
+            reason = str(error).strip().splitlines()[:1] or [""]
+            print(f"{size:>10,}  {way:<6}  failed: {type(error).__name__} {reason[0][:80]}", flush=True)
             return
     print(
         f"{size:>10,}  {way:<6}  {path.stat().st_size / 1e6:>7,.0f}  {seconds:>7.1f}  {epoch_s:>6.1f}  "
