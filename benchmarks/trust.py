@@ -151,7 +151,7 @@ def adapting(bench: Bench) -> Iterator[Row]:
     three = tuple(sorted({*THREE.values(), "negative"}))
     in_three_N = np.array([three.index(THREE.get(bench.labels[each], "negative")) for each in bench.labels_N])
     for what, classes, truth_N in (("its own", bench.labels, bench.labels_N), ("three others", three, in_three_N)):
-        for count in (20, 100, 500):
+        for count in (each for each in (20, 100, 500) if 2 * each < len(truth_N)):  # the rest judges
             for draw in range(3 if bench.repeats == 200 else 1):
                 known_N = np.zeros(len(truth_N), dtype=bool)
                 order_N = np.random.default_rng(draw).permutation(len(truth_N))
