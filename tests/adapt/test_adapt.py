@@ -101,18 +101,18 @@ def own_faces(source: SourceModel, n: int, labels: tuple[str, ...], seed: int = 
 
 
 def test_three_classes_of_ones_own(tmp_path: Path) -> None:
-    source = SourceModel(resolve_model("nano"))
+    source = SourceModel(resolve_model("fer2013"))
     faces = own_faces(source, 60, ("calm", "tense", "asleep"))
     found = adapt_model(source, faces)
     assert found.adaptation.method == "head" and found.adaptation.helps
     assert found.adaptation.before.accuracy <= 0.4  # the largest class
-    assert found.adaptation.after.accuracy >= 0.8
+    assert found.adaptation.after.accuracy >= 0.7
     card = write_adapted(source, found, tmp_path / "mine.onnx", data="sixty faces")
     assert card.labels == ("calm", "tense", "asleep") and card.guarantees is not None
     classifier = Classifier(tmp_path / "mine.onnx")
     right = classifier(faces.faces_NHW).argmax(axis=1) == faces.labels_N
     assert right.mean() >= 0.9
-    assert classifier.card.parents[0].name == "nano"
+    assert classifier.card.parents[0].name == "fer2013"
 
 
 def test_labels_without_meaning_are_refused() -> None:
@@ -139,4 +139,6 @@ def test_shares_without_labels(tmp_path: Path) -> None:
     assert estimate.priors_C.sum() == pytest.approx(1) and estimate.gain >= -1e-9
     card = write_shares(source, readout, estimate, tmp_path / "here.onnx", data="forty")
     assert card.guarantees is None
-    assert Classifier(tmp_path / "here.onnx")(faces_NSS) == pytest.approx(readout(source.evidence(faces_NSS)), abs=1e-3)
+    said_NC = Classifier(tmp_path / "here.onnx")(faces_NSS)  # less than 1 in all, where the model sees no face
+    shares_NC = said_NC / said_NC.sum(axis=1, keepdims=True)
+    assert shares_NC == pytest.approx(readout(source.evidence(faces_NSS)), abs=1e-3)
