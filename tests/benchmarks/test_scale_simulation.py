@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -11,14 +12,17 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def simulation() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "scale_simulation.py"
+def simulation() -> Iterator[ModuleType]:
+    folder = Path(__file__).parents[2] / "benchmarks"
+    path = folder / "scale_simulation.py"
     spec = importlib.util.spec_from_file_location("scale_simulation", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["scale_simulation"] = module
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))  # it imports quick.py beside it
+        spec.loader.exec_module(module)
+        yield module
 
 
 def test_without_chance_and_deaths_the_time_is_the_work_divided_by_the_workers(simulation: ModuleType) -> None:

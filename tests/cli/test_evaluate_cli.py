@@ -270,7 +270,7 @@ def test_several_data_sets_in_one_table(tiny: Path, toy_root: Path, tmp_path: Pa
     assert found["data"][1]["other_classes"]["unknown_faces"] == 3
     text = " ".join(run(*arguments).stdout.split())
     assert "70" in text and "boredom" in text and "shared classes alone" in text and "debiased" in text
-    done = CliRunner().invoke(app, [*map(str, arguments), "--report", str(tmp_path / "r")])
+    done = CliRunner().invoke(app, [*map(str, arguments), "--report", str(tmp_path / "r")], env={"COLUMNS": "200"})
     assert done.exit_code == 2 and "one table and no page" in done.output
 
 
