@@ -38,7 +38,7 @@ def dist(packages: Path) -> Path:
     return WEB / "dist"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright runs once at a time in a thread, and other modules start their own
 def chromium() -> Iterator[Browser]:
     """A browser whose camera is a drawn test picture."""
     if CHROMIUM is None:
