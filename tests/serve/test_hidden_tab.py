@@ -111,7 +111,7 @@ def test_a_hidden_tab_sends_nothing_and_goes_on_when_it_is_shown(tabs: Tabs, tmp
         state = "document.querySelector('#state-text')?.textContent"
         tabs.wait(session, state, "Camera off")
         tabs.value(session, "for (const name of ['told', 'place', 'start']) document.getElementById(name).click()")
-        tabs.wait(session, state, "Live")
+        tabs.wait(session, f"{state}?.slice(0, 4)", "Live")
         tabs.wait(session, "document.querySelector('#now-label').textContent", "happy")
         other = tabs.open("about:blank")
         tabs.front(other)
@@ -122,7 +122,7 @@ def test_a_hidden_tab_sends_nothing_and_goes_on_when_it_is_shown(tabs: Tabs, tmp
         time.sleep(2.0)
         assert answered(server) == before > 0
         tabs.front(page)
-        tabs.wait(session, state, "Live")
+        tabs.wait(session, f"{state}?.slice(0, 4)", "Live")
         until = time.monotonic() + WAIT_S
         while answered(server) == before:
             assert time.monotonic() < until, "no frame came any more"
