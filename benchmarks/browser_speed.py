@@ -10,23 +10,20 @@ instead runs mien alone and prints the memory of its page.
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 import shutil
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import quick
+from chromium import FLAGS, OPEN_FACE_API, OPEN_HUMAN, serve
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from mien.contract.shipped_models import resolve_model
 
 DIST = Path(__file__).parents[1] / "web" / "dist"
-FLAGS = ("--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update")
 
 SETUPS = {
     "mien, nano": """async () => {
@@ -37,34 +34,18 @@ SETUPS = {
           return [faces.length, faces[0]?.emotion];
         };
       }""",
-    "@vladmandic/human": """async () => {
-        const { default: Human } = await import("/peers/@vladmandic/human/dist/human.esm.js");
-        const off = { enabled: false };
-        const human = new Human({
-          backend: "wasm", wasmPath: "/peers/@tensorflow/tfjs-backend-wasm/dist/",
-          debug: false, cacheSensitivity: 0,
-          modelBasePath: "/peers/@vladmandic/human/models/", filter: off, gesture: off, body: off, hand: off,
-          object: off, segmentation: off, face: { enabled: true,
-            detector: { rotation: false, skipFrames: 0, skipTime: 0 }, mesh: off, attention: off,
-            iris: off, description: off, antispoof: off, liveness: off,
-            emotion: { enabled: true, skipFrames: 0, skipTime: 0, minConfidence: 0 } },
-        });
-        await human.load();
-        await human.tf.setBackend("wasm");
-        await human.tf.ready();
+    "@vladmandic/human": "async () => {"
+    + OPEN_HUMAN
+    + """
         return async (canvas) => {
           const { face } = await human.detect(canvas);
           return [face.length, face[0]?.emotion?.[0]?.emotion, human.tf.getBackend()];
         };
       }""",
-    "@vladmandic/face-api": """async () => {
-        const faceapi = await import("/peers/@vladmandic/face-api/dist/face-api.esm.js");
-        faceapi.tf.setWasmPaths?.("/peers/@tensorflow/tfjs-backend-wasm/dist/");
-        await faceapi.tf.setBackend("wasm");
-        await faceapi.tf.ready();
-        const models = "/peers/@vladmandic/face-api/model/";
+    "@vladmandic/face-api": "async () => {"
+    + OPEN_FACE_API
+    + """
         await faceapi.nets.tinyFaceDetector.loadFromUri(models);
-        await faceapi.nets.faceExpressionNet.loadFromUri(models);
         return async (canvas) => {
           const options = new faceapi.TinyFaceDetectorOptions({ inputSize: 320 });
           const faces = await faceapi.detectAllFaces(canvas, options).withFaceExpressions();
@@ -108,29 +89,13 @@ CLASSIFY = """async (count) => {
 }"""
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    extensions_map = {
-        **http.server.SimpleHTTPRequestHandler.extensions_map,
-        ".mjs": "text/javascript",
-        ".wasm": "application/wasm",
-    }
-
-    def log_message(self, *words: object) -> None:
-        pass
-
-
-def site(photo: Path, peers: Path | None) -> tuple[str, Path]:
-    """A folder with everything, on this machine's own address."""
-    folder = Path(tempfile.mkdtemp())
+def fill(folder: Path, photo: Path, peers: Path | None) -> None:
+    """Everything that the pages fetch."""
     shutil.copytree(DIST, folder / "mien")
     shutil.copy(resolve_model("nano"), folder / "mien" / "models")
     if peers is not None:
         (folder / "peers").symlink_to(peers.resolve())
     Image.open(photo).convert("RGB").resize((640, 480)).save(folder / "photo.png")
-    (folder / "index.html").write_text("<!doctype html><meta charset=utf-8><title>speed</title>")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}/", folder
 
 
 def share(times: list[float], of: float) -> float:
@@ -199,9 +164,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=15, help="faces a round")
     parser.add_argument("--minutes", type=float, default=0.0)
     options = quick.parse(parser, rounds=1, count=2)
-    url, _ = site(options.photo, options.peers)
     wanted = {name: setup for name, setup in SETUPS.items() if name.startswith("mien") or options.peers}
-    with sync_playwright() as play:
+    with tempfile.TemporaryDirectory() as folder, serve(Path(folder), "speed") as url, sync_playwright() as play:
+        fill(Path(folder), options.photo, options.peers)
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
         pages = {}
         for name, setup in wanted.items():

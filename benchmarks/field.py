@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,49 +24,49 @@ import numpy as np
 import quick
 from numpy.typing import NDArray
 
-from mien.contract.errors import ImageError
-from mien.contract.images import read_image
-from mien.contract.pixels import crop_faces
+from mien.cli.cut_photos import cut_faces
 from mien.contract.shipped_models import resolve_model
-from mien.data.persons import fold_of, read_persons
+from mien.data.layouts import find_source
+from mien.data.source import Image, Source
 from mien.evaluate.photo_figures import photo_figures
-from mien.recognition.alignment import crop_aligned
 from mien.recognition.classifier import Classifier
-from mien.recognition.detectors import Detections, make_detector
-from mien.recognition.detectors.margins import MARGINS
-from mien.recognition.recognizer import largest_first
+from mien.recognition.detectors import Detections, Detector, make_detector
+
+
+class Upright:
+    """A detector without its landmarks, so that faces are cut as they stand."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.name, self._detector = detector.name, detector
+
+    def detect(self, frame_rgb: NDArray[np.uint8]) -> Detections:
+        return replace(self._detector.detect(frame_rgb), landmarks_N52=None)
+
+
+def chosen_photos(folder: Path, split: str, limit: int | None) -> tuple[Source, list[Image]]:
+    """The photos of one split; with a limit so many of them, spread over the list, which is sorted by emotion."""
+    source = find_source(folder, "persons", problem=tell, note=tell)
+    images = [image for image in source.images if image.split == split]
+    if limit is not None:
+        images = [images[index] for index in np.linspace(0, len(images) - 1, min(limit, len(images))).astype(int)]
+    return source, images
+
+
+def tell(line: str) -> None:
+    """A problem with a photo or with the list, for the user."""
+    print(line, file=sys.stderr)
 
 
 def crops_of(
     photos: Path, split: str, detector: str, detector_model: Path | None, limit: int | None, align: bool, side: int
 ) -> tuple[NDArray[np.uint8], list[str], int]:
     """Largest face of each photo of the split, its emotions, and in how many photos there was none."""
+    source, images = chosen_photos(photos, split, limit)
     finder = make_detector(detector, detector_model)
-    listed, _ = read_persons(photos, lambda line: print(line, file=sys.stderr))
-    rows = [row for row in listed if fold_of(row.person) == split]
-    if limit is not None:  # spread over the list, which is sorted by emotion
-        rows = [rows[index] for index in np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)]
-    crops, emotions, unseen = [], [], 0
-    for row in rows:
-        try:
-            frame_rgb = read_image(photos / row.path)
-        except ImageError as error:
-            print(error, file=sys.stderr)
-            continue
-        found = largest_first(finder.detect(frame_rgb))
-        if not len(found):
-            unseen += 1
-            continue
-        first = Detections(
-            found.boxes_N4[:1],
-            None if found.scores_N is None else found.scores_N[:1],
-            None if found.landmarks_N52 is None else found.landmarks_N52[:1],
-        )
-        margin = MARGINS[finder.name]
-        cut = crop_aligned if align else lambda frame, faces, size, m: crop_faces(frame, faces.boxes_N4, size, m)
-        crops.append(cut(frame_rgb, first, side, margin)[0])
-        emotions.append(row.emotion)
-    return np.array(crops), emotions, unseen
+    cut = list(cut_faces(source, images, finder if align else Upright(finder), side, tell))
+    found = [(image, each) for image, each in cut if each is not None]
+    emotions = [source.labels[image.label] for image, _ in found]
+    return np.array([each.face_SS for _, each in found]), emotions, len(cut) - len(found)
 
 
 def judged(model: Classifier, crops_NSS: NDArray[np.uint8], emotions: list[str], unseen: int) -> dict[str, Any]:

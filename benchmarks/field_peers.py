@@ -14,25 +14,21 @@ Not here: our models by naming (field.py), speed (browser_speed.py, family.py).
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import quick
-from browser_speed import FLAGS, Handler
+from chromium import FLAGS, OPEN_FACE_API, OPEN_HUMAN, serve
+from field import chosen_photos
 
 from mien.contract.emotions import FERPLUS_EMOTIONS
 from mien.contract.errors import ImageError
 from mien.contract.results import FrameResult
-from mien.data.persons import fold_of, read_persons
 from mien.evaluate.photo_figures import PhotoFigures, photo_figures
 from mien.recognition.recognizer import Recognizer
 
@@ -44,31 +40,17 @@ NAMES = {"fearful": "fear", "disgusted": "disgust", "surprised": "surprise"}
 """Emotions that face-api calls by other names."""
 
 BROWSER = {
-    "@vladmandic/human": """async () => {
-        const { default: Human } = await import("/peers/@vladmandic/human/dist/human.esm.js");
-        const off = { enabled: false };
-        const human = new Human({
-          backend: "wasm", wasmPath: "/peers/@tensorflow/tfjs-backend-wasm/dist/",
-          debug: false, cacheSensitivity: 0, modelBasePath: "/peers/@vladmandic/human/models/",
-          filter: off, gesture: off, body: off, hand: off, object: off, segmentation: off,
-          face: { enabled: true, detector: { rotation: false, skipFrames: 0, skipTime: 0 }, mesh: off, attention: off,
-            iris: off, description: off, antispoof: off, liveness: off,
-            emotion: { enabled: true, skipFrames: 0, skipTime: 0, minConfidence: 0 } },
-        });
-        await human.load();
-        await human.tf.setBackend("wasm");
-        await human.tf.ready();
+    "@vladmandic/human": "async () => {"
+    + OPEN_HUMAN
+    + """
         return async (image) => {
           const { face } = await human.detect(image);
           return face.map(({ box, emotion }) => [box[2] * box[3], emotion.map((each) => [each.emotion, each.score])]);
         };
       }""",
-    "@vladmandic/face-api": """async () => {
-        const faceapi = await import("/peers/@vladmandic/face-api/dist/face-api.esm.js");
-        faceapi.tf.setWasmPaths?.("/peers/@tensorflow/tfjs-backend-wasm/dist/");
-        await faceapi.tf.setBackend("wasm");
-        await faceapi.tf.ready();
-        await faceapi.nets.faceExpressionNet.loadFromUri("/peers/@vladmandic/face-api/model/");
+    "@vladmandic/face-api": "async () => {"
+    + OPEN_FACE_API
+    + """
         return async (image, box) => {
           if (box === null) return [];
           const [left, top, right, bottom] = box;
@@ -91,28 +73,14 @@ ASK = """async ([path, box]) => {
 }"""
 
 
-def chosen_photos(folder: Path, split: str, limit: int | None) -> tuple[list[str], list[str]]:
-    """Paths within the folder and the emotions of one split, spread over the list."""
-    listed, _ = read_persons(folder, lambda line: print(line, file=sys.stderr))
-    rows = [row for row in listed if fold_of(row.person) == split]
-    if limit is not None:
-        rows = [rows[index] for index in np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int)]
-    return [row.path for row in rows], [row.emotion for row in rows]
-
-
-def recognized(folder: Path, paths: Sequence[str], model: str) -> Iterator[tuple[str, FrameResult]]:
+def recognized(folder: Path, paths: Sequence[str], model: str) -> list[FrameResult]:
     """What a model of ours says of each photo, with the detector that it takes by itself."""
-    found = Recognizer(model).recognize_many(folder / path for path in paths)
-    for path, result in zip(paths, found, strict=True):
+    found = []
+    for result in Recognizer(model).recognize_many(folder / path for path in paths):
         if isinstance(result, ImageError):
             raise result
-        yield path, result
-
-
-def ours(folder: Path, paths: Sequence[str], model: str) -> Iterator[Answer]:
-    """Answers of a model of ours."""
-    for _, result in recognized(folder, paths, model):
-        yield result.faces[0].scores if result.faces else None
+        found.append(result)
+    return found
 
 
 def fers(python: str, folder: Path, paths: Sequence[str]) -> Iterator[Answer]:
@@ -125,27 +93,24 @@ def fers(python: str, folder: Path, paths: Sequence[str]) -> Iterator[Answer]:
             yield json.loads(line)
 
 
-def browsers(peers: Path, folder: Path, paths: Sequence[str]) -> Iterator[tuple[str, list[Answer]]]:
-    """Answers of each library that runs in Chromium."""
-    boxes = {path: found.faces[0].box_xyxy for path, found in recognized(folder, paths, "base-int8") if found.faces}
+def browsers(
+    peers: Path, folder: Path, paths: Sequence[str], ours: Sequence[FrameResult]
+) -> Iterator[tuple[str, list[Answer]]]:
+    """Answers of each library that runs in Chromium; ``ours`` has the boxes for the one that finds too few."""
     from playwright.sync_api import sync_playwright
 
-    site = Path(tempfile.mkdtemp())
-    (site / "peers").symlink_to(peers.resolve())
-    (site / "photos").symlink_to(folder.resolve())
-    (site / "index.html").write_text("<!doctype html><meta charset=utf-8><title>peers</title>")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with sync_playwright() as play:
+    boxes = [result.faces[0].box_xyxy if result.faces else None for result in ours]
+    with tempfile.TemporaryDirectory() as name, serve(Path(name), "peers") as url, sync_playwright() as play:
+        (Path(name) / "peers").symlink_to(peers.resolve())
+        (Path(name) / "photos").symlink_to(folder.resolve())
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
-        for name, setup in BROWSER.items():
+        for library, setup in BROWSER.items():
             page = browser.new_page()
-            page.goto(f"http://127.0.0.1:{server.server_port}/")
+            page.goto(url)
             page.evaluate(f"async () => {{ window.step = await ({setup})(); }}")
-            yield name, [page.evaluate(ASK, [f"/photos/{path}", boxes.get(path)]) for path in paths]
+            asked = zip(paths, boxes, strict=True)
+            yield library, [page.evaluate(ASK, [f"/photos/{path}", box]) for path, box in asked]
         browser.close()
-    server.shutdown()
-    shutil.rmtree(site)
 
 
 def figures(answers: Sequence[Answer], emotions: Sequence[str]) -> PhotoFigures:
@@ -182,15 +147,19 @@ def main() -> None:
     parser.add_argument("--split", default="validation", choices=("validation", "calibration", "train"))
     parser.add_argument("--limit", type=int, help="so many photos, spread over the list")
     options = quick.parse(parser, limit=4)
-    paths, emotions = chosen_photos(options.photos, options.split, options.limit)
+    source, images = chosen_photos(options.photos, options.split, options.limit)
+    paths, emotions = [image.file for image in images], [source.labels[image.label] for image in images]
     print("| package | faces found | accuracy (95 %) | of all photos | balanced over six | neutral (95 %) | ECE |")
     print("|---|---|---|---|---|---|---|")
+    ours: list[FrameResult] = []
     for model in options.models:
-        print_row(model, list(ours(options.photos, paths, model)), emotions)
+        ours = recognized(options.photos, paths, model)
+        print_row(model, [result.faces[0].scores if result.faces else None for result in ours], emotions)
     if options.fer:
         print_row("fer", list(fers(options.fer, options.photos, paths)), emotions)
     if options.peers:
-        for name, answers in browsers(options.peers, options.photos, paths):
+        ours = ours or recognized(options.photos, paths, "base-int8")
+        for name, answers in browsers(options.peers, options.photos, paths, ours):
             print_row(name, answers, emotions)
 
 

@@ -20,7 +20,7 @@ from mien.data.persons import fold_of
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 WEB = FOLDER.parent / "web" / "dist"
-NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("quick", "peer_fer"))
+NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("quick", "chromium", "peer_fer"))
 
 LONGER = {
     "scoring": "starts Ray, and predicts 2,000 files",
