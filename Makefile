@@ -11,6 +11,7 @@
 
 PYTHON ?= python3
 LOWEST_PYTHON ?= 3.11
+TEST_PROCESSES ?= 2
 SEED ?= 7
 TORCH_FREE := tests/contract tests/data tests/evaluate tests/recognition tests/video tests/mood
 BIN := .venv/bin
@@ -22,7 +23,7 @@ demo: .venv/.demo
 	$(BIN)/mien demo
 
 test: check
-	$(BIN)/python -m pytest -rs --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -rs --cov --cov-report=term:skip-covered
 	$(BIN)/python scripts/check_wheel.py
 
 check: .venv/.dev
