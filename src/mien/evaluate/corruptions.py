@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from mien.evaluate.resample import blur, resample, to_levels
@@ -77,14 +77,17 @@ def _downsampling(faces_NHW: Faces, strength: int, rng: np.random.Generator) -> 
 
 
 def _rotation(faces_NHW: Faces, strength: int, rng: np.random.Generator) -> Faces:
-    """To either side; the edge repeats."""
+    return turned_faces(faces_NHW, rng.choice([-1, 1], len(faces_NHW)) * ROTATION_DEGREES[strength - 1])
+
+
+def turned_faces(faces_NHW: Faces, degrees_N: ArrayLike) -> Faces:
+    """Each face turned by its angle, to the left where that is positive; the edge repeats."""
     side = faces_NHW.shape[1]
     pad = side // 2
     padded = np.pad(faces_NHW, ((0, 0), (pad, pad), (pad, pad)), mode="edge")
-    angles_N = rng.choice([-1, 1], len(faces_NHW)) * ROTATION_DEGREES[strength - 1]
     turned = [
         Image.fromarray(face).rotate(float(angle), Image.Resampling.BILINEAR)
-        for face, angle in zip(padded, angles_N, strict=True)
+        for face, angle in zip(padded, np.asarray(degrees_N), strict=True)
     ]
     return np.stack([np.asarray(face)[pad : pad + side, pad : pad + side] for face in turned])
 

@@ -55,7 +55,10 @@ class NetworkConfig(_Config):
     std: tuple[float, ...] = Field((0.25,), description="when fixed: what the difference is divided by")
     drop: float = Field(0.3, ge=0, lt=1, description="dropout before the head")
     head: HeadConfig | None = Field(None, description="replaces the network's own classifier")
-    pretrained: bool = Field(False, description="ImageNet weights, which timm downloads")
+    pretrained: bool = Field(
+        False,
+        description="ImageNet weights; of tf_efficientnet_lite0 to 2 from the extra pretrained, of others a download",
+    )
     weights: str | None = Field(
         None, description="a state_dict or model file, or a shipped model's name; a head of another size starts afresh"
     )

@@ -34,6 +34,7 @@ from mien.contract.system import processor_name
 from mien.data.faceset import FaceSet
 from mien.train.config import FILE_NAME, Recipe
 from mien.train.devices import Machine, is_first_process, launched_processes
+from mien.train.imagenet_weights import with_their_pixels
 from mien.train.model_file import parents_of
 from mien.train.phases import train_phases
 from mien.train.run import Run
@@ -61,7 +62,8 @@ def fit(
     With several devices this process starts the others, which run the same program; each comes through here.
 
     Args:
-        recipe: what to do. A shipped teacher that names other classes than ``faces`` is left out, with a notice.
+        recipe: what to do. A shipped teacher that names other classes than ``faces`` is left out, and ImageNet weights
+            from a package get the pixels that they expect, each with a notice.
         faces: has the splits "train" and "validation".
         runs: where run folders go.
         machine: what to train on.
@@ -77,12 +79,14 @@ def fit(
     _check_field(recipe, field)
     faces.split("train"), faces.split("validation")  # say what is missing before anything is written
     # a recipe is shared between data sets; a teacher of other classes cannot teach these
-    recipe, notice = without_unfit_teacher(recipe, faces.labels, faces.side)
-    if notice:
+    recipe, untaught = without_unfit_teacher(recipe, faces.labels, faces.side)
+    recipe, pixels = with_their_pixels(recipe)
+    notices = [notice for notice in (untaught, pixels) if notice]
+    for notice in notices:
         on_notice(notice)
     with _agreed_name(name) as agreed:
         folder = runs / recipe.name / agreed
-        run = Run(folder, recipe, _facts(recipe, faces, field, notice))
+        run = Run(folder, recipe, _facts(recipe, faces, field, notices))
         with _removed_unless_an_epoch_is_finished(folder):
             return _train(run, faces, field, machine or Machine())
 
@@ -156,7 +160,7 @@ def _agreed_name(name: str | None) -> Iterator[str]:
         os.environ.pop(RUN_NAME, None)  # whatever failed: the next run of this process has a name of its own
 
 
-def _facts(recipe: Recipe, faces: FaceSet, field: FaceSet | None, notice: str | None) -> dict[str, Any]:
+def _facts(recipe: Recipe, faces: FaceSet, field: FaceSet | None, notices: list[str]) -> dict[str, Any]:
     """What run.json says before the first epoch."""
     facts: dict[str, Any] = {
         "labels": list(faces.labels),
@@ -172,7 +176,7 @@ def _facts(recipe: Recipe, faces: FaceSet, field: FaceSet | None, notice: str | 
         },
         "machine": {"processor": processor_name(), "threads": torch.get_num_threads()},
     }
-    return facts | ({"notices": [notice]} if notice else {})
+    return facts | ({"notices": notices} if notices else {})
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from mien.contract.onnx_container import read_card
 from mien.contract.shipped_models import resolve_model, shipped_models
 from mien.train.config import NetworkConfig, Recipe
 from mien.train.freeze import BATCH_NORMS
+from mien.train.imagenet_weights import imagenet_file, is_from_package
 
 PREFIX, HALF, QUANTIZED = "classifier.network.", ".half", "_quantized"
 """How the exporter names weights, those it stores in half precision, and ONNX Runtime those that it stores in int8."""
@@ -128,6 +129,11 @@ def parents_of(recipe: Recipe) -> tuple[Parent, ...]:
     named: list[tuple[Relation, str]] = [] if weights is None else [("fine-tuned from", weights)]
     named += [("taught by", name) for name in (recipe.teacher.models if recipe.teacher is not None else ())]
     found = []
+    if is_from_package(recipe.network) and (imagenet := imagenet_file(recipe.network.name)) is not None:
+        # the name of the file ends with the first digits of its SHA-256
+        found.append(
+            Parent(imagenet.name, None, "fine-tuned from", facts={"data": "ImageNet", "licence": "Apache-2.0"})
+        )
     for relation, name in named:
         # read when the run starts: the file behind a name may change before the training ends
         path = model_path(name)

