@@ -48,41 +48,48 @@ BASELINES = {"labels-without-teacher": "without-teacher"}
 
 
 @dataclass(frozen=True)
-class Sets:
-    """All faces that runs are measured on. Labels are indices of FER+'s eight emotions.
+class FieldFaces:
+    """Faces of the calibration persons; labels are indices of FER+'s eight emotions, and ``half_N`` says in which half
+    of the persons each face is."""
 
-    ``half_N`` says in which half of the calibration persons each field face is.
-    """
-
-    votes: FaceSet
-    field_NHW: NDArray[np.uint8]
+    faces_NHW: NDArray[np.uint8]
     labels_N: NDArray[np.int64]
     half_N: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sets:
+    """All faces that runs are measured on; ``changed`` are worse copies of those of the field."""
+
+    votes: FaceSet
+    field: FieldFaces
     changed: Mapping[str, NDArray[np.uint8]]
     none_NHW: NDArray[np.uint8]
 
 
+def calibration_faces(crops: Path) -> FieldFaces:
+    """The calibration persons of ``crops``, every second one by name in the second half."""
+    faces = load_faces(crops).split("calibration")
+    person = {photo.path: photo.person for photo in read_persons(crops, lambda line: None)[0]}
+    persons = [person[name] for name in faces.names_N.tolist()]
+    half = {name: place % 2 for place, name in enumerate(sorted(set(persons)))}
+    place_L = np.array([FERPLUS_EMOTIONS.index(name) for name in faces.labels])
+    return FieldFaces(np.array(faces.faces_NHW), place_L[faces.labels_N], np.array([half[name] for name in persons]))
+
+
 def read_sets(data: Path, votes: Path | None, crops: Path, per_kind: int = PER_KIND) -> Sets:
     """Read FER2013's validation faces and the calibration persons' crops, and make the worse copies of the latter."""
-    field = load_faces(crops).split("calibration")
-    person = {photo.path: photo.person for photo in read_persons(crops, lambda line: None)[0]}
-    # every second person by name: a person is in one half only
-    order = {name: place % 2 for place, name in enumerate(sorted({person[name] for name in field.names_N.tolist()}))}
-    place_L = np.array([FERPLUS_EMOTIONS.index(name) for name in field.labels])
-    faces_NHW = np.array(field.faces_NHW)
-    rng = np.random.default_rng(0)
-    side = rng.choice([-1, 1], len(faces_NHW))
+    field, rng = calibration_faces(crops), np.random.default_rng(0)
+    side_N = rng.choice([-1, 1], len(field.labels_N))
     return Sets(
         votes=by_votes(load_faces(data, votes=votes).split("validation")),
-        field_NHW=faces_NHW,
-        labels_N=place_L[field.labels_N],
-        half_N=np.array([order[person[name]] for name in field.names_N.tolist()]),
+        field=field,
         changed={
-            f"tilt of {TILT_DEG} degrees": turned_faces(faces_NHW, side * TILT_DEG),
-            "24 px": CORRUPTIONS["down-sampling"](faces_NHW, 2, rng),
-            "mouth covered": CORRUPTIONS["mouth covered"](faces_NHW, 5, rng),
+            f"tilt of {TILT_DEG} degrees": turned_faces(field.faces_NHW, side_N * TILT_DEG),
+            "24 px": CORRUPTIONS["down-sampling"](field.faces_NHW, 2, rng),
+            "mouth covered": CORRUPTIONS["mouth covered"](field.faces_NHW, 5, rng),
         },
-        none_NHW=np.concatenate(list(non_faces(field.side, sample_pictures(), per_kind).values())),
+        none_NHW=np.concatenate(list(non_faces(field.faces_NHW.shape[1], sample_pictures(), per_kind).values())),
     )
 
 
@@ -93,7 +100,7 @@ def measure(logits: Predictor, sets: Sets) -> dict[str, float]:
         logits: crops -> logits of the ten columns of votes.
         sets: of ``read_sets``.
     """
-    field_NC, truth_N = predict_all(logits, sets.field_NHW), sets.labels_N
+    field_NC, truth_N = predict_all(logits, sets.field.faces_NHW), sets.field.labels_N
     temperature = fit_temperature(field_NC, truth_N)
     kinds = len(FERPLUS_EMOTIONS)
 
@@ -103,7 +110,7 @@ def measure(logits: Predictor, sets: Sets) -> dict[str, float]:
     field_NC = softmax(field_NC / temperature)[:, :kinds]
     named = {"most probable": field_NC.argmax(axis=1), "default": np.zeros_like(truth_N)}
     for half in (0, 1):  # chosen on one half of the persons, judged on the other
-        other_N = sets.half_N != half
+        other_N = sets.field.half_N != half
         naming = choose_naming(field_NC[other_N], truth_N[other_N], FERPLUS_EMOTIONS)
         weights_C = naming_weights(FERPLUS_EMOTIONS, naming)
         named["default"][~other_N] = (field_NC[~other_N] * weights_C).argmax(axis=1)

@@ -11,7 +11,7 @@
 # SEED=n trains the family with another seed; MORE is passed to every training (MORE="--accelerator gpu").
 # A rehearsal of all of it in twenty minutes, whose accuracies LOG.md has, with their spread over seeds:
 #
-#     MORE="--set data.fraction=0.2 --set epochs=6" scripts/train_release.sh DATA runs/rehearsal
+#     MORE="--set data.fraction=0.2 --set epochs=6" FIELD_EPOCHS=2 scripts/train_release.sh DATA runs/rehearsal CROPS
 #
 #   base             from scratch on the labels                      46 epochs
 #   base-finetune    on from base: votes on a second head, mixup     14 epochs   -> first.onnx: its weights averaged
@@ -34,6 +34,8 @@ crops=${3:-${MIEN_FIELD:-}}
 seed=${SEED:-0}
 out=$runs/models
 mien=${MIEN:-mien}
+# a resumed run keeps its own recipe, so --set is left out
+resumed=$(sed -E 's/--set[ =]+[^ ]+//g' <<<"${MORE:-}")
 mkdir -p "$out"
 
 # train RECIPE [OPTION...]: start, resume or skip the run RUNS/RECIPE/SEED
@@ -42,7 +44,7 @@ train() {
   if grep -qs '"best"' "$folder/run.json"; then
     echo "$folder: finished"
   elif find "$folder" -name last.ckpt 2>/dev/null | grep -q .; then
-    $mien train --resume "$folder" --data "$data" ${field:-} ${MORE:-}
+    $mien train --resume "$folder" --data "$data" ${field:-} $resumed
   else
     rm -rf "$folder" # stopped before its first epoch ended
     $mien train "$1" --name "$seed" --runs "$runs" --data "$data" --set "seed=$seed" ${field:-} ${MORE:-} "${@:2}"
@@ -62,7 +64,8 @@ export_ fer2013 "$runs/base-distill/$seed"
 train nano --set "teacher.models=[$out/first.onnx]"
 if [[ -n $crops ]]; then
   field="--field $crops"
-  train base-field --set "network.weights=$runs/base-distill/$seed/best.pth"
+  train base-field --set "network.weights=$runs/base-distill/$seed/best.pth" \
+    --set "phases=[{train: 20, epochs: ${FIELD_EPOCHS:-11}}]"
   export_ base "$runs/base-distill/$seed" "$runs/base-field/$seed" --soup 0.5,0.5 --head votes --accept-error 0.08 \
     --field "$crops"
   export_ base-int8 "$out/base.onnx" --quantize int8 --field "$crops" || echo "base-int8: loses too much"

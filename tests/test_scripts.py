@@ -149,9 +149,7 @@ def test_a_run_is_measured_by_known_answers() -> None:
     # the answer is the grey level; changed faces are all darkest, which is neutral, one in eight; 255 is no face
     sets = ablation.Sets(
         votes=votes,
-        field_NHW=faces_NHW,
-        labels_N=labels_N,
-        half_N=np.arange(160) // 8 % 2,
+        field=ablation.FieldFaces(faces_NHW, labels_N, half_N=np.arange(160) // 8 % 2),
         changed={"dark": np.zeros_like(faces_NHW)},
         none_NHW=np.full((10, 4, 4), 255, dtype=np.uint8),
     )
@@ -164,3 +162,16 @@ def test_a_run_is_measured_by_known_answers() -> None:
     assert found["FER+ majority"] == found["field, most probable"] == found["balanced, default"] == 1
     assert found["dark"] == 1 / 8
     assert found["no face rejected"] == 1
+
+
+def test_members_of_an_ensemble_are_chosen_on_other_persons(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
+    ensemble = experiment("ensemble")
+    half_N, labels_N = np.arange(4) // 2, np.zeros(4, dtype=np.int64)
+    sure, wrong = np.eye(8)[0], np.eye(8)[1]
+    # each is right on one half of the persons alone, so what is best on one half is wrong on the other
+    probs = {"a": np.array([sure, sure, wrong, wrong]), "b": 0.9 * np.array([wrong, wrong, sure, sure])}
+    one, two = ensemble.curve(probs, labels_N, half_N)
+    assert one.chosen == (("a",), ("b",)) and not one.field_right_N.any() and one.flattering_accuracy == 0.5
+    assert two.chosen == (("a", "b"), ("a", "b")) and two.field_right_N.tolist() == [True, True, False, False]
+    assert ensemble.p_value(two.field_right_N, one.field_right_N) == 0.5  # two faces against none
