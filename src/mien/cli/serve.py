@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +49,7 @@ def serve(
 
     with needs("serve"):
         from mien.serve.asgi import run
+        from mien.serve.engine import PHOTO_THREAD
         from mien.serve.settings import Limits, ServerSettings, is_loopback
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)
@@ -92,4 +95,11 @@ def serve(
 
             webbrowser.open(f"{urls[-1]}#token={owner_token}" if owner_token else pages[0])
 
-    run(settings, certificate, key, ready)
+    try:
+        run(settings, certificate, key, ready)
+    except KeyboardInterrupt:
+        if any(thread.name.startswith(PHOTO_THREAD) for thread in threading.enumerate()):
+            # A step that a busy machine gives no time to: Python would wait for its end.
+            problem("interrupted")
+            os._exit(130)
+        raise

@@ -167,6 +167,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if (state := getattr(self._app.state, "mien", None)) is not None:
             state.hub.stopping.set()
+            state.engine.give_up_photos()
         await super().shutdown(sockets)
 
 

@@ -7,8 +7,8 @@
 
 Live frames are decoded and searched in one thread for each CPU, each with a detector of its own, and classified
 together (batching.py). Photos never wait in that queue: a process of its own decodes them, one at a time
-(photo_decoder.py), and one thread of low priority searches them. Their faces are classified a few at a time, so a
-photo of a crowd cannot hold up a live frame for long.
+(photo_decoder.py), and one thread of low priority searches them. Each step of that work is short, and begins when no
+live frame is in work (photo_gate.py).
 
 Shape legend: H height, W width in pixels; N faces; S side of the crop.
 """
@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,15 +34,25 @@ from numpy.typing import NDArray
 from mien.contract.images import decode_image
 from mien.contract.results import FrameResult
 from mien.contract.system import usable_cpus
-from mien.recognition.detectors import Detections, Detector
+from mien.recognition.detectors import Detections, Detector, SteppedDetector
 from mien.recognition.recognizer import Recognizer, largest_first
 from mien.serve.batching import Batcher
 from mien.serve.photo_decoder import PhotoDecoder
+from mien.serve.photo_gate import PhotoGate
+from mien.serve.photo_worker import PHOTO_NICE
 from mien.serve.prometheus import ServerMetrics
 from mien.serve.settings import IMAGE_FORMATS, Limits
 
+T = TypeVar("T")
+
+PHOTO_THREAD = "mien-photo"
+"""Begins the name of the thread that searches photos."""
+
 PHOTO_FACES = 4
 """Faces of a photo that are classified at once; about 10 ms of work, which is what a live frame may have to wait."""
+
+PHOTO_STOP_S = 2.0
+"""When the server stops, a step of a photo that is in work gets so long to end; then it is left behind."""
 
 PHOTO_IDLE_S = 30.0
 """The process that decodes photos ends after this time without one, which gives its memory back."""
@@ -103,8 +113,10 @@ class Engine:
         self._detectors: queue.SimpleQueue[Detector] = queue.SimpleQueue()
         for detector in (recognizer.detector, *(make() for _ in range(threads - 1))):
             self._detectors.put(detector)
+        self._gate = PhotoGate()
         self._photo_decoder = PhotoDecoder()
-        self._photo_thread = ThreadPoolExecutor(1, "mien-photo", initializer=_lower_priority)
+        self._photo_step: asyncio.Future[Any] | None = None
+        self._photo_thread = ThreadPoolExecutor(1, PHOTO_THREAD, initializer=_lower_priority)
         # Made in that thread: the threads that a detector starts of its own inherit the low priority.
         self._photo_detector = self._photo_thread.submit(make).result()
         self._photo_turn = asyncio.Lock()
@@ -129,10 +141,19 @@ class Engine:
         await asyncio.gather(self._running, return_exceptions=True)
         if self._photo_idle is not None:
             self._photo_idle.cancel()
-        self._photo_decoder.abort()  # a photo that is being decoded ends with an error
-        for threads in (self._threads, self._photo_thread):
-            threads.shutdown(wait=True, cancel_futures=True)
+        self.give_up_photos()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        last = self._photo_thread.submit(lambda: None)
+        await asyncio.wait([asyncio.wrap_future(last)], timeout=PHOTO_STOP_S)
+        self._photo_thread.shutdown(wait=False, cancel_futures=True)
         self._photo_decoder.stop()
+
+    def give_up_photos(self) -> None:
+        """Answer those who wait for photos with ``Stopping``, since the server stops; the step in work is the last."""
+        self._gate.close()
+        self._photo_decoder.abort()
+        if self._photo_step is not None:
+            self._photo_step.cancel()  # its thread goes on until the step ends
 
     @property
     def waiting(self) -> int:
@@ -176,16 +197,17 @@ class Engine:
             ImageError: not such an image, damaged or too large.
         """
         asked = time.perf_counter()
-        with self._waiting("frame"):
-            searched = await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._read_and_search, image, max_pixels
-            )
         recognizer = own or self.recognizer
         probs_NC = np.empty((0, len(recognizer.card.labels)), dtype=np.float32)
-        if len(searched.found) and own is not None:
-            probs_NC = await asyncio.to_thread(own.classifier, searched.crops_NSS)
-        elif len(searched.found):
-            probs_NC = await self._batcher(searched.crops_NSS)
+        with self._gate.live():
+            with self._waiting("frame"):
+                searched = await asyncio.get_running_loop().run_in_executor(
+                    self._threads, self._read_and_search, image, max_pixels
+                )
+            if len(searched.found) and own is not None:
+                probs_NC = await asyncio.to_thread(own.classifier, searched.crops_NSS)
+            elif len(searched.found):
+                probs_NC = await self._batcher(searched.crops_NSS)
         result = recognizer.result(searched.width, searched.height, searched.found, probs_NC, source)
         self._metrics.faces.inc(len(result.faces))
         total_s = time.perf_counter() - asked
@@ -201,12 +223,14 @@ class Engine:
 
         Raises:
             ImageError: not such an image, damaged, too large, or it took too long to decode.
+            Stopping: the server stops.
         """
         with self._waiting("photo"):
             async with self._photo_turn:  # first come, first served
                 probs = [np.empty((0, len(self.recognizer.card.labels)), dtype=np.float32)]
                 searched = await self._search_photo(data, max_pixels)
                 for first in range(0, len(searched.crops_NSS), PHOTO_FACES):
+                    await self._in_photo_thread(self._gate.wait)
                     probs.append(await self._batcher(searched.crops_NSS[first : first + PHOTO_FACES]))
         result = self.recognizer.result(searched.width, searched.height, searched.found, np.concatenate(probs), source)
         self._metrics.faces.inc(len(result.faces))
@@ -214,13 +238,22 @@ class Engine:
 
     async def _search_photo(self, data: bytes, max_pixels: int) -> _Searched:
         """Decode and search in the photos' thread; let the worker end when no further photo comes."""
-        loop = asyncio.get_running_loop()
         if self._photo_idle is not None:
             self._photo_idle.cancel()
         try:
-            return await loop.run_in_executor(self._photo_thread, self._decode_and_search, data, max_pixels)
+            return await self._in_photo_thread(lambda: self._decode_and_search(data, max_pixels))
         finally:
+            loop = asyncio.get_running_loop()
             self._photo_idle = loop.call_later(PHOTO_IDLE_S, self._photo_thread.submit, self._photo_decoder.stop)
+
+    async def _in_photo_thread(self, step: Callable[[], T]) -> T:
+        self._gate.raise_if_closed()
+        self._photo_step = running = asyncio.get_running_loop().run_in_executor(self._photo_thread, step)
+        try:
+            return await running
+        except asyncio.CancelledError:
+            self._gate.raise_if_closed()
+            raise
 
     def _classify(self, crops_NSS: NDArray[np.uint8]) -> NDArray[np.float32]:
         with self._metrics.classify_seconds.time():
@@ -232,21 +265,34 @@ class Engine:
         self._metrics.decode_seconds.labels("frame").observe(time.perf_counter() - started)
         detector = self._detectors.get()
         try:
-            return self._search(detector, frame_HW3, started, "frame")
+            return self._search(detector.detect, frame_HW3, started, "frame")
         finally:
             self._detectors.put(detector)
 
     def _decode_and_search(self, data: bytes, max_pixels: int) -> _Searched:
         started = time.perf_counter()
-        photo = self._photo_decoder.decode(data, max_pixels)
+        self._gate.wait()
+        try:
+            photo = self._photo_decoder.decode(data, max_pixels)
+        finally:
+            self._gate.raise_if_closed()  # the decoder was ended then, and the image is not to blame
         self._metrics.decode_seconds.labels("photo").observe(time.perf_counter() - started)
-        searched = self._search(self._photo_detector, photo.frame_rgb, started, "photo")
+        searched = self._search(self._detect_in_steps, photo.frame_rgb, started, "photo")
         found = _enlarged(searched.found, photo.width / searched.width, photo.height / searched.height)
         return replace(searched, width=photo.width, height=photo.height, found=found)
 
-    def _search(self, detector: Detector, frame_HW3: NDArray[np.uint8], started: float, kind: str) -> _Searched:
+    def _detect_in_steps(self, frame_HW3: NDArray[np.uint8]) -> Detections:
+        detector = self._photo_detector
+        if isinstance(detector, SteppedDetector):
+            return detector.detect_in_steps(frame_HW3, self._gate.wait)
+        self._gate.wait()
+        return detector.detect(frame_HW3)
+
+    def _search(
+        self, detect: Callable[[NDArray[np.uint8]], Detections], frame_HW3: NDArray[np.uint8], started: float, kind: str
+    ) -> _Searched:
         with self._metrics.search_seconds.labels(kind).time():
-            found = largest_first(detector.detect(frame_HW3))
+            found = largest_first(detect(frame_HW3))
         crops_NSS = self.recognizer.crops(frame_HW3, found)
         height, width = frame_HW3.shape[:2]
         return _Searched(width, height, found, crops_NSS, time.perf_counter() - started)
@@ -263,6 +309,6 @@ def _enlarged(found: Detections, across: float, down: float) -> Detections:
 
 
 def _lower_priority() -> None:
-    """Let the calling thread run only when no other wants its CPU. Only Linux gives each thread a priority."""
+    """Let others go before the calling thread. Only Linux gives each thread a priority."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PHOTO_NICE)

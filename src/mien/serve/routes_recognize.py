@@ -25,6 +25,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from mien.contract.errors import ImageError
 from mien.contract.images import image_size
 from mien.serve.api_schema import BatchOut, ResultOut, binary_body, form_body, problems
+from mien.serve.photo_gate import Stopping
 from mien.serve.sets import told
 from mien.serve.settings import IMAGE_FORMATS
 from mien.serve.state import ServerState, state_of
@@ -32,6 +33,7 @@ from mien.serve.state import ServerState, state_of
 router = APIRouter(prefix="/v1", tags=["photos"])
 
 BUSY = "the machine has too much to do for photos now; try again later"
+STOPPING = "the server stops; try again when it runs again"
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "application/octet-stream")
 
@@ -60,6 +62,8 @@ async def recognize(request: Request) -> Any:
             raise HTTPException(400, str(error)) from None
         except TimeoutError:
             raise HTTPException(503, BUSY, {"Retry-After": "60"}) from None
+        except Stopping:
+            raise HTTPException(503, STOPPING, {"Retry-After": "10"}) from None
     return told(result)
 
 
@@ -112,6 +116,8 @@ async def _one(state: ServerState, data: bytes, name: str) -> dict[str, Any]:
         return {"source": name, "error": str(error)}
     except TimeoutError:
         return {"source": name, "error": BUSY}
+    except Stopping:
+        return {"source": name, "error": STOPPING}
     return {"source": name, "result": told(result)}
 
 

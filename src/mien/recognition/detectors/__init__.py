@@ -17,7 +17,7 @@ Not here: what is added around a box (margins.py), the crop (mien.contract.pixel
 
 from __future__ import annotations
 
-from mien.recognition.detectors.base import Detections, Detector, WholeFrameDetector
+from mien.recognition.detectors.base import Detections, Detector, SteppedDetector, WholeFrameDetector
 from mien.recognition.detectors.factory import DETECTORS, make_detector
 
-__all__ = ["DETECTORS", "Detections", "Detector", "WholeFrameDetector", "make_detector"]
+__all__ = ["DETECTORS", "Detections", "Detector", "SteppedDetector", "WholeFrameDetector", "make_detector"]

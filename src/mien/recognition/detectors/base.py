@@ -8,8 +8,9 @@ Shape legend: N faces; a box is left, top, right, bottom; a landmark is x, y; al
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,13 @@ class Detector(Protocol):
     def name(self) -> str: ...
 
     def detect(self, frame_rgb: NDArray[np.uint8]) -> Detections: ...
+
+
+@runtime_checkable
+class SteppedDetector(Detector, Protocol):
+    """A detector that can search in short steps, for callers that let other work pass in between."""
+
+    def detect_in_steps(self, frame_rgb: NDArray[np.uint8], before_step: Callable[[], None]) -> Detections: ...
 
 
 class WholeFrameDetector:

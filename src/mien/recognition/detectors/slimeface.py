@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from mien.contract.errors import DetectorError
 from mien.contract.pixels import check_frame
 from mien.recognition.detectors.base import Detections
-from mien.recognition.detectors.tiles import TILE_PX, search_at_sizes
+from mien.recognition.detectors.tiles import STEP_TILE_PX, TILE_PX, search_at_sizes
 
 Rows = NDArray[np.int64]
 """Of shape (N, R)."""
@@ -72,6 +72,15 @@ class SlimefaceDetector:
     def detect(self, frame_rgb: NDArray[np.uint8]) -> Detections:
         """Find faces in a uint8 RGB frame of shape (H, W, 3)."""
         return search_at_sizes(frame_rgb, self._search, self.longest_side_px)
+
+    def detect_in_steps(self, frame_rgb: NDArray[np.uint8], before_step: Callable[[], None]) -> Detections:
+        """As ``detect``, in short steps; ``before_step`` is called before each, and what it raises ends the search."""
+
+        def search(picture_rgb: NDArray[np.uint8]) -> Detections:
+            before_step()
+            return self._search(picture_rgb)
+
+        return search_at_sizes(frame_rgb, search, self.longest_side_px, STEP_TILE_PX)
 
     def _search(self, picture_rgb: NDArray[np.uint8]) -> Detections:
         check_frame(picture_rgb)

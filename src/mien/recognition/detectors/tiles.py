@@ -25,14 +25,20 @@ COARSE_SIDE_PX, LARGEST_FACE_PX = 320, 300
 TILE_PX, OVERLAP_PX = 960, 160
 """Larger pictures are searched in tiles. They overlap by more than the largest face that the coarse search may miss."""
 
+STEP_TILE_PX = 640
+"""Tiles of a search in steps: as large as a live frame, so that a step takes about as long as one."""
 
-def search_at_sizes(frame_rgb: NDArray[np.uint8], search: Search, longest_side_px: int) -> Detections:
+
+def search_at_sizes(
+    frame_rgb: NDArray[np.uint8], search: Search, longest_side_px: int, tile_px: int = TILE_PX
+) -> Detections:
     """Search a frame for large faces at 320 px, and for small ones at a larger size and in tiles.
 
     Args:
         frame_rgb: uint8 (H, W, 3).
-        search: one pass; it gets pictures of at most ``TILE_PX``.
+        search: one pass; it gets pictures of at most ``tile_px``.
         longest_side_px: the frame is shrunk to this for the small faces; up to 320 there is one pass only.
+        tile_px: the largest side of a tile; at least 320.
 
     Returns:
         Faces in pixels of the frame, clipped to it. Of two that overlap the stronger stays.
@@ -41,8 +47,8 @@ def search_at_sizes(frame_rgb: NDArray[np.uint8], search: Search, longest_side_p
     found = [search(coarse_rgb).scaled(scale_2)]
     if max(frame_rgb.shape[:2]) > COARSE_SIDE_PX and longest_side_px > COARSE_SIDE_PX:
         fine_rgb, scale_2 = downscale(frame_rgb, longest_side_px)
-        for top, bottom in _spans(fine_rgb.shape[0]):
-            for left, right in _spans(fine_rgb.shape[1]):
+        for top, bottom in _spans(fine_rgb.shape[0], tile_px):
+            for left, right in _spans(fine_rgb.shape[1], tile_px):
                 part = search(fine_rgb[top:bottom, left:right]).moved(left, top)
                 sides_N2 = part.boxes_N4[:, 2:] - part.boxes_N4[:, :2]
                 found.append(part.take(np.flatnonzero(sides_N2.max(axis=1) <= LARGEST_FACE_PX)).scaled(scale_2))
@@ -62,11 +68,11 @@ def join(found: Sequence[Detections]) -> Detections:
     )
 
 
-def _spans(length: int) -> list[tuple[int, int]]:
-    """Equal tiles of at most ``TILE_PX`` along an axis, which overlap by at least ``OVERLAP_PX``."""
-    if length <= TILE_PX:
+def _spans(length: int, tile_px: int) -> list[tuple[int, int]]:
+    """Equal tiles of at most ``tile_px`` along an axis, which overlap by at least ``OVERLAP_PX``."""
+    if length <= tile_px:
         return [(0, length)]
-    count = math.ceil((length - OVERLAP_PX) / (TILE_PX - OVERLAP_PX))
+    count = math.ceil((length - OVERLAP_PX) / (tile_px - OVERLAP_PX))
     side = math.ceil((length + (count - 1) * OVERLAP_PX) / count)
     starts = [round(index * (length - side) / (count - 1)) for index in range(count)]
     return [(start, start + side) for start in starts]

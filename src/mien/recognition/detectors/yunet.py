@@ -8,6 +8,7 @@ Wu, Peng & Yu 2023, "YuNet: A Tiny Millisecond-level Face Detector". Not here: t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import DetectorError
 from mien.recognition.detectors.base import Detections
-from mien.recognition.detectors.tiles import search_at_sizes
+from mien.recognition.detectors.tiles import STEP_TILE_PX, search_at_sizes
 from mien.recognition.detectors.yunet_network import YuNetNetwork
 
 YUNET_FILE = "face_detection_yunet_2023mar.onnx"
@@ -69,6 +70,15 @@ class YuNetDetector:
     def detect(self, frame_rgb: NDArray[np.uint8]) -> Detections:
         """Find faces in a uint8 RGB frame of shape (H, W, 3)."""
         return search_at_sizes(frame_rgb, self._search, self.longest_side_px)
+
+    def detect_in_steps(self, frame_rgb: NDArray[np.uint8], before_step: Callable[[], None]) -> Detections:
+        """As ``detect``, in short steps; ``before_step`` is called before each, and what it raises ends the search."""
+
+        def search(picture_rgb: NDArray[np.uint8]) -> Detections:
+            before_step()
+            return self._search(picture_rgb)
+
+        return search_at_sizes(frame_rgb, search, self.longest_side_px, STEP_TILE_PX)
 
     def _search(self, picture_rgb: NDArray[np.uint8]) -> Detections:
         rows_NF = self._network(picture_rgb)
