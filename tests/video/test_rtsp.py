@@ -105,18 +105,44 @@ def test_a_stream_that_is_not_there(serve: Callable[..., RtspServer], port: int)
         open_camera(f"rtsp://127.0.0.1:{port}/elsewhere")
 
 
-def test_over_tls(serve: Callable[..., RtspServer], port: int, tmp_path: Path) -> None:
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """PEM with a certificate for localhost and its key; cert.pem beside it is the certificate alone."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("needs openssl to make a certificate")
-    certificate = tmp_path / "both.pem"
     subprocess.run(
         [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key.pem"]
-        + ["-out", tmp_path / "cert.pem", "-subj", "/CN=localhost"],
+        + ["-out", tmp_path / "cert.pem", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
         check=True,
         capture_output=True,
     )
-    certificate.write_bytes((tmp_path / "cert.pem").read_bytes() + (tmp_path / "key.pem").read_bytes())
+    both = tmp_path / "both.pem"
+    both.write_bytes((tmp_path / "cert.pem").read_bytes() + (tmp_path / "key.pem").read_bytes())
+    return both
+
+
+def test_over_tls_the_certificate_must_be_trusted(
+    serve: Callable[..., RtspServer], port: int, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ffmpeg takes any certificate, and with it whoever sits in between."""
     serve("--certificate", str(certificate), "--password", "right-secret")
-    with open_camera(f"rtsps://anna:right-secret@127.0.0.1:{port}/test") as camera:
+    url = f"rtsps://anna:right-secret@localhost:{port}/test"
+    with pytest.raises(
+        VideoError, match=r"certificate is not trusted \(self-signed certificate\); let SSL_CERT_FILE"
+    ) as no:
+        open_camera(url)
+    assert "secret" not in str(no.value)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.with_name("cert.pem")))
+    with open_camera(url) as camera:
         assert next(camera.frames()).frame_rgb.mean() > 230
+    with pytest.raises(VideoError, match="certificate is not trusted .*mismatch"):  # it is for another name
+        open_camera(url.replace("localhost", "127.0.0.1"))
+
+
+def test_any_certificate_where_asked(serve: Callable[..., RtspServer], port: int, certificate: Path) -> None:
+    serve("--certificate", str(certificate), "--password", "right-secret")
+    with open_camera(f"rtsps://anna:right-secret@127.0.0.1:{port}/test", insecure=True) as camera:
+        assert next(camera.frames()).frame_rgb.mean() > 230
+    with pytest.raises(VideoError, match="401|[Uu]nauthori[sz]ed"):  # a wrong password is no matter of certificates
+        open_camera(f"rtsps://127.0.0.1:{port}/test", insecure=True)

@@ -29,6 +29,9 @@ def serve(
     no_history: Annotated[bool, typer.Option("--no-history", help="Keep nothing at all.")] = False,
     retention_days: Annotated[float, typer.Option(help="Delete figures older than this; 0 keeps them.")] = 90.0,
     camera: Annotated[str | None, typer.Option(help="Camera of this machine: a number, a URL, or a file.")] = None,
+    insecure_camera: Annotated[
+        bool, typer.Option("--insecure-camera", help="Take any TLS certificate of that camera (rtsps://, https://).")
+    ] = False,
     token: Annotated[
         str | None, typer.Option(envvar="MIEN_TOKEN", help="What visitors must show; made and printed where needed.")
     ] = None,
@@ -70,6 +73,7 @@ def serve(
         token=token,
         owner_token=owner_token,
         camera=camera,
+        insecure_camera=insecure_camera,
         origins=tuple(origin or ()),
         limits=Limits(live_clients=max_clients),
         adapt=personal_adapt(),

@@ -51,6 +51,9 @@ def watch(
     patience: Annotated[
         float, typer.Option(parser=seconds, metavar="TIME", help="Give up a lost camera after this.")
     ] = 60.0,
+    insecure_camera: Annotated[
+        bool, typer.Option("--insecure-camera", help="Take any TLS certificate of the camera (rtsps://, https://).")
+    ] = False,
     page: Annotated[bool, typer.Option("--page", help="Show it in the browser instead; keeps no history.")] = False,
 ) -> None:
     """Watch a camera: who is there and what their faces show, as it happens."""
@@ -65,6 +68,7 @@ def watch(
             priors=priors,
             no_history=True,
             camera=camera,
+            insecure_camera=insecure_camera,
             open_page=True,
         )
         return
@@ -79,7 +83,7 @@ def watch(
     recognizer = Recognizer(model, detector, detector_model, priors=parse_priors(priors))
     lost = False
     with ExitStack() as cleanup:
-        source = cleanup.enter_context(open_camera(camera, patience))
+        source = cleanup.enter_context(open_camera(camera, patience, insecure_camera))
         kept = None if log is None else _Kept(log, recognizer.card)
         if kept is not None:
             cleanup.callback(kept.close)

@@ -61,7 +61,7 @@ class CameraFeed:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._source = await asyncio.to_thread(open_camera, self.camera, math.inf)
+        self._source = await asyncio.to_thread(open_camera, self.camera, math.inf, self._state.settings.insecure_camera)
         if self._state.journal is not None:
             self.live.entry = self._state.journal.begin("camera")
         if self._state.drift is not None:

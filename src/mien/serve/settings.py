@@ -93,6 +93,7 @@ class ServerSettings:
         token: what visitors must show; None only on loopback, where everybody is the owner then.
         owner_token: what the owner must show; None where nobody may see other people's sessions.
         camera: of the server's machine: a device number, a stream's URL or a video file; None for none.
+        insecure_camera: take any certificate of that camera, such as one that it signed itself.
         origins: web origins besides the server's own that may use it, such as "https://example.org".
         limits: how much is taken from anyone.
         adapt: fits personal models; None where none are made.
@@ -112,6 +113,7 @@ class ServerSettings:
     token: str | None = None
     owner_token: str | None = None
     camera: str | None = None
+    insecure_camera: bool = False
     origins: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     adapt: Adapt | None = None

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import MienError, MissingExtraError, VideoError
 from mien.contract.urls import without_password
+from mien.video.certificates import refusal, tls_options, uses_tls
 from mien.video.frames import Frame
 from mien.video.reader import VideoReader, load_av
 from mien.video.sources import Item, Note, SourceEnd
@@ -39,6 +40,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 
 JOIN_S = 2.0
 """On closing, a camera gets this long to finish its last frame; after that its thread is abandoned."""
+
+TRUST = "let SSL_CERT_FILE name a file with it, or take any certificate with --insecure-camera"
 
 STALLED_S = 5.0
 """Without a frame for so long, a camera is said to be silent."""
@@ -187,13 +190,14 @@ class Camera:
             capture.close()
 
 
-def open_camera(camera: int | str, patience_s: float = 60.0) -> Camera:
+def open_camera(camera: int | str, patience_s: float = 60.0, insecure: bool = False) -> Camera:
     """Open a camera by its name.
 
     Args:
         camera: a device number (0 is the first), a URL that ffmpeg reads, or a video file, which is played at its own
             speed, and again when it ends.
         patience_s: without a frame, before it is given up.
+        insecure: take any certificate of a camera that is reached by TLS, such as one that it signed itself.
 
     Raises:
         VideoError: it is absent, in use, does not answer, or has no picture.
@@ -203,7 +207,7 @@ def open_camera(camera: int | str, patience_s: float = 60.0) -> Camera:
     if name.isdecimal():
         return Camera(f"camera {name}", lambda: DeviceCapture(int(name)), patience_s)
     if "://" in name:
-        return Camera(without_password(name), lambda: StreamCapture(name), patience_s)
+        return Camera(without_password(name), lambda: StreamCapture(name, insecure=insecure), patience_s)
     return Camera(name, lambda: FileCapture(Path(name)), patience_s)
 
 
@@ -241,21 +245,25 @@ class DeviceCapture:
 
 
 class StreamCapture:
-    """A network stream, through PyAV: RTSP over TCP, HTTP (MJPEG, MPEG-TS, HLS, …), RTMP, SRT.
+    """A network stream, through PyAV: RTSP over TCP, HTTP (MJPEG, MPEG-TS, HLS, …), RTMP, SRT; over TLS too.
 
     Raises:
-        VideoError: no answer, or no picture in it.
+        VideoError: no answer, a certificate that is not trusted, or no picture in it.
     """
 
-    def __init__(self, url: str, open_s: float = OPEN_S, read_s: float = READ_S) -> None:
+    def __init__(self, url: str, open_s: float = OPEN_S, read_s: float = READ_S, insecure: bool = False) -> None:
         self._av = load_av()
         self._name = without_password(url)
         options = {"rtsp_transport": "tcp", "fflags": "nobuffer", "analyzeduration": "2000000"}
+        options |= tls_options(url, insecure)
         try:
             self._container: Any = self._av.open(
                 url, timeout=(open_s, read_s), options=options, metadata_errors="replace"
             )
         except (self._av.FFmpegError, OSError) as error:
+            refused = refusal(url, open_s) if uses_tls(url) and not insecure else None
+            if refused is not None:
+                raise VideoError(f"{self._name}: its certificate is not trusted ({refused}); {TRUST}") from None
             raise VideoError(f"{self._name}: {self._reason(error)}") from None
         if not self._container.streams.video:
             self._container.close()
