@@ -132,7 +132,7 @@ def until(condition: Any, seconds: float = 20.0) -> None:
 def broken(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     from mien.serve import server_camera
 
-    monkeypatch.setattr(server_camera, "open_camera", lambda name, patience_s: Camera("desk", Breaks))
+    monkeypatch.setattr(server_camera, "open_camera", lambda name, patience_s, insecure: Camera("desk", Breaks))
     with serve(camera="0") as client:
         yield client
 
