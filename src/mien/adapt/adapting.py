@@ -1,16 +1,16 @@
-"""A model for one's own camera: labelled faces in, a better model file out, or the reason why not.
+"""Adapt a model to one's own camera: labelled faces in; a better model file out, or the reason why it is not better.
 
     source = SourceModel(resolve_model("base"))
     result = adapt_model(source, faces)                    # labelled faces, 20 to a few thousand
     if result.adaptation.helps:
         write_adapted(source, result, Path("mine.onnx"), data="mine/")
 
-    estimate = adapt_to_shares(source, faces_NSS)          # without labels: the shares of the emotions alone
+    estimate = adapt_to_shares(source, faces_NSS)          # without labels: only the shares of the emotions
 
-No training framework is needed. The new file is an ordinary model of mien's, with a card that says what it was made
-from, what it was adapted to, and what that brought on faces held out.
+No training framework is needed. The new file is an ordinary model of mien's. Its card says which model was adapted, to
+which faces, and how much better it is on faces that were held out.
 
-Not here: the fitting (mien.evaluate.readout), its choice and its measurement (mien.evaluate.adaptation).
+Not here: the fitting (mien.evaluate.readout); choosing a method and measuring it (mien.evaluate.adaptation).
 
 Shape legend: N faces, S side of the crop, C classes of the model, D classes of the data.
 """
@@ -42,7 +42,8 @@ from mien.evaluate.readout import METHODS, Evidence, Readout
 from mien.recognition.classifier import Classifier
 
 PARITY = 1e-3
-"""By so much the written file may differ from the fitted readout: float32, and what int8 layers add."""
+"""The largest difference allowed between the written file's probabilities and the fitted readout's. It covers rounding
+to float32 and to int8."""
 
 USUAL_ERROR = 0.2
 Progress = Callable[[int, int], None]
@@ -53,12 +54,12 @@ class Adapted:
     """What ``adapt_model`` found.
 
     Attributes:
-        classes: of the adapted model.
-        adaptation: method, figures before and after, readout.
-        held_probs_ND: of the adapted model on the labelled faces, each by a readout without it; rows sum to less than 1
-            where the model rejects.
-        labels_N: their classes.
-        units_N: person of each face; None where each stands for itself.
+        classes: classes of the adapted model.
+        adaptation: the method, figures before and after, and the readout.
+        held_probs_ND: probabilities of the labelled faces, each from a readout that was fitted without that face. Rows
+            sum to less than 1 if the model rejects.
+        labels_N: the faces' classes.
+        units_N: person of each face; None if each face stands for itself.
         seen: how the labelled faces are distributed, for ``mien drift``.
     """
 
@@ -83,15 +84,15 @@ def adapt_model(
 
     Args:
         source: the model.
-        faces: labelled faces of the side that the model wants. Where the model knows all of their classes it keeps its
-            own, so that a class without a face is not lost; otherwise the adapted model has the classes of the data.
-        methods: that may be chosen.
-        units_N: person of each face; None where each face stands for itself.
-        seed: of the folds.
-        on_progress: called with (faces done, faces in all) while the model looks at them.
+        faces: labelled faces; their side is the model's. If the model knows all of their classes, the adapted model
+            keeps the model's classes, so that a class without a face is not lost; otherwise it has those of the data.
+        methods: the methods to choose from.
+        units_N: person of each face; None if each face stands for itself.
+        seed: seed of the folds.
+        on_progress: called with (faces done, faces in all) while the model classifies them.
 
     Raises:
-        DataError: too few faces, or of another side.
+        DataError: there are too few faces, or their side is not the model's.
         ModelError: the model cannot be run.
     """
     if faces.side != source.card.image.side:
@@ -108,25 +109,25 @@ def adapt_model(
 
 
 def _totals(source: SourceModel, evidence: Evidence) -> NDArray[np.float64]:
-    """What the old probabilities sum to, (N, 1): 1, or less where the model rejects."""
+    """The sum of each face's old probabilities, (N, 1): 1, or less if the model rejects."""
     if not source.rest:
         return np.ones((len(evidence.log_probs_NC), 1))
     return np.asarray(np.exp(evidence.log_probs_NC).sum(axis=1, keepdims=True).clip(max=1))
 
 
 def write_adapted(source: SourceModel, result: Adapted, out: Path, *, data: str, name: str | None = None) -> ModelCard:
-    """Write the adapted model and return its card. The file is run before it is kept.
+    """Write the adapted model and return its card. The file is run and checked before it gets its name.
 
     Args:
         source: the model that was adapted.
-        result: what was found; its readout is written even where it does not help, that is the caller's to decide.
-        out: an .onnx file.
-        data: what the labelled faces were, for the card.
-        name: of the new model; None for the file's.
+        result: what ``adapt_model`` found. Its readout is written even if it does not help; the caller decides.
+        out: the .onnx file to write.
+        data: a description of the labelled faces, for the card.
+        name: name of the new model; None for the file's name.
 
     Raises:
-        ModelError: the written file would not give the fitted answers.
-        OutputError: it cannot be written.
+        ModelError: the written file would give other probabilities than the fitted readout.
+        OutputError: the file cannot be written.
     """
     if out.suffix.lower() != ".onnx":
         raise ModelError(f"{out}: expected a name that ends in .onnx")
@@ -195,7 +196,7 @@ def adapt_to_shares(
     """Estimate the shares of the emotions among unlabelled faces, and the readout that takes them into account.
 
     Raises:
-        DataError: no face.
+        DataError: there is no face.
         ModelError: the model's card does not say how often each emotion occurs in its own data.
     """
     source_C = source_shares(source.card)
@@ -208,10 +209,10 @@ def adapt_to_shares(
 
 
 def source_shares(card: ModelCard) -> NDArray[np.float64]:
-    """How often each label occurs in the faces that a model's probabilities are calibrated for.
+    """How often each label occurs among the faces that the model's probabilities are calibrated for.
 
     Raises:
-        ModelError: its card does not say.
+        ModelError: the model's card does not say it.
     """
     if card.naming is not None:
         shares_C = np.array([card.naming.frequencies[label] for label in card.labels])
@@ -225,7 +226,7 @@ def source_shares(card: ModelCard) -> NDArray[np.float64]:
 
 
 def write_shares(source: SourceModel, readout: Readout, estimate: PriorEstimate, out: Path, *, data: str) -> ModelCard:
-    """Write the model for estimated shares of the emotions. It makes no promise: nothing was measured.
+    """Write the model for estimated shares of the emotions. Its card states no accuracy, since none was measured.
 
     Raises:
         ModelError, OutputError: as ``write_adapted``.

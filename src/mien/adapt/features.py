@@ -1,4 +1,4 @@
-"""What a model's linear head sees: the features before its last linear layer, read by giving the graph one more output.
+"""Read a model's features, the input of its last linear layer, by giving the graph one more output.
 
     source = SourceModel(path)                          # a model file that mien exported
     evidence = source.evidence(crops_NSS)          # log-probabilities and features, for mien.evaluate.adaptation
@@ -38,16 +38,16 @@ class SourceModel:
         path: an .onnx file that mien exported.
 
     Attributes:
-        path: of the file.
-        card: of the model.
-        file_bytes: of the file.
-        graph: its parts.
-        features: name of the value that the head multiplies; None where there is no single one.
-        places: name of the value that is averaged to ``features``, (M, K, h, w); None where nothing is.
+        path: the file.
+        card: facts about the model.
+        file_bytes: the file's content.
+        graph: the parts of the file's graph.
+        features: name of the value that the head multiplies; None if there are several heads or none.
+        places: name of the value (M, K, h, w) whose mean over all places is ``features``; None if there is none.
         mirrored: whether M = 2 N: the faces, then their mirror images.
 
     Raises:
-        ModelError: no model of mien's, or one that ONNX Runtime cannot run.
+        ModelError: mien did not export the file, or ONNX Runtime cannot run it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,18 +73,18 @@ class SourceModel:
             one = np.zeros((1, self.card.image.side, self.card.image.side), dtype=np.uint8)
             seen = self._session.run([self.features], {"faces": one})[0]
             self.mirrored = len(seen) == 2
-            if seen.ndim != 2 or len(seen) > 2:  # not one row a face: not what this knows how to refit
+            if seen.ndim != 2 or len(seen) > 2:  # not one row for each face, so the head cannot be fitted again
                 self.features = self.places = None
 
     @property
     def rest(self) -> bool:
-        """Whether probabilities may sum to less than 1: the model also knows what is none of its labels."""
+        """Whether a face's probabilities may sum to less than 1: the model also has "unknown" and "not a face"."""
         return bool(self.card.rejected)
 
     def evidence(self, crops_NSS: NDArray[np.uint8], on_progress: Callable[[int, int], None] | None = None) -> Evidence:
         """Log-probabilities of the model's labels, and features averaged over both mirror images.
 
-        Where the model rejects, its labels' probabilities are taken as they are, so rows may sum to less than 1.
+        If the model rejects, the probabilities of its labels are not rescaled, so rows may sum to less than 1.
         """
         names = ["probabilities"] + ([] if self.features is None else [self.features])
         probs, features = [], []
@@ -102,7 +102,7 @@ class SourceModel:
 
 
 def _head(graph: Graph) -> Node | None:
-    """The one matrix product that the probabilities come from; None where several do."""
+    """The one matrix product that the probabilities come from; None if they come from several."""
     found: dict[str, Node] = {}
     waiting, seen = ["probabilities"], set()
     while waiting:

@@ -4,9 +4,8 @@
     graph.nodes[-1].op_type                       # "Softmax"
     file_bytes = graph.with_tail(keep={"mean_2"}, nodes=[...], constants={...}, outputs={...})
 
-An ONNX file is a protobuf message: a sequence of numbered fields (onnx.proto3,
-protobuf.dev/programming-guides/encoding).
-What is not changed is copied byte for byte.
+An ONNX file is a protobuf message, which is a sequence of numbered fields (onnx.proto3,
+protobuf.dev/programming-guides/encoding). Unchanged fields are copied byte for byte.
 
 Not here: which nodes to add (tail.py), the card (mien.contract.onnx_container).
 """
@@ -37,7 +36,7 @@ class Node:
         op_type: its name in ONNX.
         inputs: names of the values it reads; "" for one left out.
         outputs: names of the values it makes.
-        content: the whole message.
+        content: the whole protobuf message.
     """
 
     op_type: str
@@ -63,8 +62,8 @@ class Graph:
     Attributes:
         nodes: in an order in which they can run.
         constants: the messages of weights and other constants, by name.
-        rest: of the graph: name, inputs, …, each a whole field.
-        model_rest: of the file: version and opsets, each a whole field.
+        rest: all other fields of the graph: its name, its inputs, …
+        model_rest: the fields of the file beside the graph: version, opsets, …
     """
 
     nodes: tuple[Node, ...]
@@ -77,7 +76,7 @@ class Graph:
         """Take a file apart.
 
         Raises:
-            ModelError: no protobuf.
+            ModelError: the bytes are not protobuf.
         """
         content = memoryview(file_bytes)
         nodes: list[Node] = []
@@ -102,7 +101,7 @@ class Graph:
         return cls(tuple(nodes), constants, tuple(rest), tuple(model_rest))
 
     def maker(self, value: str) -> Node | None:
-        """The node that makes a value; None for an input or a constant."""
+        """The node whose output is this value; None for an input or a constant."""
         return next((each for each in self.nodes if value in each.outputs), None)
 
     def renamed(self, names: Mapping[str, str]) -> Graph:
@@ -116,13 +115,13 @@ class Graph:
         constants: Mapping[str, NDArray[np.float32] | NDArray[np.int64]],
         outputs: Mapping[str, Sequence[int | str]],
     ) -> bytes:
-        """The file with what leads to the values ``keep``, and ``nodes`` behind them; without a card.
+        """The file with only the nodes that compute the values ``keep``, followed by ``nodes``; without a card.
 
         Args:
             keep: values that the new nodes read.
-            nodes: in an order in which they can run.
-            constants: that the new nodes read, by name.
-            outputs: shape of each output, float32; a text is a size that varies.
+            nodes: the new nodes, in an order in which they can run.
+            constants: the constants that the new nodes read, by name.
+            outputs: shape of each output, which is float32; a size that varies is given as its name.
         """
         wanted, kept = set(keep), []
         for each in reversed(self.nodes):

@@ -1,11 +1,11 @@
-"""Write an adapted model: the old graph with a new last step, its maps adapted alike.
+"""Write an adapted model: the old graph with a new last step, and with maps that fit the new step.
 
     file_bytes = adapted(source, readout)          # no card yet
 
 The new last step is that of ``mien.evaluate.readout``: softmax(log p @ mixing + features @ weights + offsets), where p
-are the old probabilities. What the old model gave to none of its labels ("not a face") stays what it was.
+are the old probabilities. The probability that the old model gave to "unknown" and "not a face" does not change.
 
-Class activation maps keep their meaning: the softmax of a map's mean is still the probability.
+Class activation maps keep their meaning: the softmax of the maps' means is still the probability.
 
 Shape legend: N faces, M = N or 2 N with mirror images, C old classes, D new classes, K features, P = h w places.
 """
@@ -76,7 +76,7 @@ def _features(source: SourceModel, constants: Constants) -> list[Node]:
 def _mirror_halves(
     value: str, output: str, sizes: tuple[int, ...], constants: Constants, flip: str | None
 ) -> list[Node]:
-    """Mean of a value over faces and mirror images, (2 N, …) -> (N, …); the second half turned over where asked."""
+    """Mean of a value over each face and its mirror image, (2 N, …) -> (N, …); flipped back first if asked."""
     name = f"{output}_parts"
     constants[f"{name}_shape"] = np.array([2, -1, *(sizes or (_width(constants),))], dtype=np.int64)
     constants[f"{name}_0"], constants[f"{name}_1"] = np.array(0, dtype=np.int64), np.array(1, dtype=np.int64)
@@ -101,7 +101,7 @@ def _width(constants: Constants) -> int:
 
 
 def _softmax(rest: bool, constants: Constants, old_classes: int) -> list[Node]:
-    """Probabilities of the scores; where the old ones summed to less than 1, the new ones sum to the same."""
+    """Probabilities of the scores. If the old ones summed to less than 1, the new ones have the same sum."""
     if not rest:
         return [node("Softmax", ["adapt_scores"], "probabilities", axis=1)]
     constants["adapt_ones"] = np.ones((old_classes, 1), dtype=np.float32)
@@ -113,7 +113,7 @@ def _softmax(rest: bool, constants: Constants, old_classes: int) -> list[Node]:
 
 
 def _maps(source: SourceModel, readout: Readout, with_head: bool, constants: Constants) -> list[Node]:
-    """Old maps, their mean moved to log p, mixed as the log-probabilities are, plus the head at each place."""
+    """The old maps, shifted so that their mean is log p and mixed as log p is, plus the new head at each place."""
     assert source.map_size is not None
     old, classes = readout.mixing_CD.shape
     height, width = source.map_size

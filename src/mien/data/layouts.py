@@ -1,4 +1,4 @@
-"""Which data set is this? Layouts on disk, recognised by looking or named by the user.
+"""Find out how a data set is laid out on disk: recognised by its files, or named by the user.
 
     source = find_source(Path("fer2013/"), layout="auto")
     source.layout, source.path, source.labels
@@ -12,13 +12,13 @@
 | challenge-csv | train.csv: emotion,pixels (test.csv has no labels)            | the challenge as it was held |
 | persons       | faces.csv: path,emotion,person                                | photos of known persons |
 | classes       | <class>/… with two or more folders of images                  | one's own |
-| ck+, raf-db, … | published_sets.py: read by name, never recognised by looking | |
+| ck+, raf-db, … | published_sets.py: read if the user names them, never recognised | |
 
-The first four name their splits, "persons" is split by person (mien.data.persons); for the others a split is made
-(mien.data.splits). Any ``.csv`` of faces may be given by its path.
+The first four name their splits. "persons" is split by person (mien.data.persons), and mien makes a split for the
+others (mien.data.splits). Any ``.csv`` of faces may be given by its path.
 
-Every class folder with images is a class, whatever its name; ``classes`` restricts and orders them. A folder whose name
-is no known emotion is told in a line where the others are, since it may be misspelt.
+Every folder with images is a class, whatever its name; ``classes`` restricts and orders them. If most folders are named
+after emotions and one is not, a line names that one, since it may be misspelt.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MERGED_TEST_PREFIXES = {"PublicTest_": "validation", "PrivateTest_": "test"}
 
 CSV_LAYOUTS = {"fer2013-csv": "fer2013.csv", "icml-csv": "icml_face_data.csv", "challenge-csv": "train.csv"}
 LOOKED_FOR = ("folders", "images", *CSV_LAYOUTS, "persons", "classes")
-"""In the order in which they are looked for."""
+"""The layouts that are looked for, in this order."""
 
 LAYOUTS = (*LOOKED_FOR, *PUBLISHED)
 
@@ -75,7 +75,7 @@ def find_source(
             validation split in a folder named test, images of a format that is not read.
 
     Raises:
-        DataError: nothing there, or not the layout that was named.
+        DataError: there is nothing at ``root``, or not the layout that was named.
     """
     if layout not in ("auto", *LAYOUTS):
         raise DataError(f"no layout {layout!r}; there are: auto, {', '.join(LAYOUTS)}")
@@ -112,7 +112,7 @@ def find_source(
 
 
 def _locate(root: Path, layout: str) -> Path | None:
-    """The CSV file, or the folder that holds the split or class folders; None where this layout is not."""
+    """The CSV file, or the folder that holds the split or class folders; None if ``root`` has not this layout."""
     if layout in CSV_LAYOUTS:
         candidates = (root / CSV_LAYOUTS[layout], root / "fer2013" / CSV_LAYOUTS[layout])
         return next((path for path in candidates if path.is_file()), None)
@@ -170,7 +170,7 @@ def _tree(layout: str, path: Path, classes: Sequence[str] | None, problem: Repor
 
 
 def _labels(found: Sequence[tuple[str, Path, list[str]]], note: Report) -> tuple[str, ...]:
-    """Every folder that holds images is a class, and so are known emotions without any."""
+    """The classes: every folder that holds images, and each folder named after an emotion, even if it is empty."""
     known = {*FER2013_EMOTIONS, *FERPLUS_EMOTIONS}
     holding = {canonical(folder.name) for _, folder, files in found if files}
     names = holding | ({canonical(folder.name) for _, folder, _ in found} & known)
@@ -208,7 +208,7 @@ def _split_folders(root: Path) -> Iterator[tuple[Path, str]]:
 def _images(folder: Path) -> Iterator[str]:
     """Paths of all images at any depth, in order; hidden ones (as macOS writes into archives) left out."""
     found: Iterable[str] = (
-        os.path.join(parent, name)  # strings: sorting 32 k Path objects costs as much as reading 5 k faces
+        os.path.join(parent, name)  # sorting Path objects takes five times as long
         for parent, _, names in os.walk(folder)
         for name in names
         if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")

@@ -2,10 +2,10 @@
 
     for low_M, high_M, alike_M in similar_pairs(thumbs_NT, mirror, threshold=0.95): ...
 
-Faiss (arXiv:2401.08281) divides the thumbnails into about 4 sqrt(N) cells by k-means and compares each thumbnail with
-the members of the nearest cells alone. Time grows as N sqrt(N) at most, where all pairs grow as N squared: on two
-busy cores a million thumbnails take minutes instead of hours. A few pairs are missed where two faces lie in cells that
-are not near each other: see ``benchmarks/near_duplicates.py`` for the share.
+Faiss (arXiv:2401.08281) divides the thumbnails into about 4 sqrt(N) cells by k-means and compares each thumbnail only
+with the members of the nearest cells. The time grows with N sqrt(N) at most; comparing all pairs would grow with N
+squared. On two busy cores a million thumbnails take minutes instead of hours. A pair is missed if its two faces lie in
+cells that are not near each other; ``benchmarks/near_duplicates.py`` measures how often that happens.
 
 Shape legend: N faces, T = 256 values of a thumbnail, Q of them looked up at once, M pairs.
 """
@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from mien.contract.errors import MissingExtraError
 
 CELLS_VISITED = 16
-"""Cells that are compared with each thumbnail; more find more pairs and take longer."""
+"""Each thumbnail is compared with the members of so many cells. More cells find more pairs and take longer."""
 
 TRAINING_PER_CELL = 40
-"""Thumbnails for each cell in the k-means; Faiss wants at least 39."""
+"""The k-means sees so many thumbnails for each cell. Faiss warns about fewer than 39."""
 
 QUERIES = 16_384
-"""Thumbnails that are looked up at once; bounds the memory of the answers."""
+"""So many thumbnails are looked up at once, which bounds the memory of the answers."""
 
 Block = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 
@@ -38,8 +38,8 @@ def similar_pairs(
     """Pairs of thumbnails whose inner product is above ``threshold``, straight or mirrored.
 
     Args:
-        thumbs_NT: of length 1, or 0 for faces that match nothing.
-        mirror: gives the same thumbnails mirrored, some at a time.
+        thumbs_NT: vectors of length 1, or of length 0 for faces that match nothing.
+        mirror: returns the given thumbnails mirrored.
         threshold: smallest inner product, -1..1.
 
     Yields:

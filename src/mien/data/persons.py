@@ -1,15 +1,19 @@
-"""Labelled photos of known persons, split so that nobody is in two splits.
+"""Labelled photos of known persons, split so that no person is in two splits.
 
     images, labels = read_persons(Path("field-faces/"))
 
-The layout "persons": a file ``faces.csv`` whose columns ``path`` (relative to it), ``emotion`` and ``person`` are read;
-other columns are left alone. Photos of one person share light, camera and face, so a split by picture would let a
-model recognise people instead of expressions.
+The layout "persons" is a file ``faces.csv``. Its columns ``path`` (relative to the file), ``emotion`` and ``person``
+are read, other columns are ignored. Photos of one person share light, camera and face. So a split by picture would
+reward a model for recognising the person instead of the expression.
 
-**The fold of a person** depends on the name alone: SHA-256 of the name, modulo six. 0 and 3 are "validation", a third
-of the persons, which nothing is trained or calibrated on: it chooses between models and reports. 1 is "calibration":
-probabilities, thresholds and frequencies are measured there. 2, 4 and 5, half of the persons, are "train". A person
-keeps the fold when others are added, here and in every other data set with the same name.
+**The fold of a person** depends on the name alone: SHA-256 of the name, modulo six.
+
+0 and 3: "validation", a third of the persons. It serves to choose between models and to report their accuracy; nothing
+    is trained or calibrated on it.
+1: "calibration", on which probabilities, thresholds and the frequencies of the emotions are measured.
+2, 4 and 5: "train", half of the persons.
+
+So a person stays in the same fold when other persons are added, and is in the same fold of every data set.
 """
 
 from __future__ import annotations
@@ -59,11 +63,11 @@ def read_persons(folder: Path, problem: Callable[[str], None]) -> tuple[list[Per
     """The photos that ``faces.csv`` lists, in its order, and their emotions in index order.
 
     Args:
-        folder: which holds the file.
-        problem: called with one line for each row left out.
+        folder: the folder that holds the file.
+        problem: called with one line for each row that is left out.
 
     Raises:
-        DataError: no such file, or no usable row in it.
+        DataError: there is no such file, or it has no usable row.
     """
     path = folder / PERSONS_FILE
     if not has_persons(folder):
@@ -84,12 +88,12 @@ def read_persons(folder: Path, problem: Callable[[str], None]) -> tuple[list[Per
 
 
 def write_crops_of_persons(photos: Path, crops: Path, written: Mapping[str, str]) -> None:
-    """Write the ``faces.csv`` of faces that were cut out of photos: the same rows and columns with the crops' paths.
+    """Write the ``faces.csv`` of faces that were cut out of photos: the same rows and columns, with the crops' paths.
 
     Args:
         photos: folder of the photos and their ``faces.csv``.
         crops: folder of the crops.
-        written: path of the crop, relative to its folder, by the path of the photo; rows of others are left out.
+        written: for each photo's path the path of its crop, relative to ``crops``. Rows of other photos are left out.
     """
     with (photos / PERSONS_FILE).open(encoding="utf-8-sig", errors="replace", newline="") as file:
         rows = [row for row in csv.DictReader(file, skipinitialspace=True) if row["path"] in written]

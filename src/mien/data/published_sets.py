@@ -1,4 +1,4 @@
-"""Data sets of others, read as their owners ship them.
+"""Read published data sets in the form in which their owners ship them.
 
     source = find_published(Path("CK+/"), "ck+", problem=print, note=print)
 
@@ -12,11 +12,11 @@
 | kdef      | the file's name: AF01ANS.JPG              | 562 x 762, straight views only | AF, AN, DI, …     |
 
 Only ``ck+`` and ``kdef`` need a face detector: ``mien data crop`` cuts their faces into class folders. The first frame
-of each labelled sequence of CK+ is read as neutral, as is usual.
+of each labelled sequence of CK+ is read as neutral, which is the usual practice.
 
 Sources: the read-me files of Lucey et al. 2010 (CK+), Li et al. 2017 (RAF-DB), Mollahosseini et al. 2017 (AffectNet),
-Zhang et al. 2018 (ExpW), Lyons et al. 1998 (JAFFE) and Lundqvist et al. 1998 (KDEF). None of these sets was at hand:
-the readers are tested on trees made up in that shape.
+Zhang et al. 2018 (ExpW), Lyons et al. 1998 (JAFFE) and Lundqvist et al. 1998 (KDEF). We had none of these sets. The
+readers were tested on small folders that the tests make in the described form.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from mien.data.face_images import IMAGE_SUFFIXES
 from mien.data.source import Image, Report, Source
 
 Named = tuple[str, str, str, tuple[float, float, float, float] | None]
-"""Path of an image relative to the root, its split, its emotion, and a box where the image shows more than the face."""
+"""An image's path relative to the root, its split, its emotion, and a box if the image shows more than the face."""
 
 CK_CODES = ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise")
 RAF_CODES = ("", "surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
@@ -61,7 +61,7 @@ def find_published(root: Path, name: str, *, problem: Report, note: Report) -> S
         note: called with one line for what was left out on purpose.
 
     Raises:
-        DataError: the folder does not look like that set.
+        DataError: the folder is not laid out like that set.
     """
     found = list(PUBLISHED[name](root, problem, note))
     if not found:
@@ -164,7 +164,7 @@ EXPECTED = {
 
 
 def _code(text: str, codes: tuple[str, ...], where: Path, problem: Report) -> str | None:
-    """The emotion of a number as text; None, and a problem, for one that is none."""
+    """The emotion that a number stands for; for any other number None, and a line to ``problem``."""
     try:
         at = round(float(text))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Cuts faces out with their eyes level, where the detector gives landmarks.
+"""Cut faces out of a photo with their eyes level, if the detector gives landmarks.
 
     crops_NSS = crop_aligned(frame_rgb, found, side=48, margin=margin)
 
@@ -6,9 +6,10 @@ The square that ``crop_faces`` would cut is turned about its own centre by the a
 centred on the tilted face, so the centre stays. Faces whose eyes are less than ``LEAST_DEG`` off, and faces without
 landmarks, are cut by ``crop_faces``; beyond ``MOST_DEG`` the landmarks are not reliable.
 
-YuNet's landmarks tell about half of the angle, so a face comes out half as tilted as it was. By benchmarks/alignment.py
-that is worth 6 to 8 points of accuracy at 30 degrees, 2 to 3 at 20, and nothing, neither way, on faces as FER2013 holds
-them (1,000 validation faces): the recognizer does it unless told not to. It costs 1 ms a tilted face.
+YuNet's landmarks show about half of the true angle, so a cut face is still half as tilted as it was. Measured with
+benchmarks/alignment.py on 1,000 validation faces of FER2013: accuracy rises by 6 to 8 points for faces that were turned
+by 30 degrees and by 2 to 3 points at 20 degrees; for faces that were not turned it stays the same. So the recognizer
+aligns unless told not to. A tilted face costs 1 ms.
 
 Shape legend: N faces, S side of the crop in pixels, P side of an enlarged patch.
 """
@@ -24,7 +25,7 @@ from mien.recognition.detectors import Detections
 LEAST_DEG, MOST_DEG = 5.0, 60.0
 
 FINER = 2
-"""Samples to a pixel of the crop along each axis; their average is the pixel."""
+"""Samples for each pixel of the crop, along each axis; the pixel is their average."""
 
 
 def roll_deg(landmarks_N52: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -38,7 +39,7 @@ def roll_deg(landmarks_N52: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def turned_by_deg(found: Detections) -> NDArray[np.float64]:
-    """By how much ``crop_aligned`` turns each face's square, in degrees clockwise; 0 for faces that it cuts upright."""
+    """The angle by which ``crop_aligned`` turns each face's square, in degrees clockwise; 0 for a face cut upright."""
     if found.landmarks_N52 is None:
         return np.zeros(len(found))
     angles_N = roll_deg(found.landmarks_N52)

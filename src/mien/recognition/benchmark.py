@@ -3,9 +3,9 @@
     benches = bench_models([Classifier("a.onnx"), Classifier("b.onnx")], batch_sizes=(1, 64))
     benches[0].timings[1].faces_per_s, benches[0].cold_start_s, benches[0].peak_mb
 
-Everything that is compared takes turns (``take_turns``): a computer that warms up or gets busy then slows all of it,
-and the spread over the turns says how far a figure can be trusted. A batch is a call with that many crops, so what
-mien adds around the runtime is in the figures. Crops are random pixels: the time of a network does not depend on them.
+The models take turns (``take_turns``). A computer that gets warm or busy then slows all of them alike, and the spread
+over the turns shows how far a figure can be trusted. A batch is one call with that many crops, so the figures include
+the work that mien adds to ONNX Runtime's. Crops are random pixels, since a network's time does not depend on them.
 
 Cold start and peak memory are those of a fresh process that opens the file and classifies.
 
@@ -59,7 +59,7 @@ class Timing:
 
     Attributes:
         batch_size: faces a call.
-        calls: measured ones; percentiles are over all of them, so p99 needs a hundred to mean something.
+        calls: number of measured calls. Percentiles are over all of them, so p99 means little below 100 calls.
         p50_ms, p95_ms, p99_ms: milliseconds of a call.
         faces_per_s, faces_per_s_min, faces_per_s_max: median and range over the turns.
     """
@@ -88,14 +88,14 @@ class Bench:
     """What one model file is like on one provider.
 
     Attributes:
-        model: name in its card.
-        precision: of its arithmetic.
+        model: the model's name, from its card.
+        precision: number format of the arithmetic, such as "fp32".
         provider: what it ran on; "litert" for a .tflite.
-        threads: of the CPU.
+        threads: CPU threads.
         megabytes: size of the file.
-        parameters: of the network; None where the card does not say.
-        cold_start_s: from starting Python to the first answer, median.
-        cold_start_s_min, cold_start_s_max: likewise.
+        parameters: number of weights; None if the card does not say.
+        cold_start_s: seconds from starting Python to the first answer, median.
+        cold_start_s_min, cold_start_s_max: the shortest and the longest of these.
         peak_mb: resident memory of a process that classified batches of the largest size; None where the system does
             not tell.
         timings: by batch size.

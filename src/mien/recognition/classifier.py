@@ -4,12 +4,12 @@
     classifier = Classifier("mine.onnx", threads=1, provider="cpu")
     crops_NSS = crop_faces(frame_rgb, boxes_N4, classifier.card.image.side, margin)
     probs_NC = classifier(crops_NSS)                   # columns in the order of classifier.card.labels
-    probs_NC, maps_NChw = classifier.maps(crops_NSS)   # and where the network saw it
+    probs_NC, maps_NChw = classifier.maps(crops_NSS)   # and which places of the face spoke for each emotion
 
-Everything after the crop (scaling, channels, normalisation, temperature, softmax) is inside the file. Its card and the
-checksum of its graph are looked at before the runtime sees it.
+Everything after the crop (scaling, channels, normalisation, temperature, softmax) is inside the file. The card and the
+checksum of the graph are checked before ONNX Runtime opens the file.
 
-Not here: what hardware there is (providers.py), how many CPUs (mien.contract.system).
+Not here: the choice of hardware (providers.py), the number of CPUs (mien.contract.system).
 
 Shape legend: N faces (any number, 0 included), S side of the crop in pixels, C emotions, h and w cells of a map.
 """
@@ -31,7 +31,7 @@ from mien.contract.system import usable_cpus
 from mien.recognition.providers import AUTO_ORDER, CHUNK_FACES, PROVIDERS, available_providers, open_session
 
 DEFAULT_MODEL = "auto"
-"""What is opened where nobody names a model; see ``default_model``."""
+"""The model that is opened if the caller names none; see ``default_model``."""
 
 MAX_THREADS = 8
 """A run over a few crops takes milliseconds; more threads than this mostly wait for each other."""
@@ -45,20 +45,20 @@ class Classifier:
 
     Args:
         model_path: an .onnx file that mien exported.
-        threads: of the CPU provider; None for the CPUs that this process may use, at most 8.
-        provider: "auto" for a GPU where the installed ONNX Runtime can use one, else the CPU; or a name of
-            ``providers.PROVIDERS``, which then runs or there is an error.
+        threads: threads of the CPU provider; None for one for each CPU that this process may use, at most 8.
+        provider: "auto" for a GPU if the installed ONNX Runtime can use one, else the CPU; or a name of
+            ``providers.PROVIDERS``, which is used or refused, but never replaced by another.
 
     Attributes:
-        path: of the file.
+        path: the file.
         card: facts about the model.
-        provider: name of what it runs on.
-        threads: of the CPU provider.
+        provider: name of the provider that runs it.
+        threads: threads of the CPU provider.
 
     Raises:
-        ModelError: no such file, not ONNX, ONNX of something else, altered, or from a newer mien; the provider is not
-            here or does not start; the runtime is too old for the model; half precision that would end on the CPU
-            which nobody asked for.
+        ModelError: the file does not exist, is not ONNX, was not exported by mien, was changed, or comes from a newer
+            mien; the provider is not installed or does not start; ONNX Runtime is too old for the model; or a model in
+            half precision would run on the CPU although the caller did not ask for the CPU.
         ValueError: ``threads`` is below 1.
     """
 
@@ -104,7 +104,7 @@ class Classifier:
 
     @property
     def has_maps(self) -> bool:
-        """Whether ``maps`` has something to give."""
+        """Whether the file holds class activation maps, so that ``maps`` can be called."""
         return bool(self._session.get_outputs()[-1].name == "maps")
 
     def __call__(self, crops_NSS: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -114,16 +114,16 @@ class Classifier:
             crops_NSS: uint8 grey crops as ``crop_faces`` cuts them, S as the card says.
 
         Returns:
-            float32 of shape (N, C), as the file gives them, columns in the order of ``card.labels``. Rows sum to 1, or
-            to less where the model also knows what is none of its labels.
+            float32 of shape (N, C), columns in the order of ``card.labels``. Rows sum to 1. They sum to less if the
+            model also has classes for "unknown" and "not a face", which are left out here.
 
         Raises:
-            ValueError: another shape or type.
+            ValueError: ``crops_NSS`` has another shape or type.
         """
         return self._run(["probabilities"], crops_NSS)[0]
 
     def name(self, probs_NC: NDArray[np.floating[Any]], priors: Priors = "balanced") -> list[str]:
-        """Which emotion each row of probabilities is called, by the model's default or by other priors.
+        """Choose the emotion that each row of probabilities is called, by the model's default or by other priors.
 
         Args:
             probs_NC: as a call returns them.
@@ -136,7 +136,7 @@ class Classifier:
         return [self.card.labels[index] for index in (probs_NC * weights_C).argmax(axis=1)]
 
     def maps(self, crops_NSS: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Classify faces, and say how much each place of them spoke for each emotion.
+        """Classify faces, and return how much each place of a face spoke for each emotion.
 
         Args:
             crops_NSS: as for a call.
@@ -145,8 +145,8 @@ class Classifier:
             The probabilities, and class activation maps of shape (N, C, h, w) (Zhou et al. 2016, arXiv:1512.04150).
 
         Raises:
-            ModelError: the file holds none.
-            ValueError: another shape or type.
+            ModelError: the file holds no maps.
+            ValueError: ``crops_NSS`` has another shape or type.
         """
         if not self.has_maps:
             raise ModelError(f"the model {self.card.name!r} gives no maps; export it again with this version of mien")
@@ -168,9 +168,9 @@ class Classifier:
 
 
 def default_model() -> str:
-    """Name of the shipped model that suits the hardware: ``base``, on a CPU its int8 file.
+    """The name of the shipped model that suits the hardware: ``base-int8`` on a CPU, else ``base``.
 
-    On a CPU int8 is three times as fast and answers 99 % of the faces alike.
+    On a CPU the int8 file is three times as fast, and gives 99 % of the faces the same emotion.
     """
     on_gpu = any(name in available_providers() for name in AUTO_ORDER[:-1])
     return "base" if on_gpu else "base-int8"

@@ -1,8 +1,9 @@
-"""What is installed and how fast it is here: the facts that a bug report needs, and what is wrong with them.
+"""Collect the facts that a bug report needs: what is installed, how fast it is on this computer, and known problems.
 
     diagnosis = diagnose(); diagnosis.problems
 
-Nothing is imported to find versions, nothing is written, and no value of an environment variable is read out.
+Versions are found without importing the packages, nothing is written, and the values of environment variables are not
+shown.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "evaluate": ("scikit-learn", "matplotlib"),
     "others": ("pandas", "pyarrow", "ray", "cleanlab", "torch-pruning"),
 }
-"""Names on the package index, by what they are for."""
+"""Names on the package index, grouped by purpose."""
 
 SECONDS = 0.2
 """Of each measurement."""
@@ -44,8 +45,8 @@ class Place:
 
     Attributes:
         what: what is kept there.
-        path: where.
-        size_bytes: of all that is there; None where nothing is.
+        path: the folder or file.
+        size_bytes: size of everything in it; None if it does not exist.
     """
 
     what: str
@@ -74,15 +75,15 @@ class Diagnosis:
 
     Attributes:
         mien, python, system, processor: versions and names.
-        cpus: that this process may use.
-        packages: version of each package that is installed, by group; None where it is not.
-        providers: of the installed ONNX Runtime.
-        detector: that "auto" chooses; None where there is none.
-        shipped_models, added_models: their names.
+        cpus: number of CPUs that this process may use.
+        packages: version of each package, by group; None for a package that is not installed.
+        providers: execution providers of the installed ONNX Runtime.
+        detector: the one that "auto" chooses; None if no detector is installed.
+        shipped_models, added_models: names.
         places: where files are kept.
         variables: names of environment variables that change what mien does.
-        speeds: None where they were not measured.
-        problems: a line each, with the remedy.
+        speeds: None if they were not measured.
+        problems: one line for each problem, with the remedy.
     """
 
     mien: str

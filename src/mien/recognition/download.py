@@ -1,4 +1,4 @@
-"""Files that are not shipped: check their SHA-256, then let them appear whole in the user's folders.
+"""Download files that mien does not ship: check their SHA-256, then put them into the user's folders by one rename.
 
     path = pull_yunet()                                             # the face detector
     path = add_model("mine.onnx"); add_model(url, sha256=...)       # from then on a name: --model mine
@@ -25,7 +25,7 @@ from mien.recognition.detectors.yunet import YUNET_BYTES, YUNET_SHA256, YUNET_UR
 TIMEOUT_S = 30
 
 MOST_MODEL_BYTES = 2_000_000_000
-"""A larger file is no model: the format itself ends there."""
+"""A larger file cannot be a model, since the ONNX format allows no more."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -57,16 +57,16 @@ def add_model(source: str | Path, sha256: str | None = None, name: str | None = 
 
     Args:
         source: a file that mien exported, or an https address of one.
-        sha256: of the file, in hexadecimal. An address needs one; a file may have one.
-        name: letters, digits, ".", "_" and "-"; the file's own name without its ending if None.
+        sha256: digest of the file, in hexadecimal. Required for an address, optional for a file.
+        name: letters, digits, ".", "_" and "-"; None for the file's own name without its ending.
 
     Returns:
-        Where it lies now.
+        The path where the file is kept.
 
     Raises:
-        ModelError: no such file or no connection, another SHA-256, not a model of mien's, or a name that is taken by a
-            shipped model or cannot be a name.
-        OutputError: it cannot be written there.
+        ModelError: there is no such file or no connection; the SHA-256 differs; mien did not export the file; or the
+            name is not allowed or belongs to a shipped model.
+        OutputError: the folder cannot be written.
     """
     address = str(source)
     name = name or Path(address).stem
@@ -84,7 +84,7 @@ def add_model(source: str | Path, sha256: str | None = None, name: str | None = 
     path = models_folder() / f"{name}.onnx"
     with writing_whole(path) as beside:
         beside.write_bytes(content)
-        Classifier(beside, provider="cpu")  # raises before the file gets its name if it does not run here
+        Classifier(beside, provider="cpu")  # a file that cannot run here raises now, before it gets its name
     return path
 
 

@@ -3,7 +3,7 @@
     Image.fromarray(annotate(read_image("party.jpg"), result)).save("party-annotated.png")
     Image.fromarray(bar_chart(result.faces[0])).save("face.png")
 
-Pillow draws jagged curves, so shapes are drawn several times too large as a mask and averaged down.
+Pillow does not smooth edges, so shapes are drawn several times too large as a mask and averaged down.
 
 Shape legend: H height, W width in pixels.
 """
@@ -63,9 +63,9 @@ def bar_chart(
 
     Args:
         scores: probability by name, 0..1, or a face.
-        title: written on top; None for none.
-        sort: the most probable first; False for the order of ``scores``, the model's own.
-        width_px: of the picture; its height follows from the number of bars.
+        title: text above the bars, or None.
+        sort: True for the most probable first; False for the order of ``scores``, which is the model's own.
+        width_px: width of the picture; its height follows from the number of bars.
 
     Returns:
         uint8 RGB of shape (H, ``width_px``, 3).
@@ -123,7 +123,7 @@ def _draw_box(picture: Image.Image, box: _Rect, colour: str, line_px: float, das
 
 
 def _draw_label(picture: Image.Image, face: Face, line_px: float, taken: list[_Rect]) -> None:
-    """Name and percentage on a plate above the face, or wherever inside the picture there is room."""
+    """Write name and percentage on a plate above the face, or, without room above it, elsewhere inside the picture."""
     percent = f"{face.confidence:.0%}".replace("%", " %")
     words = f"{face.emotion}  {percent}" if face.accepted else f"unsure: {face.emotion}  {percent}"
     if face.track_id is not None:

@@ -1,4 +1,4 @@
-"""Faces -> feature vectors: what the network's last layer sees, for models of your own.
+"""Faces -> feature vectors, the input of the network's last layer, for models of your own.
 
     vectors_NF = mien.embed("party.jpg")                        # a row for each face, largest first
     embedder = Embedder(resolve_model("base")); embedder(crops_NSS)
@@ -52,14 +52,14 @@ class Embedder:
 
     Args:
         model_path: an .onnx file that mien exported.
-        threads: of the CPU; None for the CPUs that this process may use, at most 8.
+        threads: CPU threads; None for one for each CPU that this process may use, at most 8.
 
     Attributes:
         card: facts about the model.
         size: F, the length of a vector.
 
     Raises:
-        ModelError: no such file, not ours, altered, or without a linear last layer.
+        ModelError: the file does not exist, was not exported by mien, was changed, or has no linear last layer.
     """
 
     def __init__(self, model_path: str | Path, threads: int | None = None) -> None:
@@ -89,7 +89,7 @@ class Embedder:
             float32 of shape (N, F).
 
         Raises:
-            ValueError: another shape or type.
+            ValueError: ``crops_NSS`` has another shape or type.
         """
         side = self.card.image.side
         if crops_NSS.dtype != np.uint8 or crops_NSS.ndim != 3 or crops_NSS.shape[1:] != (side, side):
@@ -148,8 +148,8 @@ def embed(image: Image, *, model: str | Path = "base", detector: str = "auto") -
 
     Raises:
         ImageError: the image cannot be read.
-        ModelError: no such model, or one without a linear last layer.
-        DetectorError: no such detector, or its file is missing.
+        ModelError: there is no such model, or it has no linear last layer.
+        DetectorError: there is no such detector, or its file is missing.
     """
     recognizer, embedder = _loaded(model, detector)
     frame_rgb = read_frame(image)

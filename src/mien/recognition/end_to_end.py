@@ -1,11 +1,11 @@
-"""Where the time of a photo goes: reading, detecting, cropping, classifying, and putting the result together.
+"""Measure what takes time in a photo: reading, detecting, cropping, classifying, and putting the result together.
 
     shares = time_photo(recognizer, Path("party.jpg"), turns=20)
     for stage in shares:
         stage.name, stage.milliseconds, stage.share
 
-Each stage runs alone, one after the other, so that its time is its own. In a folder or a video the stages overlap, and
-many faces share a batch; benchmarks/media.py measures those.
+The stages run one after the other, so that each can be timed alone. In a folder or a video the stages overlap, and many
+faces share a batch; benchmarks/media.py measures those.
 
 Not here: the speed of models alone (benchmark.py).
 """
@@ -50,7 +50,7 @@ def time_photo(recognizer: Recognizer, path: Path, turns: int = 20) -> tuple[lis
     Args:
         recognizer: an open one.
         path: of the photo.
-        turns: how often; two more come before them and do not count.
+        turns: how often each stage is timed; two more turns come first and are not counted.
 
     Returns:
         The stages in their order, and the number of faces.

@@ -1,12 +1,13 @@
-"""Where the network looked: class activation maps as heat over the faces of a photo. No deep-learning framework.
+"""Show which parts of a face decided: class activation maps as heat over the faces of a photo, without PyTorch.
 
     probs_NC, heat_NCSS = heat(classifier, crops_NSS)
     Image.fromarray(explain(frame_rgb, result, recognizer)).save("why.png")
 
-The model file gives a map for each emotion beside its probability (Zhou et al. 2016, arXiv:1512.04150): how much each
-place speaks for it. Only differences between emotions reach the answer, so the heat of an emotion is its map less the
-mean of all maps. It is as coarse as the network's last features, 3 x 3 places for the shipped model, and says where
-evidence came from, not what it was. benchmarks/explain.py checks it by hiding the hottest part of faces.
+For each emotion the model file gives a probability and a map, which holds how much each place of the face speaks for
+the emotion (Zhou et al. 2016, arXiv:1512.04150). Only differences between the emotions change the answer, so the heat
+of an emotion is its map less the mean of all maps. The maps are as coarse as the network's last features: 3 x 3 places
+for the shipped model. They show where the evidence is, not what it is. benchmarks/explain.py tests them: it hides the
+hottest part of faces and measures how much less probable the emotion becomes.
 
 Not here: how the maps are made (mien.export.maps).
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from mien.recognition.recognizer import Recognizer
 
 OPACITY = 0.6
-"""Of the colours over the face."""
+"""Of the colours that are laid over the face, 0..1."""
 
 INFERNO = (
     *((0, 0, 4), (12, 8, 38), (36, 12, 79), (66, 10, 104), (93, 18, 110), (120, 28, 109), (147, 38, 103)),
@@ -50,15 +51,16 @@ SMALLEST_PX = 480
 
 
 def heat(classifier: Classifier, crops_NSS: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Classify faces, and say how much each of their pixels spoke for each emotion.
+    """Classify faces, and return how much each of their pixels spoke for each emotion.
 
     Args:
-        classifier: of a file with maps.
+        classifier: a model whose file has maps.
         crops_NSS: uint8 grey crops as ``crop_faces`` cuts them.
 
     Returns:
-        The probabilities, and heat of shape (N, C, S, S) in logits: above zero where a pixel's surroundings spoke for
-        the emotion rather than for the others, below where against. Over the emotions it sums to zero.
+        The probabilities, and heat of shape (N, C, S, S) in logits. Heat is positive where a pixel's surroundings spoke
+        for this emotion more than for the others, and negative where they spoke against it. It sums to zero over the
+        emotions.
 
     Raises:
         ModelError: the file holds no maps.
@@ -77,13 +79,13 @@ def heat(classifier: Classifier, crops_NSS: NDArray[np.uint8]) -> tuple[NDArray[
 
 
 def explain(frame_rgb: NDArray[np.uint8], result: FrameResult, recognizer: Recognizer) -> NDArray[np.uint8]:
-    """Draw over each face what spoke for its emotion, from nothing (dark) to the most in that face (bright).
+    """Draw over each face which places spoke for its emotion, from none (dark) to the most in that face (bright).
 
     Args:
         frame_rgb: uint8 RGB of shape (H, W, 3), the image that ``result`` came from.
-        result: its faces as ``recognizer`` found them. The detector searches the frame once more, since a result does
-            not say how each crop was turned; a face that it does not find again is explained as it stands.
-        recognizer: whose model is asked.
+        result: its faces as ``recognizer`` found them. The detector searches the frame once more, because a result does
+            not hold the angle of each crop. A face that it does not find again is explained without turning it.
+        recognizer: the one that made ``result``.
 
     Returns:
         A new picture with boxes, labels and a legend; small ones are enlarged by a whole factor.
@@ -124,7 +126,7 @@ def _scaled(box: tuple[float, float, float, float], zoom: int) -> tuple[float, f
 
 
 def _as_seen(frame_rgb: NDArray[np.uint8], result: FrameResult, recognizer: Recognizer) -> Detections:
-    """The result's faces in its order, with landmarks where the detector finds them all again."""
+    """The result's faces in its order; with landmarks if the detector finds all of them again."""
     boxes_N4 = np.array([face.box_xyxy for face in result.faces]).reshape(-1, 4)
     again = recognizer.detector.detect(frame_rgb)
     if len(again) and len(boxes_N4) and again.landmarks_N52 is not None:

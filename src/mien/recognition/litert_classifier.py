@@ -32,16 +32,17 @@ class LiteRTClassifier:
 
     Args:
         model_path: a file that ``mien export --to litert`` wrote.
-        threads: of the CPU; None for those that this process may use, at most 4.
+        threads: CPU threads; None for one for each CPU that this process may use, at most 4.
 
     Attributes:
-        path: of the file.
-        card: facts about the model, those of the .onnx file that it was made from.
+        path: the file.
+        card: facts about the model, taken from the .onnx file that it was made from.
         provider: "litert".
-        threads: of the CPU.
+        threads: CPU threads.
 
     Raises:
-        ModelError: no such file, not LiteRT, not mien's, or its interface is not what the card says.
+        ModelError: the file does not exist, is not LiteRT, was not exported by mien, or its inputs and outputs differ
+            from those in its card.
         MissingExtraError: ai-edge-litert is not installed.
     """
 
@@ -84,7 +85,7 @@ class LiteRTClassifier:
             float32 (N, C), columns in the order of ``card.labels``.
 
         Raises:
-            ValueError: another shape or type.
+            ValueError: ``crops_NSS`` has another shape or type.
         """
         side = self.card.image.side
         if crops_NSS.dtype != np.uint8 or crops_NSS.ndim != 3 or crops_NSS.shape[1:] != (side, side):

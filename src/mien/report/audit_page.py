@@ -19,7 +19,7 @@ from mien.report.data_page import face_picture
 from mien.report.templating import Picture, percent, render
 
 SHOWN = 120
-"""Faces in the gallery."""
+"""So many faces are in the gallery."""
 
 COLUMNS = ("rank", "face", "split", "label", "suggested", "quality", "p_label", "p_suggested", "issue", "ferplus")
 """Of labels.csv."""
@@ -78,7 +78,7 @@ def _ferplus(faces: FaceSet) -> list[str]:
 
 @dataclass(frozen=True)
 class Suspect:
-    """A face whose label is doubted: its label, what the model sees and how surely, and what FER+'s majority says."""
+    """A face whose label may be wrong: its label, the model's emotion and confidence, and the majority of FER+."""
 
     picture: Picture
     label: str

@@ -1,4 +1,4 @@
-"""The part of the model card that ``mien evaluate --into-card`` measured, as Markdown.
+"""Write the part of the model card that ``mien evaluate --into-card`` measured, as Markdown.
 
     text = card_report_markdown(card)         # "" where the card holds no report
 
@@ -19,7 +19,7 @@ def card_report_markdown(card: ModelCard) -> str:
     """Sections on other data, sets, groups, corruptions and resolution.
 
     Raises:
-        ModelError: the card misstates its report or its reference.
+        ModelError: the card's report or its reference cannot be read.
     """
     report, seen = CardReport.of(card), reference_of(card)
     parts = []

@@ -70,7 +70,7 @@ def _percents(axes: Axes, which: str = "both") -> None:
 
 
 def reliability_figure(bins: Sequence[ReliabilityBin]) -> Figure:
-    """Accuracy against confidence, bin by bin, each with its 95 % interval; the diagonal is perfect."""
+    """Accuracy against confidence, bin by bin, with 95 % intervals; a calibrated model lies on the diagonal."""
     figure, axes = _axes(4.6, 4.0)
     confidence = [each.confidence for each in bins]
     accuracy = [each.accuracy for each in bins]
@@ -108,7 +108,7 @@ def ranking_figures(found: Mapping[str, RankingCurve], order: Sequence[str]) -> 
 
 
 def risk_figure(found: RiskCoverage) -> Figure:
-    """Error rate against coverage; a dot where the model's own threshold puts it."""
+    """Error rate against coverage; a dot marks the model's own threshold."""
     figure, axes = _axes(4.6, 4.0)
     axes.plot(found.curve.coverage, found.curve.risk, color=BLUE, linewidth=1.6)
     if found.accepted is not None and found.accepted.error is not None:

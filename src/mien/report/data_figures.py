@@ -139,14 +139,14 @@ def contact_sheet(faces_NHW: NDArray[np.uint8], columns: int, gap_px: int = 2) -
 
 
 def face_png(face_HW: NDArray[np.uint8]) -> bytes:
-    """One grey image as it is."""
+    """One grey image as a PNG, unchanged."""
     buffer = io.BytesIO()
     Image.fromarray(face_HW).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
 
 
 def evenly_spaced(index: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """``count`` entries evenly spaced over ``index``: the same ones every time."""
+    """``count`` entries evenly spaced over ``index``; the same arguments give the same entries."""
     if len(index) <= count:
         return index
     return index[np.linspace(0, len(index) - 1, count).round().astype(np.int64)]

@@ -3,7 +3,7 @@
     write_dataset_report(faces, report, duplicates, Path("report"), title="fer2013")
 
 Everything on the page comes from the report (mien.data.describe) and the faces, so the same set gives the same page.
-Its words are in templates/dataset.html; this module prepares what they need.
+The page's text is in templates/dataset.html; this module prepares the values for it.
 
 Shape legend: N faces, M pairs.
 """
@@ -31,7 +31,7 @@ SHEET_FACES, SHEET_COLUMNS = 36, 18
 PAIRS_SHOWN, CONTRADICTED_SHOWN, SIZES_SHOWN, PROBLEMS_SHOWN = 25, 32, 12, 200
 
 NEARLY_ALL = 0.9
-"""Share of the taggers that must agree before a face is shown as contradicted."""
+"""A face is shown as contradicted if at least this share of its taggers agrees on an emotion that is not its label."""
 
 
 def write_dataset_report(
@@ -187,7 +187,7 @@ def _exact_rows(report: DatasetReport) -> list[tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Twins:
-    """Two faces that show one picture, and their labels."""
+    """Two faces that show the same picture, and their labels."""
 
     one: Picture
     other: Picture
@@ -217,7 +217,7 @@ def _twins(faces: FaceSet, report: DatasetReport, found: Duplicates) -> list[Twi
 
 
 def _twin_group(faces: FaceSet, found: Duplicates, pairs_M2: NDArray[np.int64], title: str) -> TwinGroup:
-    """One pair of each picture, because a picture with 24 copies would otherwise fill the gallery."""
+    """One pair for each picture, because the pairs of a picture with 24 copies would fill the gallery."""
     first = np.sort(np.unique(found.group_N[pairs_M2[:, 0]], return_index=True)[1])
     chosen = data_figures.evenly_spaced(first, PAIRS_SHOWN)
     pairs = []
@@ -229,7 +229,7 @@ def _twin_group(faces: FaceSet, found: Duplicates, pairs_M2: NDArray[np.int64], 
 
 @dataclass(frozen=True)
 class Contradicted:
-    """A face whose taggers see something else than its label says."""
+    """A face whose taggers see another emotion than its label."""
 
     picture: Picture
     label: str

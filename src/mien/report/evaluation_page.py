@@ -2,8 +2,8 @@
 
     write_evaluation_report(Path("report"), Subject("base", (file,), card), found, mistakes)
 
-The page needs no network, no script and no other file, and prints on A4. Its words are in templates/evaluation.html;
-this module prepares what they need (tables in evaluation_rows.py, drawings in charts.py).
+The page needs no network, no script and no other file, and prints on A4. Its text is in templates/evaluation.html; this
+module prepares the values for it (tables: evaluation_rows.py, drawings: charts.py).
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Member:
     Attributes:
         name: as the user gave it.
         kind: "ONNX file", "run folder", …
-        bytes: size of its file; None if there is none.
-        weight: in the average; 1 for a single model.
+        bytes: size of its file; None if it has no file.
+        weight: its weight in the average; 1 for a single model.
     """
 
     name: str
@@ -55,16 +55,16 @@ class Subject:
     """What was evaluated, and how.
 
     Attributes:
-        name: of the model or ensemble.
-        members: one, or the models that were averaged.
-        cards: those of the members that have one.
-        tta: views that were averaged.
-        faces_per_s: as measured while scoring.
+        name: name of the model or ensemble.
+        members: the one model, or the models that were averaged.
+        cards: the cards of those members that have one.
+        tta: the views of each face that were averaged (test-time augmentation).
+        faces_per_s: speed, measured while scoring.
         data: where the faces came from, as the user gave it.
-        fingerprint: of the whole data set.
-        card_mismatches: how the data differs from what the card says, one line each.
-        weights_note: how the weights of an ensemble came about.
-        made_with: version and date line for the foot.
+        fingerprint: fingerprint of the whole data set.
+        card_mismatches: one line for each difference between the data and the data that the card names.
+        weights_note: how the weights of an ensemble were chosen.
+        made_with: version and date, for the foot of the page.
     """
 
     name: str
@@ -93,11 +93,11 @@ def write_evaluation_report(
     """Write ``index.html`` and ``metrics.json``.
 
     Args:
-        folder: made if need be.
+        folder: the folder to write into; it is made if it does not exist.
         subject: what was evaluated.
-        found: of ``assess``.
-        mistakes: for the gallery.
-        run_logs: of ``read_run_log``, one for each run folder.
+        found: the result of ``assess``.
+        mistakes: the mistakes for the gallery.
+        run_logs: the results of ``read_run_log``, one for each run folder.
 
     Returns:
         The page's path.
@@ -119,7 +119,7 @@ def write_evaluation_report(
 
 @dataclass(frozen=True)
 class Charts:
-    """The page's drawings as ``data:`` URIs; empty where there is nothing to draw."""
+    """The page's drawings as ``data:`` URIs; "" for those that have nothing to draw."""
 
     confusion: str
     reliability: str

@@ -47,11 +47,11 @@ def count_rows(found: Assessment) -> list[Row]:
 
 
 def calibration_rows(found: Assessment, calibrated_by: str) -> list[Row]:
-    """ECE without the calibration inside the model, with it, by chance alone, and with others fitted on this split.
+    """ECE without the model's calibration, with it, with other calibrations fitted on this split, and by chance alone.
 
     Args:
-        found: of ``assess``.
-        calibrated_by: what is inside the model, in words; empty where that is not known.
+        found: the result of ``assess``.
+        calibrated_by: the model's calibration in words; "" if it is not known.
     """
     check = found.calibration
     rows: list[Row] = []
@@ -79,7 +79,7 @@ def risk_rows(found: RiskCoverage) -> list[Row]:
 
 
 def corruption_rows(swept: Robustness) -> list[Row]:
-    """Accuracy of each corruption at each strength, its mean, and what the strengths are."""
+    """For each corruption the accuracy at each strength, their mean, and what the strengths mean."""
     return [
         (
             name,
@@ -92,7 +92,7 @@ def corruption_rows(swept: Robustness) -> list[Row]:
 
 
 def stability_rows(swept: Robustness) -> list[Row]:
-    """Same answers and moved probability, by change."""
+    """For each change of the image: how many answers stay the same, and how far the probabilities move."""
     return [(name, percent(row.same_answer), percent(row.moved_probability)) for name, row in swept.stability.items()]
 
 
@@ -110,7 +110,7 @@ def training_rows(log: RunLog) -> list[tuple[str, str]]:
 
 
 def card_rows(card: ModelCard) -> list[tuple[str, str]]:
-    """What the model's card says, its provenance included."""
+    """The facts of the model's card, with its provenance."""
     rows = [
         ("name", card.name),
         ("emotions, in order", ", ".join(card.labels)),

@@ -1,4 +1,4 @@
-"""The one list of headline figures: report page, terminal and model card all go through it.
+"""The one list of headline figures, which the report page, the terminal and the model card all use.
 
 for each in FIGURES: print(each.name, getattr(metrics, each.key))
 """
@@ -14,8 +14,8 @@ class Figure:
 
     Attributes:
         key: its field in ``Metrics``, and its key in metrics.json and in the card.
-        name: for people.
-        is_share: shown in per cent.
+        name: its name for readers.
+        is_share: whether it is shown in per cent.
         meaning: in a few words.
     """
 

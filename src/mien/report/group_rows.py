@@ -8,7 +8,7 @@ GROUP_HEAD = ("", "group", "faces", "accuracy", "95 %", "expected", "confidence"
 
 
 def group_rows(found: GroupReport) -> list[tuple[str, ...]]:
-    """One row a group: its figures as texts, and what a reader has to know of it."""
+    """One row for each group: its figures as texts, and a note for the reader."""
     shown = {(gap.column, gap.group, gap.measure) for gap in found.gaps if gap.shown}
     rows, before = [], ""
     for each in found.figures:

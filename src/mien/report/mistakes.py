@@ -29,9 +29,9 @@ class Mistake:
         png_uri: the face as a ``data:`` URI.
         label: what the data set says.
         said: what the model says.
-        confidence: how surely, 0..1.
-        votes: FER+'s taggers by answer, most first; empty without votes.
-        taggers_agree: the majority of the taggers is with the model; None without a majority.
+        confidence: the model's probability for that, 0..1.
+        votes: number of FER+'s taggers by answer, the most frequent first; empty without votes.
+        taggers_agree: whether most taggers agree with the model; None without a majority.
     """
 
     name: str
@@ -53,7 +53,7 @@ def worst_mistakes(probs_NC: NDArray[np.floating[Any]], faces: FaceSet, count: i
     Args:
         probs_NC: shape (N, C), columns in the order of ``faces.labels``.
         faces: the N faces, with votes if there are any.
-        count: at most so many.
+        count: the largest number of mistakes to return.
     """
     said_N, confidence_N = probs_NC.argmax(axis=1), probs_NC.max(axis=1)
     wrong_M = np.flatnonzero(said_N != faces.labels_N)

@@ -1,4 +1,4 @@
-"""MODEL_CARD.md from what the model file says of itself, so that no figure in it was typed.
+"""Make MODEL_CARD.md from the card inside the model file, so that no figure in it is typed by hand.
 
     text = model_card_markdown(classifier.card, size_bytes=path.stat().st_size)
 
@@ -21,8 +21,8 @@ def model_card_markdown(card: ModelCard, size_bytes: int | None = None) -> str:
     """The card as Markdown.
 
     Args:
-        card: of a model file.
-        size_bytes: of the file.
+        card: the card of a model file.
+        size_bytes: size of the file.
     """
     parts = [f"# Model card: `{card.name}`\n", "*Generated from the card inside the model file; not edited by hand.*\n"]
     parts += ["## Model\n", _list(_facts(card, size_bytes))]
@@ -149,7 +149,7 @@ NAMED = {
 
 
 def _field(field: Mapping[str, Any]) -> list[str]:
-    """Figures on photos from everyday life, by what is named."""
+    """Figures on photos from everyday life, by the way emotions are named."""
     rows, recalls = [], []
     emotions = list(field["named_by_default"]["recall"])
     for key, words in NAMED.items():
@@ -178,7 +178,7 @@ def _field(field: Mapping[str, Any]) -> list[str]:
 
 
 def _calibration(found: Mapping[str, Any]) -> str:
-    """ECE with what chance alone makes of it, and the debiased figure, where the card has them."""
+    """ECE, the ECE that a calibrated model would have by chance, and the debiased ECE, if the card has them."""
     text = _value(found["ece"], True)
     if floor := _ends(found.get("ece_if_calibrated"), True):
         text += f" (perfect: {floor}; debiased {_value(found.get('ece_debiased'), True)})"

@@ -1,9 +1,9 @@
-"""The drawings of a recording's page: shapes that stretch with the page, so a phone shows the same chart as a desk.
+"""The drawings of a recording's page. They stretch with the page, so a phone and a desktop show the same chart.
 
     panel = person_panel(recording, person)      # what templates/recording.html draws for one person
 
-Time runs from 0 to 1000 and each lane's height from 0 to 100, whatever the page's width; the page stretches them and
-writes all text itself. At most 480 steps are drawn, longer recordings in steps of several seconds.
+In a drawing time runs from 0 to 1000, and each lane's height from 0 to 100. The page stretches the drawings to its
+width and writes all text itself. At most 480 steps are drawn; a longer recording has steps of several seconds.
 
 Not here: words and tables (recording_page.py), colours (mien.contract.emotion_colours).
 """
@@ -29,7 +29,7 @@ _Scale = Callable[[float], float]
 
 @dataclass(frozen=True)
 class Tick:
-    """A mark of the time axis: place in per cent of the width."""
+    """A mark of the time axis; its place is in per cent of the width."""
 
     left: float
     text: str
@@ -62,9 +62,9 @@ class Panel:
     Attributes:
         track_id: the person.
         ribbons: episodes.
-        stack: mean probabilities, one on the other, the most frequent at the bottom.
+        stack: areas of the mean probabilities on top of each other, the most frequent emotion at the bottom.
         valence, arousal: lines; -1 is the bottom, 1 the top.
-        stress: line of the index; 0 is the bottom, 100 the top.
+        stress: line of the stress index; 0 is the bottom, 100 the top.
         stress_band: its 95 % interval.
     """
 
@@ -126,7 +126,7 @@ def person_panel(recording: Recording, person: Summary) -> Panel:
         _ribbons(person, begin_s, span_s),
         [Shape(_area(runs, order[: place + 1], x, step_s), colour_of(order[place])) for place in range(len(order))][
             ::-1
-        ],  # the tallest first, so that each lower one lies upon it
+        ],  # the tallest area first, so that the lower ones are drawn over it
         line("valence", -1, 1),
         line("arousal", -1, 1),
         line("stress_index", 0, 100),
@@ -150,7 +150,7 @@ def _ribbons(person: Summary, begin_s: float, span_s: float) -> list[Ribbon]:
 
 
 def _runs(rows: Sequence[Second], step_s: int) -> list[list[Second]]:
-    """Steps that follow one another, together."""
+    """Group steps that follow each other without a gap."""
     runs: list[list[Second]] = []
     for row in rows:
         if runs and row.second == runs[-1][-1].second + step_s:
@@ -170,12 +170,12 @@ def _ends(run: Sequence[Second], step_s: int) -> list[float]:
 
 
 def _doubled(values: Sequence[float]) -> list[float]:
-    """The first and the last value twice, to go with ``_ends``."""
+    """The values with the first and the last one repeated, one for each time of ``_ends``."""
     return [values[0], *values, values[-1]]
 
 
 def _area(runs: Sequence[Sequence[Second]], labels: Sequence[str], x: _Scale, step_s: int) -> str:
-    """From the bottom to the sum of some probabilities."""
+    """The area between the bottom and the sum of some probabilities."""
     parts = []
     for run in runs:
         sums = _doubled([min(1.0, sum(row.scores.get(label, 0.0) for label in labels)) for row in run])

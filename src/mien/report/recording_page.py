@@ -1,9 +1,10 @@
-"""The page about recordings that ``mien predict`` has gone through: who showed what, when, and how it was measured.
+"""The page about recordings that ``mien predict`` has read: who showed which emotion, when, and how it was measured.
 
     page = recording_html(recordings, how, title="rows.csv", files={"lecture.mp4": ["lecture_events.tsv"]})
 
-One file, without scripts and without anything to fetch: light or dark as the reader's system is, for desk, phone and
-paper. Its words are in templates/recording.html; this module prepares what they need, recording_figures.py the shapes.
+The page is one file without scripts, and it fetches nothing. It follows the reader's light or dark setting and fits
+desktop, phone and paper. Its text is in templates/recording.html; this module prepares the values for it, and
+recording_figures.py the drawings.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from mien.report.recording_figures import Panel, Tick, colour_of, ink_on, person
 from mien.report.templating import percent, plain_number, render
 
 MOST_PANELS = 20
-"""People of one video that are drawn, the most seen first; the tables hold all."""
+"""So many people of one video are drawn, those seen longest first; the tables hold all of them."""
 
 OPEN_EPISODES = 12
-"""Rows of the table of episodes that are shown before the reader unfolds it."""
+"""The table of episodes shows so many rows before the reader unfolds it."""
 
 
 @dataclass(frozen=True)
 class TimeShare:
-    """A label's part of a person's time, in per cent."""
+    """A label's share of a person's time, in per cent."""
 
     label: str
     width: float
@@ -72,10 +73,10 @@ def recording_html(
     """The page as text.
 
     Args:
-        recordings: videos, in the order of the page.
-        how: settings and versions.
+        recordings: the videos, in the order of the page.
+        how: settings and versions of the measurement.
         title: heading of a page about several videos.
-        files: names of the files beside the page, by the source of their recording.
+        files: for the source of each recording, the names of its files beside the page.
 
     Raises:
         MissingExtraError: Jinja2 is not installed.
@@ -118,7 +119,7 @@ def _section(recording: Recording, how: Provenance, anchor: str, files: Sequence
 
 
 def methods_text(recording: Recording, how: Provenance) -> str:
-    """A paragraph for the methods section of a paper: what was measured, with what, and how it was summed up."""
+    """A paragraph for the methods section of a paper: what was measured, with which model, and how it was averaged."""
     settings, versions = how.settings, how.versions
     tools = [f"model {settings['model']}"] if "model" in settings else []
     tools += [f"detector {settings['detector']}"] if "detector" in settings else []

@@ -1,9 +1,9 @@
-"""Templates of the report pages: Jinja2, with everything from outside escaped.
+"""Fill in the templates of the report pages with Jinja2, which escapes every value.
 
     render("audit.html", title="FER2013", n=3589, …)
 
-An undefined name in a template is an error, so a page cannot silently lose a figure. Not here: the pages' content
-(evaluation_page.py, data_page.py, audit_page.py).
+An undefined name in a template is an error, so a page cannot lose a figure without notice. Not here: the content of the
+pages (evaluation_page.py, data_page.py, audit_page.py, recording_page.py).
 """
 
 from __future__ import annotations

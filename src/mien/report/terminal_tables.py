@@ -1,4 +1,4 @@
-"""Figures for the terminal.
+"""Tables of an evaluation for the terminal.
 
 rich.print(*assessment_tables(found), sep="\\n")
 """
@@ -31,7 +31,7 @@ def assessment_tables(found: Assessment) -> tuple[Table, Table]:
 
 
 def more_lines(found: Assessment) -> list[Table | str]:
-    """The second protocol where the classes differ; photos and groups where they were asked for."""
+    """Further tables: the figures on shared classes, if model and data differ; photos and groups, if asked for."""
     lines: list[Table | str] = []
     if (other := found.other_classes) is not None:
         lines += [f"Note: {sentence}." for sentence in other.sentences]
@@ -83,7 +83,7 @@ def group_table(found: GroupReport) -> Table:
 
 
 def _short(row: tuple[str, ...]) -> tuple[str, ...]:
-    """The row with a mark instead of a note: the gaps follow as sentences."""
+    """The row with a mark instead of its note; the sentences below the table explain the marks."""
     mark = "few" if row[-1].startswith("few") else "gap" if row[-1] else ""
     return (*row[:4], row[4].replace(" to ", "–"), *row[5:-1], mark)
 

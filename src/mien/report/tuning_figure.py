@@ -1,4 +1,4 @@
-"""The picture of a search for settings: the score of each trial after each epoch, the best one on top.
+"""Draw a search for settings: the score of each trial after each epoch, with the best trial on top.
 
 curves_png([trial.curve for trial in trials], "validation_accuracy", Path("tuning.png"))
 """

@@ -1,11 +1,11 @@
-"""Which shard was being scored when a worker died, so that a file that kills workers is found and left out.
+"""Record which shard a worker was scoring when it died, so that a file that kills workers is found and left out.
 
-A worker that dies cannot report why. So each shard tells this actor when it begins. A shard that begins a second time
-runs carefully: it names every image before it reads it. The image that it named last when it died again is quarantined:
-the third attempt skips it and writes it to the errors.
+A worker that dies cannot report why. So a worker tells this actor when it begins a shard. If the same shard begins a
+second time, the worker names every image before it reads it. If the worker dies again, the last named image killed it:
+the third attempt skips this image and writes it to the errors.
 
-The actor lives outside the workers and survives them. It does not survive the driver: after that a poisonous file kills
-two workers again before it is found.
+The actor runs in a process of its own and survives the workers, but not the driver. After a restart of the driver the
+same file kills two workers again before it is found.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Attempts:
 
 
 def start_attempts() -> Any:
-    """The ledger as an actor on the driver's node: it must survive the loss of every other node."""
+    """Start ``Attempts`` as an actor on the driver's node, because it must survive the loss of every other node."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

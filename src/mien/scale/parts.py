@@ -12,16 +12,16 @@ ERROR_COLUMNS = ("source", "reason", "shard")
 
 @dataclass(frozen=True)
 class ShardSummary:
-    """What became of a shard; this is all that travels back to the driver.
+    """The result of a shard; the worker sends only this back to the driver.
 
     Attributes:
-        key: of the shard.
-        images: images, or frames of a video, that were looked at.
-        faces: faces found.
-        errors: files that could not be scored.
-        seconds: time of the worker.
-        again: whether the part was there already.
-        node: of the cluster, "host/number"; empty without Ray.
+        key: key of the shard.
+        images: number of images, or frames of a video, that were searched.
+        faces: number of faces found.
+        errors: number of files that could not be scored.
+        seconds: time that the worker took.
+        again: whether the part existed already.
+        node: node of the cluster, "host/number"; empty without Ray.
     """
 
     key: str

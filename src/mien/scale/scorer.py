@@ -1,8 +1,7 @@
 """The worker: a Ray actor that holds the models and turns shards into parts.
 
-A part is written under a temporary name and renamed, and its name is the shard's key. So a shard that runs twice (its
-worker died, or its node) leaves the same single part, and a part that exists is complete. Frames and pixels never leave
-the worker.
+A part is written under a temporary name and then renamed to the shard's key. So a part that exists is complete, and a
+shard that runs twice (because its worker or its node died) leaves one part. Pixels never leave the worker.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ PARTS, RANGES, ERRORS = "parts", "ranges", "errors"
 
 @dataclass(frozen=True)
 class ScoreOptions:
-    """How every worker recognises.
+    """The settings of recognition, the same for every worker.
 
     Attributes:
         model: a shipped model's name, or a path that every node can read.
-        detector: as ``make_detector`` knows them.
-        threads: of the classifier; the CPUs of one worker.
-        provider: of ONNX Runtime, as ``Classifier`` takes it.
-        detect_every: of a video's frames, one in so many is searched for faces.
-        half_life_s: of the smoothing of each person's scores in videos.
+        detector: a name that ``make_detector`` knows.
+        threads: threads of the classifier, which is the number of CPUs of one worker.
+        provider: ONNX Runtime's execution provider, as ``Classifier`` takes it.
+        detect_every: one in so many frames of a video is searched for faces.
+        half_life_s: half-life of the smoothing of each person's scores in videos.
         priors: which emotion is named, as ``parse_priors`` reads it.
     """
 
@@ -52,7 +51,7 @@ class ScoreOptions:
 
 
 class Scorer:
-    """Scores shards; one object a worker.
+    """Scores shards; each worker has one such object.
 
     Args:
         options: how to recognise.
@@ -97,7 +96,7 @@ class Scorer:
                     table += rows(item, self.recognizer.card.labels)
         except MienError as error:
             errors.append({"source": shard.files[0].uri, "reason": str(error), "shard": shard.key})
-        if errors:  # before the part: a part that exists says that its errors are written too
+        if errors:  # before the part, because an existing part promises that its errors are written too
             self.out.write(f"{ERRORS}/{shard.key}.parquet", parquet_bytes(errors, error_schema()))
         self.out.write(f"{folder}/{shard.key}.parquet", parquet_bytes(table, self._schema))
         self._ask("finish", shard.key)
@@ -106,7 +105,7 @@ class Scorer:
 
     def _images(self, shard: Shard, attempt: Attempt) -> Iterator[FrameResult | ImageError]:
         entries = self._marked(shard, attempt)
-        if attempt.careful:  # one by one, so that the image that was named last is the one that kills
+        if attempt.careful:  # one by one, so that the image named last is the one that killed the worker
             for entry in entries:
                 yield from self._several([entry])
         else:
@@ -129,7 +128,7 @@ class Scorer:
             yield entry
 
     def _several(self, group: list[ShardImage]) -> Iterator[FrameResult | ImageError]:
-        """Recognise a group; faces of several images share a batch of the classifier."""
+        """Recognise a group of images; their faces share batches of the classifier."""
         loaded: list[tuple[str, Any]] = []
         for entry in group:
             try:

@@ -1,4 +1,4 @@
-"""A bulk run: plan, score on Ray, join videos, gather errors; and go on where an earlier run was cut off.
+"""A bulk run: plan, score on Ray, join videos, gather errors. It continues a run that was cut off.
 
     summary = score_archive(["s3://archive/2026/"], "s3://results/2026/", ScoreOptions(), RunOptions())
 
@@ -38,23 +38,23 @@ from mien.video.row_schema import arrow_schema
 MANIFEST = "manifest.jsonl"
 
 STARTS_OF_RAY = 3
-"""Tries to start Ray here: it gives its processes 30 s, which a very busy machine exceeds."""
+"""How often to try to start Ray. Ray gives its processes 30 s to start; on a very busy machine they need longer."""
 
 STARTS_THAT_MAY_FAIL = 3
-"""A worker may die so often in a row before it has its models. Ray sometimes cancels one on a cluster whose last driver
-was killed a moment ago."""
+"""The run stops if workers die so often in a row before they have loaded their models. It is not 1, because Ray
+sometimes cancels a worker on a cluster whose last driver was killed a moment ago."""
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where and how wide to run.
+    """On which cluster to run, and with how many workers.
 
     Attributes:
-        address: of a Ray cluster ("auto", "ray://host:10001"); None starts one here and stops it at the end.
-        workers: at most so many workers; None for one for each ``cpus_per_worker`` CPUs.
+        address: address of a Ray cluster ("auto", "ray://host:10001"); None starts one here and stops it at the end.
+        workers: the largest number of workers; None for one for each ``cpus_per_worker`` CPUs.
         cpus_per_worker: CPUs of one worker; its classifier uses as many threads.
-        gpus_per_worker: GPUs of one worker, fractions allowed.
-        price_per_hour: of the whole cluster, for the cost in the summary; None for no cost.
+        gpus_per_worker: GPUs of one worker; may be a fraction.
+        price_per_hour: price of the whole cluster, for the cost in the summary; None to leave the cost out.
     """
 
     address: str | None = None
@@ -66,11 +66,11 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """How far a run has come.
 
     Attributes:
-        shards: of the plan.
-        done: of them, parts of earlier runs included.
+        shards: number of shards in the plan.
+        done: number of finished shards, those of earlier runs included.
         images: images and frames scored by this run.
         faces: faces found by this run.
         errors: files that this run could not score.
@@ -92,14 +92,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """The end of a run.
+    """The result of a run.
 
     Attributes:
-        shards, images, faces, errors: counts; images and faces of this run alone, errors of all runs.
-        seconds: of this run.
-        images_per_cpu_s: images a second and CPU.
-        cost: hours times the price given; None without a price.
-        images_by_node: images of this run by node of the cluster.
+        shards, images, faces, errors: counts. Images and faces are those of this run, errors those of all runs.
+        seconds: time that this run took.
+        images_per_cpu_s: images for each second and CPU.
+        cost: hours times the price; None without a price.
+        images_by_node: images of this run for each node of the cluster.
     """
 
     shards: int
@@ -120,14 +120,14 @@ def score_archive(
     cut: PlanOptions | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> RunSummary:
-    """Score everything that ``sources`` stand for.
+    """Score all images and videos that ``sources`` name.
 
     Args:
         sources: folders, globs, files, lists of files, tar and Parquet files, URIs.
         out: output folder, a path or a URI.
         how: model, detector and their settings.
         where: cluster and workers.
-        cut: how sources become shards; None for the usual.
+        cut: how sources are cut into shards; None for the defaults.
         on_progress: called after each finished shard.
 
     Raises:
@@ -177,7 +177,8 @@ def _run(ray: Any, shards: Sequence[Shard], out: str, how: ScoreOptions, where: 
     results = dataset.map_batches(
         Scorer,
         batch_size=1,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),  # all begin at once
+        # initial_size, so that all workers begin at the same time
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
         num_cpus=where.cpus_per_worker,
         num_gpus=where.gpus_per_worker or None,
         fn_constructor_kwargs={"options": how, "out": out, "attempts": ledger},
@@ -193,7 +194,7 @@ def _workers(ray: Any, where: RunOptions) -> int:
 
 @contextmanager
 def _cluster(where: RunOptions) -> Iterator[Any]:
-    """A connection to Ray; a cluster that was started here is stopped at the end.
+    """Connect to Ray. If this function started the cluster, it stops it at the end.
 
     Raises:
         OutputError: Ray does not start, or does not answer at the address.
@@ -206,7 +207,7 @@ def _cluster(where: RunOptions) -> Iterator[Any]:
         import ray.data  # noqa: F401
     except ModuleNotFoundError:
         raise MissingExtraError("ray", "ray") from None
-    # "local": without an address Ray would join whatever cluster runs on this machine
+    # "local", because without an address Ray would join any cluster that runs here
     place: dict[str, Any] = {"address": "local", "include_dashboard": False}
     if where.address is not None:
         place = {"address": where.address}
@@ -230,7 +231,7 @@ def _cluster(where: RunOptions) -> Iterator[Any]:
 
 
 def _check_manifest(folder: OutputFolder, how: ScoreOptions, shards: Sequence[Shard]) -> None:
-    """Write the manifest, or refuse an output that was made with other settings."""
+    """Write the manifest. If there is one with other settings, raise OutputError."""
     settings = asdict(how) | {"model_sha256": model_digest(how.model)}
     for free in ("threads", "provider"):  # they change the speed, not the rows
         settings.pop(free)
@@ -249,7 +250,7 @@ def _check_manifest(folder: OutputFolder, how: ScoreOptions, shards: Sequence[Sh
 
 
 def _result_key(shard: Shard) -> str:
-    """Name of the part that a shard ends in: its own, or that of the whole video."""
+    """Name of the part that holds a shard's rows in the end: its own part, or that of the whole video."""
     if shard.kind != "video":
         return shard.key
     return "video-" + hashlib.sha256(json.dumps(asdict(shard.files[0]), sort_keys=True).encode()).hexdigest()[:18]
@@ -260,7 +261,7 @@ def _finished(folder: OutputFolder) -> set[str]:
 
 
 def join_videos(folder: OutputFolder, shards: Sequence[Shard], how: ScoreOptions) -> None:
-    """Turn the time ranges of each video into its one part."""
+    """Join the time ranges of each video into one part."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

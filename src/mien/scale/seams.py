@@ -1,11 +1,12 @@
-"""Joins the time ranges of one video: tracks that cross a seam keep one number.
+"""Join the time ranges of one video, so that a track that goes on from one range to the next keeps its number.
 
-Each range but the first also scored a few seconds before it begins. In that overlap both ranges saw the same frames. A
-track of the later range takes the number of the track of the earlier range whose boxes overlap its own most (mean IoU
-at least 0.5 over common frames). The rows of the overlap come from the earlier range alone.
+Each range but the first begins to score a few seconds early. In this overlap both ranges saw the same frames. A track
+of the later range takes the number of the track of the earlier range whose boxes overlap its own most (mean IoU at
+least 0.5 over common frames). The rows of the overlap come from the earlier range alone.
 
-Two things differ from one unbroken run. The smoothing of scores starts anew in each overlap (after 5 s with a half-life
-of 0.5 s, a thousandth of the weight is missing). A person who is hidden during the whole overlap gets a new number.
+Two things differ from one unbroken run. The smoothing of scores starts anew in each overlap; with a half-life of 0.5 s,
+a thousandth of the weight is still missing after 5 s. A person who is hidden during the whole overlap gets a new
+number.
 """
 
 from __future__ import annotations

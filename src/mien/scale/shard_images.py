@@ -28,7 +28,7 @@ class ShardImage:
 
     Attributes:
         name: its name in the rows: the file, "archive.tar/member", or "table.parquet#row".
-        load: reads it; a local path is given back as it is, for the recognizer to read.
+        load: reads the image. For a local file it returns the path, which the recognizer reads.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Files wherever they are: local paths and the object stores that pyarrow opens, listed, read and written.
+"""List, read and write files: local ones, and those in object stores that pyarrow opens.
 
     for file in list_files(["photos/", "s3://bucket/archive/"]): ...
     with open_stream(file.uri) as stream: stream.read()
@@ -27,7 +27,7 @@ CONTAINERS = frozenset({".tar", ".tgz", ".parquet"})
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file and what tells whether it has changed.
+    """A file, with the size and time that show whether it has changed.
 
     Attributes:
         uri: a local path as given, or a URI with its scheme.
@@ -52,7 +52,7 @@ def is_remote(uri: str) -> bool:
 
 
 def list_files(sources: Iterable[str]) -> Iterator[StoredFile]:
-    """List what sources stand for, each source sorted by name.
+    """List the files that ``sources`` name; those of each source are sorted by name.
 
     Raises:
         ImageError: a source does not exist, cannot be listed, or holds nothing to score.
@@ -164,7 +164,7 @@ class OutputFolder:
     """The folder of results, local or in an object store. Files appear whole or not at all.
 
     Args:
-        uri: a path or a URI; made if need be.
+        uri: a path or a URI; the folder is made if it does not exist.
 
     Raises:
         OutputError: it cannot be made or written.
@@ -193,7 +193,7 @@ class OutputFolder:
         self._do(put)
 
     def read(self, name: str) -> bytes | None:
-        """The content of a file; None where there is none."""
+        """The content of a file; None if it does not exist."""
         try:
             with self._filesystem.open_input_file(f"{self._root}/{name}") as stream:
                 return cast(bytes, stream.read())
@@ -203,7 +203,7 @@ class OutputFolder:
             raise OutputError(f"{self.uri}/{name}: cannot be read ({error})") from None
 
     def has(self, name: str) -> bool:
-        """Whether there is such a file; it is not read."""
+        """Whether the file exists; it is not read."""
         return bool(self._do(lambda: self._filesystem.get_file_info(f"{self._root}/{name}")).is_file)
 
     def names(self, folder: str) -> set[str]:

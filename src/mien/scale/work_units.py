@@ -1,4 +1,4 @@
-"""The work of a bulk run, cut into shards: each becomes one Parquet part.
+"""Cut the work of a bulk run into shards, each of which becomes one Parquet part.
 
     shards = list(plan(["s3://archive/2026/", "talk.mp4"], PlanOptions()))
 
@@ -55,13 +55,13 @@ class Shard:
     """One unit of work.
 
     Attributes:
-        kind: what its files are.
+        kind: the kind of its files.
         files: with their sizes and modification times, in order.
-        row_group: of a Parquet file; 0 otherwise.
-        start_s: of a video: where the range begins; rows before it belong to the overlap.
-        end_s: of a video: where the range ends; None for the end of the video.
-        overlap_s: of a video: seconds before ``start_s`` that are scored too.
-        column: of a Parquet file.
+        row_group: the row group of a Parquet file; 0 otherwise.
+        start_s: where the range of a video begins; rows before it belong to the overlap.
+        end_s: where the range of a video ends; None for the end of the video.
+        overlap_s: so many seconds before ``start_s`` are scored too, in a video.
+        column: the column of a Parquet file.
     """
 
     kind: Kind
@@ -155,7 +155,7 @@ def _time_ranges(file: StoredFile, options: PlanOptions) -> Iterator[Shard]:
 
     with open_local_copy(file.uri) as path, VideoReader(path, file.uri) as video:
         length_s = video.clip.duration_s
-    if length_s is None or length_s <= 1.5 * options.range_s:  # unknown length: one range that reads to the end
+    if length_s is None or length_s <= 1.5 * options.range_s:  # the length is unknown, so one range reads to the end
         yield Shard("video", (file,))
         return
     starts = [index * options.range_s for index in range(int(length_s // options.range_s))]

@@ -94,7 +94,7 @@ class WholeFrameDetector:
 
 
 def downscale(frame_rgb: NDArray[np.uint8], longest_side_px: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Shrink a frame to a bounded size by averaging pixels; smaller frames are returned as they are.
+    """Shrink a frame to a bounded size by averaging pixels; return smaller frames unchanged.
 
     Returns:
         The frame, and the factors for x and y that turn its coordinates into those of the frame given.

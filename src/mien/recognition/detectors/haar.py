@@ -18,20 +18,21 @@ from mien.recognition.detectors.overlaps import suppress_overlaps
 
 LONGEST_SIDE_PX = 640
 """Larger frames are shrunk to this before the search, so faces below 1/23 of the longest side are missed. At 800 px and
-more it takes patches of 25 px for faces, even where 16 overlapping hits are asked for."""
+more the cascade reports patches of 25 px as faces, even if 16 overlapping hits are required."""
 
 MIN_FACE_PX = 28
-"""In the shrunk frame. The cascade's own window is 24 px: a fifth more time, for faces of which it finds a quarter and
-on which the model is right in 65 % instead of 71 % (n = 1,000 validation faces, at 24 and at 48 px)."""
+"""In the shrunk frame. The cascade's own window is 24 px. A search from 24 px on takes a fifth more time and finds only
+a quarter of the faces of that size, and the model is right on 65 % of them instead of 71 % (n = 1,000 validation faces,
+at 24 and at 48 px)."""
 
 
 class HaarDetector:
     """OpenCV's ``haarcascade_frontalface_default``, which is inside the OpenCV package.
 
     Args:
-        min_neighbors: overlapping hits that make a face. On FER2013 frames 4, 5, 6 and 8 find 75.5, 73.8, 72.0 and
-            68.8 % (n = 400). A real face in a photograph collects some 40; patches of cloth and sky up to 7, which
-            is why fewer than 8 put emotions on things.
+        min_neighbors: a face is found where at least so many hits overlap. On FER2013 frames 4, 5, 6 and 8 find 75.5,
+            73.8, 72.0 and 68.8 % of the faces (n = 400). A real face in a photograph gets about 40 hits; patches of
+            cloth and sky get up to 7, so fewer than 8 would report faces where there are none.
         longest_side_px: frames are shrunk to this before the search.
 
     Raises:
@@ -63,8 +64,8 @@ class HaarDetector:
         import cv2
 
         small_rgb, scale_2 = downscale(frame_rgb, self.longest_side_px)
-        # Not equalised: the cascade normalises each window itself, and a plain border then hides the face
-        # (55 against 74 % found).
+        # The histogram is not equalised: the cascade normalises each window itself, and in an equalised frame with a
+        # plain border it finds fewer faces (55 % instead of 74 %).
         grey = cv2.cvtColor(small_rgb, cv2.COLOR_RGB2GRAY)
         with self._lock:
             found_N4, neighbours_N = self._cascade.detectMultiScale2(

@@ -1,4 +1,4 @@
-"""What to add around each detector's box so that the crop is framed as FER2013 frames its faces.
+"""How much to add around each detector's box so that the crop shows as much of the face as FER2013's images do.
 
     crops_NSS = crop_faces(frame_rgb, boxes_N4, side=48, margin=MARGINS["yunet"])
 

@@ -1,4 +1,4 @@
-"""Of boxes that overlap, the strongest stays: two rules of non-maximum suppression.
+"""Keep the strongest of several boxes that overlap: two rules of non-maximum suppression.
 
 Shape legend: N boxes, K of them that are compared with one.
 """

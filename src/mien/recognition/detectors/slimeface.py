@@ -35,7 +35,7 @@ class SlimefaceDetector:
     """libfacedetection on ONNX Runtime. May be called from any thread.
 
     Args:
-        min_score: what a face must reach, 0..1.
+        min_score: faces with a lower score are dropped, 0..1.
         longest_side_px: frames are shrunk to this before the search.
         threads: of the CPU; None for those that this process may use, at most 4.
     """

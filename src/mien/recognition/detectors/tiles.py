@@ -1,4 +1,4 @@
-"""A frame searched at two sizes and in tiles, so that large and small faces are both found.
+"""Search a frame at two sizes and in tiles, so that both large and small faces are found.
 
     found = search_at_sizes(frame_rgb, search, longest_side_px=1440)
 
@@ -20,7 +20,8 @@ Search = Callable[[NDArray[np.uint8]], Detections]
 """One pass of a network over a picture; the answer is in pixels of that picture and has scores."""
 
 COARSE_SIDE_PX, LARGEST_FACE_PX = 320, 300
-"""The networks learned faces of 10 to 300 px and see two halves in one of 600, so large faces are sought at 320 px."""
+"""The networks learned faces of 10 to 300 px and report a face of 600 px as two halves. So the search for large faces
+runs at 320 px."""
 
 TILE_PX, OVERLAP_PX = 960, 160
 """Larger pictures are searched in tiles. They overlap by more than the largest face that the coarse search may miss."""

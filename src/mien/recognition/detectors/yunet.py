@@ -35,9 +35,9 @@ class YuNetDetector:
 
     Args:
         model_path: an ONNX file of YuNet; None for the one that ``mien models pull yunet`` fetched.
-        min_score: what a face must reach, 0..1.
+        min_score: faces with a lower score are dropped, 0..1.
         longest_side_px: frames are shrunk to this before the search.
-        threads: of the CPU; None for those that this process may use, at most 4.
+        threads: CPU threads; None for one for each CPU that this process may use, at most 4.
 
     Raises:
         DetectorError: there is no such file, or it is another network.

@@ -40,7 +40,7 @@ MOST_OVERLAP = 0.3
 MAX_THREADS = 4
 """A small network gains nothing from more."""
 
-# Fields of onnx.proto: ModelProto.graph; GraphProto.input, .output and .value_info (of what lies between);
+# Fields of onnx.proto: ModelProto.graph; GraphProto.input, .output and .value_info (values inside the graph);
 # ValueInfoProto.type; TypeProto.tensor_type; TypeProto.Tensor.shape.
 _SIZES: Mapping[int, Any] = {7: {11: {2: {1: {2: None}}}, 12: {2: {1: {2: None}}}, 13: None}}
 
@@ -50,8 +50,8 @@ class YuNetNetwork:
 
     Args:
         onnx_bytes: its file.
-        min_score: what a face must reach, 0..1.
-        threads: of the CPU; None for those that this process may use, at most 4.
+        min_score: faces with a lower score are dropped, 0..1.
+        threads: CPU threads; None for one for each CPU that this process may use, at most 4.
 
     Raises:
         DetectorError: the file is not ONNX, ONNX Runtime cannot open it, or it is another network.
