@@ -11,6 +11,8 @@ from PIL import Image
 
 from mien.contract.emotions import FER2013_EMOTIONS
 from mien.contract.errors import DataError
+from mien.contract.image_kinds import reads_avif
+from mien.contract.images import find_images
 from mien.data.layouts import LOOKED_FOR, Source, find_source
 from mien.data.loading import load_faces
 
@@ -150,13 +152,19 @@ def test_kaggles_test_folder_that_is_validation_is_told_and_found_by_both_names(
 
 def test_formats_that_are_not_read_are_counted(tmp_path: Path) -> None:
     images(tmp_path, "angry/1.png", "happy/2.png")
-    for name in ("angry/3.HEIC", "angry/4.heic", "happy/5.tga", "happy/notes.txt"):
+    for name in ("angry/3.NEF", "angry/4.nef", "happy/5.cr2", "happy/notes.txt"):
         (tmp_path / name).write_bytes(b"")
     notes: list[str] = []
     load_faces(tmp_path, strict=True, on_problem=notes.append)
-    assert sorted(notes) == [
-        f"{n} {suffix} files passed over: convert them to JPEG or PNG" for n, suffix in ((1, ".tga"), (2, ".heic"))
-    ]
+    assert notes == [f"{tmp_path}: 3 images left out that mien does not read here: 2 .nef, 1 .cr2"]
+
+
+def test_every_format_that_predict_reads_is_read(tmp_path: Path) -> None:
+    images(tmp_path, "angry/1.png", "happy/2.tga", "happy/3.ppm", "happy/4.jfif")
+    if reads_avif():
+        images(tmp_path, "angry/5.avif")
+    faces = load_faces(tmp_path, strict=True)
+    assert {Path(name).suffix for name in faces.names_N} == {path.suffix for path in find_images([tmp_path])}
 
 
 def test_own_classes_are_read_as_they_are(tmp_path: Path) -> None:

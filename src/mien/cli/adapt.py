@@ -154,10 +154,11 @@ def _unlabelled(source: SourceModel, data: Path, out: Path | None, force: bool, 
 
     from mien.adapt.adapting import adapt_to_shares, source_shares, write_shares
     from mien.contract.errors import DataError, ModelError
-    from mien.data.face_images import IMAGE_SUFFIXES, read_grey
+    from mien.contract.image_kinds import readable_suffixes
+    from mien.data.face_images import read_grey
     from mien.evaluate.prior_shift import WARNING
 
-    files = sorted(path for path in data.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    files = sorted(path for path in data.rglob("*") if path.suffix.lower() in readable_suffixes())
     crops = []
     for path in files:
         try:

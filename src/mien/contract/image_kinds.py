@@ -9,6 +9,7 @@ A file that is named outright may end in anything: what is in it decides then.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from functools import cache
 from importlib.util import find_spec
@@ -64,10 +65,11 @@ def readable_suffixes() -> frozenset[str]:
 def unread_images(folder: Path) -> Counter[str]:
     """How many files of each suffix in a folder, and below, are images that cannot be read here."""
     unread = UNREAD_SUFFIXES | (IMAGE_SUFFIXES - readable_suffixes())
-    return Counter(
-        each.suffix.lower()
-        for each in folder.rglob("*")
-        if each.suffix.lower() in unread and not each.name.startswith(".") and each.is_file()
+    return Counter(  # os.walk, because a Path for each of a data set's files takes longer than reading their names
+        suffix
+        for _, _, names in os.walk(folder)
+        for name in names
+        if (suffix := os.path.splitext(name)[1].lower()) in unread and not name.startswith(".")
     )
 
 

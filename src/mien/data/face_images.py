@@ -23,8 +23,6 @@ from mien.contract.image_decoding import decode, error_line
 from mien.contract.images import MAX_PIXELS
 from mien.contract.pixels import crop_faces
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-
 MIN_SIDE_PX = 8
 """Images with a shorter side are refused: no face in them is readable."""
 

@@ -30,7 +30,7 @@ from pathlib import Path
 
 from mien.contract.emotions import FER2013_EMOTIONS, FERPLUS_EMOTIONS, canonical, index_order
 from mien.contract.errors import DataError
-from mien.data.face_images import IMAGE_SUFFIXES
+from mien.contract.image_kinds import left_out_line, readable_suffixes, unread_images
 from mien.data.persons import fold_of, has_persons, read_persons
 from mien.data.published_sets import PUBLISHED, find_published
 from mien.data.source import Image, Report, Source
@@ -51,9 +51,6 @@ LOOKED_FOR = ("folders", "images", *CSV_LAYOUTS, "persons", "classes")
 """The layouts that are looked for, in this order."""
 
 LAYOUTS = (*LOOKED_FOR, *PUBLISHED)
-
-UNREAD_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".jp2", ".ppm", ".pgm", ".tga", ".raw", ".dng", ".cr2", ".nef"})
-"""Image formats that no layout is published in. Their files are counted and named, not read."""
 
 
 def find_source(
@@ -164,8 +161,8 @@ def _tree(layout: str, path: Path, classes: Sequence[str] | None, problem: Repor
             f"{path}: {renamed:,} files in test/ are named PublicTest_…, FER2013's validation split, and are read as "
             "validation; --split test takes the folder as it is"
         )
-    for line in _unread_formats([folder for _, folder, _ in found]):
-        note(line)
+    if left_out := sum((unread_images(folder) for _, folder, _ in found), Counter()):
+        note(left_out_line(str(path), left_out))
     return Source(layout, path, labels, tuple(images))
 
 
@@ -183,18 +180,6 @@ def _labels(found: Sequence[tuple[str, Path, list[str]]], note: Report) -> tuple
     return index_order(names)
 
 
-def _unread_formats(folders: Sequence[Path]) -> list[str]:
-    """One line for each image format that is not read, with the number of its files."""
-    counts = Counter(
-        suffix
-        for folder in folders
-        for _, _, names in os.walk(folder)
-        for name in names
-        if (suffix := os.path.splitext(name)[1].lower()) in UNREAD_SUFFIXES
-    )
-    return [f"{count:,} {suffix} files passed over: convert them to JPEG or PNG" for suffix, count in counts.items()]
-
-
 def _subfolders(folder: Path) -> list[Path]:
     return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
@@ -207,10 +192,11 @@ def _split_folders(root: Path) -> Iterator[tuple[Path, str]]:
 
 def _images(folder: Path) -> Iterator[str]:
     """Paths of all images at any depth, in order; hidden ones (as macOS writes into archives) left out."""
+    suffixes = tuple(readable_suffixes())
     found: Iterable[str] = (
         os.path.join(parent, name)  # sorting Path objects takes five times as long
         for parent, _, names in os.walk(folder)
         for name in names
-        if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
+        if name.lower().endswith(suffixes) and not name.startswith(".")
     )
     yield from sorted(found)

@@ -29,7 +29,7 @@ import numpy as np
 
 from mien.contract.emotions import index_order
 from mien.contract.errors import DataError
-from mien.data.face_images import IMAGE_SUFFIXES
+from mien.contract.image_kinds import readable_suffixes
 from mien.data.source import Image, Report, Source
 
 Named = tuple[str, str, str, tuple[float, float, float, float] | None]
@@ -183,7 +183,7 @@ def _lines(file: Path) -> list[str]:
 
 
 def _pictures(root: Path) -> list[Path]:
-    return sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(path for path in root.rglob("*") if path.suffix.lower() in readable_suffixes())
 
 
 def _relative(path: Path, root: Path) -> str:
