@@ -7,6 +7,8 @@ from pathlib import Path
 from mood_frames import CALM, SCOWL, SMILE, face, frame
 
 from mien.contract.results import FrameResult
+from mien.mood.recording import Recording, recordings_of
+from mien.mood.row_reader import read_frames
 from mien.video.row_file import RowFile
 
 LENGTH_S, RATE = 90, 5
@@ -35,3 +37,8 @@ def write_rows(path: Path, frames: list[FrameResult] | None = None, settings: di
         out.end("test")
         out.finish()
     return path
+
+
+def read_recordings(path: Path, **settings: float) -> list[Recording]:
+    """The recordings in a file of rows."""
+    return recordings_of(read_frames(path), path, **settings)

@@ -8,12 +8,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from recorded import LENGTH_S, write_rows
+from recorded import LENGTH_S, read_recordings, write_rows
 
 from mien.mood.annotations import eaf, webvtt
 from mien.mood.episodes import Episode
 from mien.mood.provenance import Provenance
-from mien.mood.recording import Recording, read_recordings
+from mien.mood.recording import Recording
 
 MADE = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 HOW = Provenance({}, {}, {}, "1")

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 from mood_frames import CALM, face, frame
-from recorded import LENGTH_S, RATE, shown_frames, write_rows
+from recorded import LENGTH_S, RATE, read_recordings, shown_frames, write_rows
 
 from mien.contract.errors import DataError, MienError
 from mien.mood import MoodTracker
 from mien.mood.provenance import read_provenance
-from mien.mood.recording import read_recordings
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])

@@ -9,10 +9,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from recorded import LABELS, LENGTH_S, write_rows
+from recorded import LABELS, LENGTH_S, read_recordings, write_rows
 
 from mien.mood.provenance import Provenance
-from mien.mood.recording import Recording, read_recordings
+from mien.mood.recording import Recording
 from mien.mood.research_tables import bids_name, research_tables
 
 HOW = Provenance({"model": "tiny"}, {"mien": "1"}, {"baseline_s": 15.0}, "1")

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from recorded import write_rows
+from recorded import read_recordings, write_rows
 
 from mien.contract.emotion_colours import EMOTION_COLOURS
 from mien.mood.provenance import Provenance
-from mien.mood.recording import Recording, read_recordings
+from mien.mood.recording import Recording
 from mien.report.recording_figures import ink_on, person_panel, time_text, time_ticks
 from mien.report.recording_page import methods_text, recording_html
 

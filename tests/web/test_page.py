@@ -131,9 +131,11 @@ def test_the_version_changes_with_the_model_and_a_second_writing_replaces_the_fi
     assert versions[0] == versions[2] != versions[1]
 
 
-def test_camera_history_export_and_delete(page: Page, site: StaticSite, tmp_path: Path) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+def test_camera_history_export_and_delete(context: BrowserContext, site: StaticSite, tmp_path: Path) -> None:
+    page, asked = context.new_page(), []
+    page.set_default_timeout(WAIT_MS)
+    page.on("request", lambda request: asked.append(request.url))  # before it opens: the model is loaded at once
+    page.goto(site.url)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)

@@ -36,13 +36,6 @@ def npm(*words: str, limit_s: float = 240) -> subprocess.CompletedProcess[str]:
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Static files under the strict policy."""
 
-    extensions_map = {
-        **http.server.SimpleHTTPRequestHandler.extensions_map,
-        ".mjs": "text/javascript",
-        ".wasm": "application/wasm",
-        ".webmanifest": "application/manifest+json",
-    }
-
     def end_headers(self) -> None:
         self.send_header("Content-Security-Policy", POLICY)
         super().end_headers()

@@ -30,11 +30,12 @@ def report(
     from mien import __version__
     from mien.contract.atomic_files import make_folder, write_whole
     from mien.mood.provenance import read_provenance
-    from mien.mood.recording import read_recordings
+    from mien.mood.recording import recordings_of
+    from mien.mood.row_reader import read_frames
     from mien.report.recording_page import recording_html
 
     mood = {"half_life_s": half_life_s, "baseline_s": baseline_s, "window_s": window_s, "max_gap_s": max_gap_s}
-    recordings = read_recordings(rows, **mood)
+    recordings = recordings_of(read_frames(rows), rows, **mood)
     how = read_provenance(rows, mood, __version__)
     folder = rows.with_name(f"{rows.stem}-report") if out is None else out
     made = datetime.fromtimestamp(rows.stat().st_mtime, UTC)

@@ -1,6 +1,7 @@
-"""A recording that ``mien predict`` has gone through, as mood: who was seen, their seconds, their episodes.
+"""The mood in a recording that ``mien predict`` has read: who was seen, their seconds, their episodes.
 
-    for recording in read_recordings("rows.csv", baseline_s=0): recording.summary, recording.seconds
+    for recording in recordings_of(read_frames("rows.csv"), "rows.csv", baseline_s=0):
+        recording.summary, recording.seconds
 
 One recording for each video of the file. Everything that mien writes about a recording (tables, annotation files, the
 page) is made from this.
@@ -16,7 +17,6 @@ from mien.contract.errors import DataError
 from mien.contract.results import FrameResult
 from mien.mood.episodes import Episode
 from mien.mood.mood_tracker import MOOD_GAP_S, MoodTracker
-from mien.mood.row_reader import read_frames
 from mien.mood.seconds import Second, by_step
 from mien.mood.summary import Summary
 
@@ -64,22 +64,6 @@ class Recording:
         return [second for second in self.seconds if second.track_id == track_id]
 
 
-def read_recordings(
-    path: str | Path,
-    half_life_s: float = 2.0,
-    window_s: float = 60.0,
-    baseline_s: float = 60.0,
-    max_gap_s: float = MOOD_GAP_S,
-) -> list[Recording]:
-    """Compute the mood of everybody in the videos of a file of rows. See ``MoodTracker`` for the settings.
-
-    Raises:
-        DataError: the file is no such file, or holds photos alone.
-        MienError: a setting is out of range.
-    """
-    return recordings_of(read_frames(path), path, half_life_s, window_s, baseline_s, max_gap_s)
-
-
 def recordings_of(
     frames: Iterable[FrameResult],
     name: str | Path,
@@ -88,7 +72,12 @@ def recordings_of(
     baseline_s: float = 60.0,
     max_gap_s: float = MOOD_GAP_S,
 ) -> list[Recording]:
-    """Compute the mood of everybody in ``frames``, one recording a source; ``name`` is for messages.
+    """Compute the mood of everybody in ``frames``, one recording for each source.
+
+    Args:
+        frames: as ``read_frames`` gives them, or of a video that is read now.
+        name: of the file of rows or the video, for messages.
+        half_life_s, window_s, baseline_s, max_gap_s: settings of ``MoodTracker``.
 
     Raises:
         DataError: there are no frames.

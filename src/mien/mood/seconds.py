@@ -13,42 +13,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
+from mien.mood.mood_value import Mood
 from mien.mood.stress import BaselineState, StressLevel
 
 _T = TypeVar("_T", bound=str)
-
-
-class Sample(Protocol):
-    """The fields that a mood and an aggregate of moods share."""
-
-    @property
-    def track_id(self) -> int: ...
-    @property
-    def n(self) -> int: ...
-    @property
-    def scores(self) -> Mapping[str, float]: ...
-    @property
-    def valence(self) -> float: ...
-    @property
-    def arousal(self) -> float: ...
-    @property
-    def label(self) -> str: ...
-    @property
-    def confidence(self) -> float: ...
-    @property
-    def stress_index(self) -> float | None: ...
-    @property
-    def stress_low(self) -> float | None: ...
-    @property
-    def stress_high(self) -> float | None: ...
-    @property
-    def stress_level(self) -> StressLevel: ...
-    @property
-    def coverage(self) -> float: ...
-    @property
-    def baseline(self) -> BaselineState: ...
 
 
 @dataclass(frozen=True)
@@ -84,7 +54,7 @@ class Second:
         return asdict(self)
 
 
-def aggregate(second: int, samples: Sequence[Sample]) -> Second:
+def aggregate(second: int, samples: Sequence[Mood | Second]) -> Second:
     """Combine moods of one track into one row, or rows into a longer row. All samples have equal weight.
 
     Args:

@@ -37,7 +37,7 @@ def batch_size(recipe: Recipe, classifier: FaceClassifier, machine: Machine) -> 
 
 def largest_batch(face_bytes: int, free: int) -> int:
     """Power of two from 1 to 512, so that its faces take at most half of ``free`` bytes."""
-    fits = free // 2 // max(1, face_bytes)
+    fits = free // 2 // max(1, face_bytes)  # the other half is for the optimiser's state and the data set
     if fits < 1:
         raise RunError(
             f"batch_size auto: one face takes {face_bytes / 1e6:.0f} MB of the {free / 1e6:.0f} MB that are free; "
@@ -49,12 +49,13 @@ def largest_batch(face_bytes: int, free: int) -> int:
 def bytes_per_face(classifier: FaceClassifier) -> int:
     """Bytes that the forward pass of one face keeps for the backward pass, in float32."""
     faces, side = 2, classifier.input_side  # BatchNorm needs more than one face
-    storages: dict[int, int] = {}
+    storages: dict[int, int] = {}  # by address, because several layers may keep the same tensor
 
     def count(tensor: torch.Tensor) -> torch.Tensor:
         storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
+    # weights are kept for the backward pass too, but once, and not for each face
     weights = {weight.untyped_storage().data_ptr() for weight in classifier.parameters()}
     modes = {module: module.training for module in classifier.modules()}
     statistics = {name: value.clone() for name, value in classifier.named_buffers()}
@@ -76,4 +77,4 @@ def free_bytes(machine: Machine) -> int:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
-        return 4 * 1024**3
+        return 4 * 1024**3  # other systems do not say; computers that train have at least this

@@ -94,6 +94,7 @@ class Dashboard(Callback):
         if not trainer.is_global_zero:
             return
         board, epoch = trainer.loggers[0].experiment, trainer.current_epoch + 1  # type: ignore[attr-defined]
+        # training faces alone, although the time includes the validation: the pace of whole epochs
         faces = trainer.num_training_batches * trainer.train_dataloader.batch_size  # type: ignore[union-attr]
         board.add_scalar("train/faces_per_s", faces / (time.monotonic() - self.started_s), epoch)
         board.add_scalar("train/memory_mb", _peak_memory_mb(pl_module.device), epoch)

@@ -24,6 +24,7 @@ MOST_FACES_A_BATCH = 65_536
 
 
 class _Config(BaseModel):
+    # forbid: a misspelt key must not train without its setting; frozen: the recipe's digest must stay true
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -67,6 +68,7 @@ class NetworkConfig(_Config):
 
     @model_validator(mode="after")
     def _mean_and_std_fit_the_channels(self) -> NetworkConfig:
+        # one number serves all channels, because the three channels of a grey face are equal
         if not {len(self.mean), len(self.std)} <= {1, self.channels} or min(self.std) <= 0:
             raise ValueError(f"expected mean and std of 1 or {self.channels} numbers, std above 0")
         return self
@@ -269,6 +271,7 @@ class Recipe(_Config):
         if self.field is not None and self.votes is None:
             raise ValueError("field: field photos teach the head of votes; add a section votes")
         if self.field is not None and (self.loss.name != "cross-entropy" or self.data.sampling == "balanced"):
+            # field faces have no labels: sampling cannot balance them, and focal loss divides by a batch's labels
             raise ValueError("field: needs loss.name cross-entropy and data.sampling shuffled")
         return self
 
@@ -297,9 +300,11 @@ class Recipe(_Config):
     @property
     def sha256(self) -> str:
         """Hash of the resolved recipe, description aside."""
+        # without the description, so that a better wording does not stop a run from being resumed
         facts = self.model_dump(mode="json", exclude={"description"})
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def to_yaml(self) -> str:
         """The resolved recipe as YAML that ``load_recipe`` reads back."""
+        # every value, also the defaults: a later version of mien may have others
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)

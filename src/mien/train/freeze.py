@@ -27,6 +27,7 @@ def set_trainable(network: nn.Module, train: str | int, head: nn.Module) -> list
         The frozen BatchNorms.
     """
     in_head = set(head.modules())
+    # modules() lists layers in the order of their creation, which in these networks is from input to output
     body = [m for m in network.modules() if m not in in_head and any(True for _ in m.parameters(recurse=False))]
     if train == "all":
         trained = body

@@ -39,6 +39,7 @@ class MappedFaces:
 
     def __init__(self, faces_NHW: np.memmap[Any, Any], device: torch.device, tail_MHW: Tensor | None = None) -> None:
         self._mapped_NHW, self.device, self._tail_MHW = faces_NHW, device, tail_MHW
+        # a slice of a mapped array does not know where in the file it begins; its addresses tell it
         whole = np.frombuffer(faces_NHW._mmap, dtype=np.uint8)  # type: ignore[attr-defined]
         self._first_byte = faces_NHW.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
         assert faces_NHW.flags.c_contiguous and faces_NHW.filename is not None
@@ -64,6 +65,7 @@ class MappedFaces:
             for place in np.argsort(wanted_B, kind="stable").tolist():  # forward through the file
                 if wanted_B[place] < in_file:
                     file.seek(self._first_byte + int(wanted_B[place]) * height * width)
+                    # a file that another process has cut would leave random bytes in the batch
                     if file.readinto(batch_BHW[place].data) != height * width:
                         raise OSError(f"{self._path}: shorter than it was")
         found_BHW = torch.from_numpy(batch_BHW).to(self.device)

@@ -107,7 +107,7 @@ class FaceTraining(L.LightningModule):
                 f"the loss became {loss.item()} in epoch {self.current_epoch + 1}, step {self.global_step}; "
                 "start a new run with a lower optimizer.lr, or with optimizer.clip_norm set"
             )
-        known_B = labels_B != NO_LABEL
+        known_B = labels_B != NO_LABEL  # field faces have votes alone
         if known_B.any():
             self.train_accuracy(logits_BC[known_B], labels_B[known_B])
         self.log(
@@ -123,6 +123,7 @@ class FaceTraining(L.LightningModule):
         config, teacher = self.recipe.teacher, self.teacher[0]
         if config is None or teacher is None or config.head != head:
             return loss
+        # the order of the faces depends on the view too, so a batch of this number holds the same faces again
         key = self.recipe.view(self.current_epoch), batch_idx
         probs_BO = self.teacher_probs.get(key)
         if probs_BO is None:
@@ -140,13 +141,14 @@ class FaceTraining(L.LightningModule):
         """
         recipe = self.recipe
         x_BHW, targets, votes_BV = self._changed(batch.faces), batch.labels, batch.votes
-        mixed = bool(recipe.mix.mixup or recipe.mix.cutmix) and len(x_BHW) % 2 == 0
+        mixed = bool(recipe.mix.mixup or recipe.mix.cutmix) and len(x_BHW) % 2 == 0  # timm wants an even batch
         if recipe.outlier_exposure or mixed or recipe.field is not None:
             targets = nn.functional.one_hot(batch.labels.clamp(min=0), self.classes).float()
             targets = targets * (batch.labels != NO_LABEL)[:, None]  # a row of zeros teaches nothing
         if recipe.outlier_exposure:
             x_BHW, none_B = replace_with_outliers(x_BHW, recipe.outlier_exposure)
             none_B1 = none_B[:, None]
+            # the labels have no class for them, so all classes alike; the votes have "not a face", the last column
             targets = torch.where(none_B1, 1 / self.classes, targets)
             if votes_BV is not None:
                 not_a_face_V = nn.functional.one_hot(none_B.new_tensor(VOTE_COLUMNS - 1, dtype=torch.long)).float()
@@ -162,6 +164,7 @@ class FaceTraining(L.LightningModule):
         robust = self.recipe.robust
         if robust is None:
             return augment(faces_BHW, self.recipe.augment)
+        # the first faces of the batch, not drawn ones: the batch is shuffled already
         mild = int((1 - robust.share) * len(faces_BHW))
         strong_BHW = robust_augment(faces_BHW[mild:], robust)
         return torch.cat([augment(faces_BHW[:mild], self.recipe.augment), strong_BHW]) if mild else strong_BHW
@@ -180,6 +183,7 @@ class FaceTraining(L.LightningModule):
         self.validation_accuracy(logits_BC, labels_B)
         self.validation_f1(logits_BC, labels_B)
         self.confusion.update(logits_BC, labels_B)
+        # without smoothing or class weights, so that runs of different recipes can be compared
         loss = nn.functional.cross_entropy(logits_BC, labels_B)
         self.log("validation/loss", loss, prog_bar=True, batch_size=len(labels_B), sync_dist=True)
         self.log("validation/accuracy", self.validation_accuracy, prog_bar=True, batch_size=len(labels_B))
@@ -205,6 +209,7 @@ class FaceTraining(L.LightningModule):
         if schedule.name == "plateau":
             plateau = ReduceLROnPlateau(optimizer, factor=schedule.factor, patience=schedule.patience_epochs)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "validation/loss"}}
+        # counts accumulated batches as one step and knows the number of processes
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler = LambdaLR(optimizer, lambda step: rate_at(step / steps, schedule))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

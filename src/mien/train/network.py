@@ -58,6 +58,7 @@ class ResidualBlock(nn.Module):
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or channels_in != channels_out:
             pool = nn.AvgPool2d(stride, ceil_mode=True) if stride != 1 else nn.Identity()
+            # the mean, because a 1x1 convolution with a stride would throw three of four pixels away
             self.shortcut = nn.Sequential(pool, _conv_bn(channels_in, channels_out, 1))
         self.act = nn.ReLU(inplace=True)
 
@@ -309,6 +310,7 @@ class FaceClassifier(nn.Module):
     ) -> FaceClassifier:
         """As ``build``, from the two parts of a recipe that matter here; a model card has no more that is certain."""
         without = {"pretrained": False, "weights": None}
+        # a network that is about to get a run's weights must not need the file or the download it once started from
         network = build_network(config if initial_weights else config.model_copy(update=without), classes)
         if config.channels_last:
             network = network.to(memory_format=torch.channels_last)
@@ -337,7 +339,7 @@ class FaceClassifier(nn.Module):
 
 def count_parameters(recipe: Recipe, classes: int) -> dict[str, Any]:
     """``{"total", "trainable_by_phase"}`` of a recipe's network, counted without making its weights."""
-    with torch.device("meta"):
+    with torch.device("meta"):  # shapes without memory: a large network is counted in an instant
         network = FaceClassifier.build(recipe, outputs(recipe, classes)).network
     counts = []
     for phase in recipe.resolved_phases():

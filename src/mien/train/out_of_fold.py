@@ -1,4 +1,4 @@
-"""Each face judged by a network that has not seen it: K trainings, each without one part of the faces.
+"""Judge each face by a network that has not seen it: K trainings, each without one part of the faces.
 
     probs_NC = out_of_fold(load_recipe("audit"), faces, near_groups(faces), folds=3, runs=folder, open_run=open_run)
 
@@ -27,6 +27,7 @@ from mien.train.fit import fit
 from mien.train.run import Run
 
 CHOOSING_SHARE = 0.05
+"""Of the faces that a network trains on, this share chooses its best epoch instead."""
 
 
 def out_of_fold(
@@ -44,7 +45,7 @@ def out_of_fold(
     """Probabilities of all faces, each by the network of the fold that left it out.
 
     Args:
-        recipe: trained once a fold. Nothing in it may have seen the labels: no teacher, no weights of ours, no votes.
+        recipe: trained once for each fold. Nothing in it may have seen the labels: no teacher, no weights, no votes.
         faces: labelled; their splits play no part.
         group_N: faces with one number stay together.
         folds: 2 or more.
@@ -67,8 +68,10 @@ def out_of_fold(
     probs_NC = np.empty((len(faces), len(faces.labels)))
     for fold in range(folds):
         held_N = fold_N == fold
+        # not the held faces: a network whose epoch they chose would have seen their labels
         chooses_N = rng.uniform(size=len(faces)) < CHOOSING_SHARE
         splits_N = np.where(held_N, "held", np.where(chooses_N, "validation", "train"))
+        # without votes, which say what the labels should be
         parted = replace(faces, splits_N=splits_N, votes_NC=None)
         run = fit(recipe, parted, runs=runs, machine=machine, name=f"fold-{fold + 1}-of-{folds}")
         probs_NC[held_N] = predict_all(open_run(run), parted.split("held").faces_NHW)
@@ -86,6 +89,7 @@ def folds_of(group_N: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.in
     if not 2 <= folds <= len(size_G):
         raise DataError(f"expected 2 to {len(size_G)} folds for {len(size_G)} groups of faces, got {folds}")
     order_G = np.random.default_rng(seed).permutation(len(size_G))
+    # the largest groups first, since the small ones can still even out the folds; equal ones in the drawn order
     order_G = order_G[np.argsort(-size_G[order_G], kind="stable")]
     full_F, fold_G = np.zeros(folds, dtype=np.int64), np.empty(len(size_G), dtype=np.int64)
     for group in order_G:

@@ -73,7 +73,7 @@ def train_phases(
     if not machine.on_gpu:
         keep_freed_memory()
     L.seed_everything(recipe.seed, verbose=False)
-    finished: list[dict[str, Any]] = list(run.facts.get("phases", []))
+    finished: list[dict[str, Any]] = list(run.facts.get("phases", []))  # of a resumed run; they are not trained again
     train, validation = subset(faces.split("train"), recipe.data.fraction, recipe.seed), faces.split("validation")
     classifier = _start(recipe, train, fresh=not finished)
     teacher = load_teacher(recipe.teacher, faces.labels, faces.side) if recipe.teacher is not None else None
@@ -84,10 +84,12 @@ def train_phases(
             of_field = None if field is None else field.split("train")
             data = FaceData(train, validation, batch_size(recipe, classifier, machine), drawn, of_field)
             finished.append(_train_phase(drawn, phase, classifier, data, folder, machine, teacher, on_notice))
+            # after each phase, so that a run that is cut off later knows that this phase is finished
             run = Run(run.folder, recipe, run.facts | {"phases": finished})
             _write_facts(run)
         load_state(classifier.network, read_state(folder / "best.pth"), folder / "best.pth")
     better = max if BEST_BY[recipe.best_by][1] == "max" else min
+    # over all phases: fine-tuning may end with a worse network than the phase before it
     winner = finished.index(better(finished, key=lambda each: each["score"]))
     if len(folders) > 1 and is_first_process():
         write_whole(run.folder / "best.pth", (folders[winner] / "best.pth").read_bytes())
@@ -103,6 +105,7 @@ def _start(recipe: Recipe, train: FaceSet, fresh: bool) -> FaceClassifier:
     classifier = FaceClassifier.build(recipe, outputs(recipe, len(train.labels)), initial_weights=fresh)
     from_model_file = recipe.network.weights is not None and model_path(recipe.network.weights).suffix == ".onnx"
     if fresh and from_model_file:
+        # evenly spread, because a folder's faces are sorted by class; a copy, since PyTorch warns of read-only arrays
         spread_NHW = torch.from_numpy(np.array(train.faces_NHW[:: max(1, len(train) // SETTLING_FACES)]))
         recalibrate_batchnorm(classifier.network, classifier.prepare(spread_NHW))
     return classifier
@@ -124,6 +127,7 @@ def _train_phase(
     on_notice: Callable[[str], None],
 ) -> dict[str, Any]:
     """One Lightning fit, from the checkpoint in ``folder`` if there is one; leaves ``best.pth``, returns its facts."""
+    # minlength: the training faces may have none of the last classes
     counts_C = torch.from_numpy(np.bincount(data.train.labels_N, minlength=len(data.train.labels)))
     module = FaceTraining(recipe, phase, classifier, counts_C, teacher)
     monitor, mode = BEST_BY[recipe.best_by]
@@ -151,7 +155,7 @@ def _train_phase(
     epoch = int(state["epoch"]) + 1
     return {
         "epoch": epoch,
-        "score": float(best.best_model_score or 0),
+        "score": float(best.best_model_score or 0),  # the score by which the phases are compared at the end
         "validation_accuracy": history.rows[epoch - 1]["validation_accuracy"],
         "seconds": round(sum(row["seconds"] for row in history.rows), 1),
     }

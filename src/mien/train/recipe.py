@@ -38,6 +38,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: no such recipe, a misspelt key, or a value that is impossible; says which.
     """
+    # overrides act on the plain fields: a section may be missing there, and only a whole recipe can be checked
     fields = _resolve(str(name), None, seen=())
     for override in overrides:
         key, equals, value = override.partition("=")
@@ -91,6 +92,7 @@ def _first_problem(error: ValidationError) -> str:
     """One line of the first validation error, with the keys that exist where one is misspelt."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
+    # pydantic would show the regular expression
     if first["type"] == "string_pattern_mismatch":
         wanted = "letters, digits and . _ + - =, no slash"
         return f"{key}: it names a file or folder: expected {wanted} (got {_short(first['input'])})"

@@ -32,6 +32,7 @@ class _StrictLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(
                     None, None, "a key that is a list or a mapping", node.start_mark
                 )
+            # YAML takes the last of two equal keys without a word, so an edit of the first would do nothing
             if key in seen:
                 where = key_node.start_mark
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} appears twice", where)
@@ -79,6 +80,7 @@ def read_recipe_file(name: str, path: Path | None) -> dict[str, Any]:
             raise RecipeError(f"recipe {path}: {path.stat().st_size:,} bytes is too large to be a recipe")
         else:
             content = path.read_bytes()
+        # decoded here, so that a file in another encoding gets a message of its own
         fields = yaml.load(content.decode("utf-8"), _StrictLoader)
     except OSError as error:
         raise RecipeError(f"recipe {path}: cannot be read ({error.strerror})") from None

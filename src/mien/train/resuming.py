@@ -33,6 +33,7 @@ def checkpoint_to_resume(folder: Path, module: FaceTraining, on_notice: Callable
         RunError: no checkpoint can be read, or it holds the weights of another network.
     """
     last, best = folder / "last.ckpt", folder / "best.ckpt"
+    # best.ckpt alone is not used: it means that the run died between the two files of its first epoch
     if not last.is_file():
         return None
     state = _read(last)
@@ -49,7 +50,7 @@ def checkpoint_to_resume(folder: Path, module: FaceTraining, on_notice: Callable
 
 
 def _read(path: Path) -> dict[str, Any] | str:
-    """A checkpoint's content, or in a word why it cannot be read."""
+    """A checkpoint's content, or the reason in a few words why it cannot be read."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zip, pickle and torch raise many kinds for a damaged file
@@ -60,6 +61,7 @@ def _read(path: Path) -> dict[str, Any] | str:
 
 def _check_fits(path: Path, content: dict[str, Any], module: FaceTraining) -> None:
     """RunError unless the checkpoint holds the weights of this recipe's network."""
+    # checked here, because PyTorch's own message lists every weight that does not fit
     state, own = content["state_dict"], module.state_dict()
     different = [
         name

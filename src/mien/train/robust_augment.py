@@ -87,6 +87,7 @@ def warp(x_NHW: Tensor, config: RobustConfig) -> Tensor:
     y_N2 = torch.stack([-sin_N, cos_N], dim=1)
     x_N112, y_N112, shift_N112 = (each[:, None, None] for each in (x_N2, y_N2, shift_N2))
     grid_NHW2 = x_N112 * centre_S[:, None] + (y_N112 * centre_S[:, None, None] + shift_N112)
+    # one resampling for all of it, and the edge repeated: black corners would show by how much a face was turned
     return grid_sample(x_NHW[:, None], grid_NHW2, padding_mode="border", align_corners=False)[:, 0]
 
 
@@ -144,6 +145,7 @@ def occlude(x_NHW: Tensor) -> Tensor:
 
 def shrink(x_NHW: Tensor, side: int) -> Tensor:
     """As a face of ``side`` px that was enlarged again."""
+    # area: each small pixel is the mean of the pixels that it covers, as on a sensor
     small_N1HW = interpolate(x_NHW[:, None], (side, side), mode="area")
     return interpolate(small_N1HW, x_NHW.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
 

@@ -92,6 +92,7 @@ def _problem(facts: Any) -> str | None:
     labels = facts.get("labels")
     if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
         return f"expected two or more class names under labels, found {labels!r:.60}"
+    # the keys that export and resume read without asking
     wrong = [key for key in ("data", "versions", "machine") if not isinstance(facts.get(key), dict)]
     return f"{wrong[0]} is missing" if wrong else None
 

@@ -37,11 +37,12 @@ class Teacher(nn.Module):
     Args:
         members: the classifiers.
         columns: for each member, which of its outputs stands for each class of the pupil.
-        temperature: what the logits are divided by; above 1 it shows more of what the teacher thinks of other classes.
+        temperature: what the logits are divided by; above 1 the less likely classes get larger probabilities.
     """
 
     def __init__(self, members: Sequence[FaceClassifier], columns: Sequence[Sequence[int]], temperature: float) -> None:
         super().__init__()
+        # eval: dropout would make its answers random, and its BatchNorms would learn from the pupil's batches
         self.members, self.temperature = nn.ModuleList(members).eval().requires_grad_(False), temperature
         self.columns = [list(order) for order in columns]
 
@@ -51,6 +52,7 @@ class Teacher(nn.Module):
             torch.softmax(member(faces_BHW)[:, order].float() / self.temperature, dim=1)
             for member, order in zip(self.members, self.columns, strict=True)
         ]
+        # probabilities, not logits: the logits of two networks need not have the same scale
         return torch.stack(probs_MBC).mean(dim=0)
 
 
@@ -59,7 +61,7 @@ def load_teacher(config: TeacherConfig, labels: tuple[str, ...], side: int) -> T
 
     Args:
         config: names the models.
-        labels: classes of the data set, in the order of the pupil's outputs; of no interest to the head of votes.
+        labels: classes of the data set, in the order of the pupil's outputs; not used for the head of votes.
         side: px of the faces.
 
     Raises:
@@ -125,6 +127,7 @@ def _open(name: str, head: str) -> tuple[FaceClassifier, tuple[str, ...], int]:
             f"teacher.models: {name}: cannot be a teacher: {reason}; "
             f"name a run folder, an .onnx that mien exported, or one of: {', '.join(shipped_models())}"
         ) from None
+    # a model that rejects has outputs for "unknown" and "not a face" too, and its weights need places for them
     names = (*card.labels, *card.rejected)
     classifier = FaceClassifier.of_network(network, card.image.side, len(names))
     load_weights(classifier.network, path)

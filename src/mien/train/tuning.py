@@ -12,8 +12,8 @@ A space is YAML: a key of the recipe with dots, and where its value is drawn fro
 
 Asynchronous successive halving (ASHA, arXiv:1810.05934) stops a trial whose validation score is not among the best
 third after 1, 3, 9, ... times ``grace_epochs``. A search that was cut off goes on when it is called again: finished
-trials are kept, the others go on from their last epoch. Scores are on validation, so the best is flattered: train the
-winner again with other seeds.
+trials are kept, the others go on from their last epoch. The best score is too high by chance, because it was chosen
+among many on the same validation faces. So train the winner again with other seeds.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ DRAWS = {"uniform": 2, "loguniform": 2, "randint": 2, "choice": None}
 """Distributions and how many numbers each takes; None for any list."""
 
 HALVING = 3
+"""After each round one in so many trials goes on."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ class TuneOptions:
 
     Attributes:
         data: the data set, as ``mien train`` takes it.
-        out: folder of the search; an absolute or relative path on a disk that all workers see.
-        trials: settings that are drawn.
-        epochs: of a trial that is not stopped.
+        out: folder of the search, on a disk that all workers see.
+        trials: number of trials, each with settings of its own draw.
+        epochs: epochs of a trial that is not stopped.
         grace_epochs: epochs that every trial gets.
-        cpus_per_trial: trials run side by side on as many CPUs as there are.
-        gpus_per_trial: fractions allowed.
-        seed: of the draws.
+        cpus_per_trial: CPUs of each trial; trials run at the same time on all CPUs that there are.
+        gpus_per_trial: GPUs of each trial; may be a fraction.
+        seed: seed of the draws.
         metric: a column of metrics.csv; the highest is best.
         address: of a Ray cluster; None runs here.
     """
@@ -70,10 +71,10 @@ class Trial:
     """One trial of a finished search.
 
     Attributes:
-        settings: what was drawn, by key.
+        settings: the drawn values, by key.
         score: best value of the metric; None if no epoch was finished.
-        epochs: epochs that it ran.
-        seconds: that it took.
+        epochs: number of finished epochs.
+        seconds: time that it took.
         curve: the metric after each epoch.
         problem: why it failed; None if it did not.
     """
