@@ -115,7 +115,7 @@ def test_health_answers_in_a_flood_of_half_open_connections(port: int) -> None:
             flood[-1].sendall(b"GET / HTTP/1.1\r\n")
             if number % 400 == 399:
                 began = time.monotonic()
-                assert health(port) == "ok" and time.monotonic() - began < 3
+                assert health(port) == "ok" and time.monotonic() - began < 10  # a blocked server answers never
     finally:
         for each in flood:
             each.close()
