@@ -288,6 +288,7 @@ def test_watch_page_opens_the_live_page(monkeypatch: pytest.MonkeyPatch) -> None
         "priors": "balanced",
         "no_history": True,
         "camera": "rtsp://door",
+        "insecure_camera": False,
         "open_page": True,
     }
 
