@@ -11,13 +11,18 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from mood_frames import SMILE, run
 from PIL import Image
 
 import mien
 from mien.data.toy import draw_toy
+from mien.mood.mood_tracker import MoodTracker
+from mien.mood.store import MoodStore
+from mien.serve.static_page import page_is_built
 
 LIMIT_BYTES = 64
 
@@ -28,6 +33,8 @@ SMALL = (
     "average=null",
     "precision='32'",
 )
+
+EVALUATE = ("evaluate", "nano", "--data", "{faces}")
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "rows": ("predict", "{photo}", "--out", "{out}/rows.csv"),
@@ -47,7 +54,27 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "card": ("models", "card", "nano", "--out", "{out}/CARD.md"),
     "run": ("train", "base", "--data", "{faces}", "--runs", "{out}/runs", *(w for s in SMALL for w in ("--set", s))),
     "server": ("serve", "--port", "0", "--db", "{out}/mood.db"),
+    "recording": ("report", "{rows}", "--out", "{out}/recording"),
+    "evaluation": (*EVALUATE, "--report", "{out}/evaluation"),
+    "confusion": (*EVALUATE, "--confusion", "{out}/confusion.png"),
+    "fuller card": (*EVALUATE, "--into-card", "{out}/fuller.onnx"),
+    "adapted": ("adapt", "nano", "--data", "{faces}", "--method", "none", "--out", "{out}/own.onnx"),
+    "litert": ("export", "nano", "--to", "litert", "--out", "{out}/nano.tflite"),
+    "audit": ("data", "audit", "{faces}", "--out", "{out}/audit"),
+    "page": ("page", "{out}/page"),
 }
+
+BESIDE_A_STORE: dict[str, tuple[str, ...]] = {
+    "session": ("mood", "export", "1", "--db", "{store}", "--out", "{out}/session.csv"),
+    "session json": ("mood", "export", "1", "--db", "{store}", "--out", "{out}/session.json"),
+    "session parquet": ("mood", "export", "1", "--db", "{store}", "--out", "{out}/session.parquet"),
+    "scores": ("score", "{photos}", "--detector", "none", "--model", "nano", "--out", "{out}/scores"),
+}
+
+"""The store that is read, and Ray, write files of their own, which no limit of the process may hinder."""
+
+READS_FACES = ("description", "preview", "run", "evaluation", "confusion", "fuller card", "adapted", "audit")
+"""They keep what they read in the cache folder, which is full too, unless it is there already."""
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +93,31 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         for _ in range(10):
             out.mux(stream.encode(av.VideoFrame.from_image(photo.convert("RGB"))))
         out.mux(stream.encode())
+    predict = ("predict", folder / "film.mp4", "--detector", "none", "--out", folder / "rows.jsonl")
+    subprocess.run([sys.executable, "-m", "mien", *predict], check=True, capture_output=True)
+    with MoodStore(folder / "mood.db") as store:
+        session = store.open_session("camera")
+        store.add(session, run(MoodTracker(), lambda t_s: SMILE, 3, 10))
+        store.end_session(session)
     return {
         "photo": mien.SAMPLE_PHOTO,
+        "rows": folder / "rows.jsonl",
+        "store": folder / "mood.db",
         "film": folder / "film.mp4",
         "photos": folder / "photos",
         "faces": folder / "faces",
         "cache": folder / "cache",
     }
+
+
+def may_be_absent(what: str) -> None:
+    """Skip what this installation cannot do."""
+    needed = {"scores": ("ray", "ray"), "litert": ("ai_edge_litert", "litert"), "audit": ("cleanlab", "audit")}
+    if what in needed:
+        module, extra = needed[what]
+        pytest.importorskip(module, reason=f"comes with mien[{extra}]")
+    if what == "page" and not page_is_built():
+        pytest.skip("the browser's part is not here: `make web` builds it")
 
 
 def started(command: tuple[str, ...], out: Path, places: dict[str, Path], limit: Callable[[], None] | None) -> None:
@@ -100,7 +145,8 @@ def _limited() -> None:
 
 @pytest.mark.parametrize("what", COMMANDS)
 def test_a_full_disk(what: str, places: dict[str, Path], tmp_path: Path) -> None:
-    if what in ("description", "preview", "run"):  # their cache is full too, unless it is there already
+    may_be_absent(what)
+    if what in READS_FACES:
         subprocess.run(
             [sys.executable, "-m", "mien", "data", "describe", str(places["faces"])],
             check=True,
@@ -114,16 +160,36 @@ def test_a_full_disk(what: str, places: dict[str, Path], tmp_path: Path) -> None
     assert all(path.stat().st_size == 0 or path.suffix == ".jsonl" or ".db" in path.name for path in whole), whole
 
 
+@contextmanager
+def mounted(place: Path, options: str) -> Iterator[Path]:
+    """A disk in memory."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", place], capture_output=True).returncode:
+        pytest.skip("a disk of its own is not here: this machine lets nobody mount one")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
 @pytest.fixture(scope="module")
 def read_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    place = tmp_path_factory.mktemp("disk")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=64k", "none", place], capture_output=True).returncode:
-        pytest.skip("a read-only disk is not here: this machine lets nobody mount one")
-    yield place
-    subprocess.run(["umount", place], check=True)
+    with mounted(tmp_path_factory.mktemp("disk"), "ro,size=64k") as place:
+        yield place
 
 
-@pytest.mark.parametrize("what", COMMANDS)
+@pytest.mark.parametrize("what", BESIDE_A_STORE)
+def test_a_full_disk_beside_a_store(what: str, places: dict[str, Path], tmp_path: Path) -> None:
+    may_be_absent(what)
+    with mounted(tmp_path, "size=16k") as disk:
+        with suppress(OSError), (disk / "ballast").open("wb", buffering=0) as ballast:
+            while True:
+                ballast.write(bytes(1024))
+        started(BESIDE_A_STORE[what], disk, places, None)
+        assert all(path.stat().st_size == 0 for path in disk.rglob("*") if path.is_file() and path.name != "ballast")
+
+
+@pytest.mark.parametrize("what", COMMANDS | BESIDE_A_STORE)
 def test_a_read_only_disk(what: str, places: dict[str, Path], read_only: Path) -> None:
-    started(COMMANDS[what], read_only, places, None)
+    may_be_absent(what)
+    started((COMMANDS | BESIDE_A_STORE)[what], read_only, places, None)
     assert list(read_only.iterdir()) == []

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from mien.contract.atomic_files import write_whole
+from mien.contract.atomic_files import writing_whole
 from mien.contract.card import CARD_KEY, ModelCard
 from mien.contract.errors import MissingExtraError, ModelError, ParityError
 from mien.contract.onnx_container import read_card
@@ -66,6 +65,7 @@ def write_litert(onnx_path: Path, out: Path) -> tuple[ModelCard, LiteRTParity]:
     Raises:
         MissingExtraError: ai-edge-litert or onnx is not installed.
         ModelError: the file is not mien's, or has an operator that is not known here.
+        OutputError: the file cannot be written.
         ParityError: LiteRT's answers differ from ONNX Runtime's.
     """
     try:
@@ -78,20 +78,18 @@ def write_litert(onnx_path: Path, out: Path) -> tuple[ModelCard, LiteRTParity]:
         blob = converted(onnx_bytes, {CARD_KEY: card.to_json()})
     except ModelError as error:
         raise ModelError(f"{onnx_path}: {error}") from None
-    with TemporaryDirectory() as folder:
-        beside = Path(folder) / out.name
+    with writing_whole(out) as beside:
         beside.write_bytes(blob)
         parity = compared(onnx_path, beside)
-    if card.precision == "int8":
-        same = parity.alike >= LEAST_ALIKE_INT8 and parity.mean_difference <= MOST_OFF_INT8
-    else:
-        same = parity.difference <= MOST_OFF
-    if not same:
-        raise ParityError(
-            f"{out}: not written: of {parity.faces} drawn faces {parity.alike:.1%} are answered as by {onnx_path}, "
-            f"probabilities differ by up to {parity.difference:.2g}"
-        )
-    write_whole(out, blob)
+        if card.precision == "int8":
+            same = parity.alike >= LEAST_ALIKE_INT8 and parity.mean_difference <= MOST_OFF_INT8
+        else:
+            same = parity.difference <= MOST_OFF
+        if not same:
+            raise ParityError(
+                f"{out}: not written: of {parity.faces} drawn faces {parity.alike:.1%} are answered as by {onnx_path}, "
+                f"probabilities differ by up to {parity.difference:.2g}"
+            )
     return card, parity
 
 

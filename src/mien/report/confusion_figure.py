@@ -7,6 +7,7 @@ The other figures, which go into a report, are in charts.py.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mien.contract.atomic_files import write_whole
 from mien.contract.errors import MissingExtraError
 from mien.evaluate.metrics import Metrics
 
@@ -28,17 +30,20 @@ def confusion_png(metrics: Metrics, path: str | Path, split: str = "") -> None:
 
     Args:
         metrics: of ``evaluate``.
-        path: the PNG to write; its folder exists.
+        path: the PNG to write, which appears whole or not at all.
         split: for the title.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+        OutputError: the file cannot be written.
     """
-    confusion_figure(metrics.labels, metrics.confusion, _title(metrics, split)).savefig(path, format="png")
+    stream = io.BytesIO()
+    confusion_figure(metrics.labels, metrics.confusion, _title(metrics, split)).savefig(stream, format="png")
+    write_whole(Path(path), stream.getvalue())
 
 
 def confusion_figure(labels: Sequence[str], counts_CC: ArrayLike, title: str = "") -> Figure:
-    """The same as a figure: ``counts_CC`` has the true classes as rows. Raises as ``confusion_png`` does."""
+    """The same as a figure: ``counts_CC`` has the true classes as rows. Raises MissingExtraError without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
