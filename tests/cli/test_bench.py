@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from tiny_onnx import write_tiny_model
 from typer.testing import CliRunner
 
 from mien.cli.app import command_line
 from mien.contract.errors import MienError
+from mien.recognition.classifier import default_model
 from mien.recognition.providers import available_providers
 
 QUICK = ("--repeats", "1", "--seconds", "0")
@@ -85,3 +88,20 @@ def test_a_litert_file_beside_the_onnx_that_it_was_made_from(tmp_path: Path) -> 
     assert report["models"][1]["megabytes"] == path.stat().st_size / 1e6
     assert report["models"][1]["timings"][1]["faces_per_s"] > 0
     assert "litert x 1" in bench(path, *arguments, *QUICK)
+
+
+def test_end_to_end_of_a_photo(tiny: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.full((120, 160, 3), 90, np.uint8)).save(tmp_path / "photo.png")
+    report = json.loads(bench(tiny, "--end-to-end", tmp_path / "photo.png", "--repeats", "1", "--format", "json"))
+    assert [each["what"] for each in report] == ["photo", "video frame", "live frame"]
+    for each in report:
+        assert each["model"] == str(tiny) and each["faces"] == 0
+        assert each["milliseconds"] == pytest.approx(sum(stage["milliseconds"] for stage in each["stages"]))
+    table = bench(tiny, "--end-to-end", tmp_path / "photo.png", "--repeats", "1")
+    assert "live frame" in table and "together" in table and "decode" in table
+
+
+def test_end_to_end_needs_no_model(tmp_path: Path) -> None:
+    Image.fromarray(np.full((120, 160, 3), 90, np.uint8)).save(tmp_path / "photo.png")
+    report = json.loads(bench("--end-to-end", tmp_path / "photo.png", "--repeats", "1", "--format", "json"))
+    assert {each["model"] for each in report} == {default_model()}

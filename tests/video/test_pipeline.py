@@ -16,6 +16,7 @@ from tiny_onnx import tiny_probs
 
 from mien.contract.errors import ImageError
 from mien.contract.results import FrameResult
+from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import Detections
 from mien.recognition.recognizer import Recognizer
 from mien.video.frames import Frame
@@ -115,6 +116,50 @@ def test_scores_are_smoothed_by_half_life(tiny_model: Path) -> None:
     for result, (black, white) in zip(seen, weights, strict=True):
         expected_C = (black * black_C + white * white_C) / (black + white)
         assert list(result.faces[0].scores.values()) == pytest.approx(expected_C.tolist(), abs=2e-6)
+
+
+class Counting(Classifier):
+    """Counts the faces that it is given."""
+
+    faces = 0
+
+    def __call__(self, crops_NSS: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.faces += len(crops_NSS)
+        return super().__call__(crops_NSS)
+
+
+@pytest.mark.parametrize(("step_s", "faces"), [(1 / 30, 30), (1 / 60, 15), (1 / 15, 60), (0.2, 60)])
+def test_faces_are_classified_fifteen_times_a_second_at_most(tiny_model: Path, step_s: float, faces: int) -> None:
+    """60 frames of one face; in between it keeps its scores."""
+    classifier = Counting(tiny_model)
+    items = [Frame("a", index * step_s, np.full((48, 48, 3), 4 * index, dtype=np.uint8)) for index in range(60)]
+    seen = list(recognize_frames(Recognizer(classifier, Whole()), items, StreamOptions(half_life_s=0.5)))
+    assert classifier.faces == faces and len(seen) == 60
+    scores = [item.result.faces[0].scores for item in seen if isinstance(item, RecognizedFrame)]
+    kept = sum(one == other for one, other in itertools.pairwise(scores))
+    assert kept == 60 - faces
+    assert all(item.probs_NC.shape == (1, 7) and item.crops_NSS.shape == (1, 48, 48) for item in seen)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("options", [StreamOptions(half_life_s=0), StreamOptions(detect_every=1)])
+def test_every_frame_is_classified_where_that_was_asked_for(tiny_model: Path, options: StreamOptions) -> None:
+    classifier = Counting(tiny_model)
+    list(recognize_frames(Recognizer(classifier, Squares()), frames(12), options))
+    assert classifier.faces == 24
+
+
+def test_kept_scores_are_near_those_of_every_frame(tiny_model: Path) -> None:
+    """A face that goes from black to white within a second, smoothed: the rows differ by a few hundredths at most."""
+    levels = [min(255, 8 * index) for index in range(60)]
+    items = [Frame("a", index / 30, np.full((48, 48, 3), level, dtype=np.uint8)) for index, level in enumerate(levels)]
+    recognizer = Recognizer(tiny_model, Whole())
+    some, every = (
+        np.array(
+            [list(each.faces[0].scores.values()) for each in results(list(recognize_frames(recognizer, items, how)))]
+        )
+        for how in (StreamOptions(), StreamOptions(detect_every=1))
+    )
+    assert 0 < np.abs(some - every).max() < 0.06
 
 
 def test_each_source_begins_with_person_one_and_no_memory(tiny_model: Path) -> None:

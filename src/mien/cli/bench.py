@@ -1,4 +1,7 @@
-"""``mien bench``: measure model files on this computer: latency, faces a second, size, memory, cold start."""
+"""``mien bench``: measure model files on this computer: latency, faces a second, size, memory, cold start.
+
+Not here: where the time of a photo, a video and a live view goes (bench_end_to_end.py).
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,12 @@ if TYPE_CHECKING:
 
 def bench(
     models: Annotated[
-        list[str], typer.Argument(help="Shipped models' names, or .onnx and .tflite files that mien exported.")
-    ],
+        list[str] | None,
+        typer.Argument(
+            help="Shipped models' names, or .onnx and .tflite files that mien exported; the default model if left out.",
+            show_default=False,
+        ),
+    ] = None,
     batch_sizes: Annotated[str, typer.Option(help="Faces a call, separated by commas.")] = "1,8,16,32,64",
     providers: Annotated[str, typer.Option(help="What to run on: auto, or names separated by commas.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="Of the CPU; all that may be used if left out.", min=1)] = None,
@@ -28,12 +35,20 @@ def bench(
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
     end_to_end: Annotated[
         Path | None,
-        typer.Option(help="A photo: print where its time goes, stage by stage, instead.", dir_okay=False),
+        typer.Option(
+            help="A photo or video: print where the time of a photo, a video's frame and a live frame goes instead.",
+            dir_okay=False,
+        ),
     ] = None,
 ) -> None:
     """Measure the speed, memory and cold start of models on this computer."""
+    from mien.recognition.classifier import default_model
+
+    models = models or [default_model()]
     if end_to_end is not None:
-        _end_to_end(models, end_to_end, threads, repeats, format)
+        from mien.cli.bench_end_to_end import print_end_to_end
+
+        print_end_to_end(models, end_to_end, threads, repeats, format)
         return
     from mien.contract.shipped_models import resolve_model
     from mien.recognition.benchmark import LITERT_SUFFIX, PUBLISHED, bench_models, machine, opened_model
@@ -63,33 +78,6 @@ def bench(
         f"{here['onnxruntime']}. {repeats} turns of {seconds:g} s each, taken in turn; range: slowest to fastest turn. "
         f"{PUBLISHED['model']}: {PUBLISHED['what']}."
     )
-
-
-def _end_to_end(models: list[str], photo: Path, threads: int | None, repeats: int, format: Format) -> None:
-    """Print the stages of recognising a photo with each model."""
-    from rich import box
-    from rich.table import Table
-
-    from mien.recognition.end_to_end import time_photo
-    from mien.recognition.recognizer import Recognizer
-
-    timed = {model: time_photo(Recognizer(model, threads=threads), photo, repeats) for model in models}
-    if format is Format.json:
-        print_json(
-            [
-                {"model": model, "faces": faces, "stages": [dataclasses.asdict(each) for each in stages]}
-                for model, (stages, faces) in timed.items()
-            ]
-        )
-        return
-    for model, (stages, faces) in timed.items():
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"{model}, {faces} faces in {photo.name}")
-        for column in ("stage", "ms", "range", "share"):
-            table.add_column(column, justify="left" if column == "stage" else "right")
-        for each in stages:
-            spread = f"{each.fastest:.1f} to {each.slowest:.1f}"
-            table.add_row(each.name, f"{each.milliseconds:.1f}", spread, f"{each.share:.0%}")
-        console().print(table)
 
 
 def _sizes(text: str) -> list[int]:

@@ -7,7 +7,8 @@
 The stages run one after the other, so that each can be timed alone. In a folder or a video the stages overlap, and many
 faces share a batch; benchmarks/media.py measures those.
 
-Not here: the speed of models alone (benchmark.py).
+Not here: frames of a video (mien.video.video_stages), live frames (mien.serve.live_stages), the speed of models alone
+(benchmark.py).
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ WARM_UPS = 2
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the work on a photo.
+    """One stage of the work on a photo or frame.
 
     Attributes:
         name: what is done.
-        milliseconds: median over the turns.
-        fastest, slowest: of the turns, in milliseconds.
-        share: of the sum of all stages' medians, 0..1.
+        milliseconds: median over the turns; of a video's frames the mean, since not every stage works on every frame.
+        fastest, slowest: of the turns or frames, in milliseconds.
+        share: of the sum of all stages' milliseconds, 0..1.
     """
 
     name: str
@@ -42,6 +43,34 @@ class Stage:
     fastest: float
     slowest: float
     share: float
+
+
+class StageClock:
+    """Times stages that take turns.
+
+    clock = StageClock()
+    with clock("read"): ...
+    clock.stages(skip=2)
+    """
+
+    def __init__(self) -> None:
+        self._took_ms: dict[str, list[float]] = defaultdict(list)
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._took_ms[name].append((time.perf_counter() - start) * 1e3)
+
+    def stages(self, skip: int = 0, middle: Callable[[list[float]], float] = statistics.median) -> list[Stage]:
+        """The stages in the order in which they first ran; the first ``skip`` times of each do not count."""
+        counted = {name: values[skip:] for name, values in self._took_ms.items()}
+        middles = {name: middle(values) for name, values in counted.items()}
+        total = sum(middles.values())
+        return [
+            Stage(name, middles[name], min(values), max(values), middles[name] / total)
+            for name, values in counted.items()
+        ]
 
 
 def time_photo(recognizer: Recognizer, path: Path, turns: int = 20) -> tuple[list[Stage], int]:
@@ -61,24 +90,10 @@ def time_photo(recognizer: Recognizer, path: Path, turns: int = 20) -> tuple[lis
     """
     if turns < 1:
         raise ValueError(f"expected turns >= 1, got {turns}")
-    took_ms: dict[str, list[float]] = defaultdict(list)
-    faces = 0
+    clock, faces = StageClock(), 0
     for _ in range(WARM_UPS + turns):
-        faces = _once(recognizer, path, lambda name: _timed(took_ms[name]))
-    counted = {name: values[WARM_UPS:] for name, values in took_ms.items()}
-    medians = {name: statistics.median(values) for name, values in counted.items()}
-    total = sum(medians.values())
-    stages = [
-        Stage(name, medians[name], min(values), max(values), medians[name] / total) for name, values in counted.items()
-    ]
-    return stages, faces
-
-
-@contextmanager
-def _timed(into_ms: list[float]) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    into_ms.append((time.perf_counter() - start) * 1e3)
+        faces = _once(recognizer, path, clock)
+    return clock.stages(skip=WARM_UPS), faces
 
 
 def _once(recognizer: Recognizer, path: Path, stage: Callable[[str], AbstractContextManager[None]]) -> int:

@@ -6,9 +6,10 @@
 Searching costs more than everything else, so most frames are not searched: each box moves on with its track. The rhythm
 adapts. A frame is searched at once after a cut, after a face was lost or found, and while faces move in ways that their
 tracks do not foresee; every ``detect_every``-th frame is searched otherwise. The size adapts too: a frame is shrunk
-until its smallest known face is ``KNOWN_FACE_PX`` wide. The first frame of each ``WHOLE_EVERY_S`` of the video, and the
-first after a cut, is searched whole, so a small new face is found after a second at the latest. These moments do not
-depend on where reading began, so a range of a video is soon searched in the same frames as the whole of it.
+by a whole factor until its smallest known face is some ``KNOWN_FACE_PX`` wide. The first frame of each
+``WHOLE_EVERY_S`` of the video, and the first after a cut, is searched whole, so a small new face is found after a
+second at the latest. These moments do not depend on where reading began, so a range of a video is soon searched in the
+same frames as the whole of it.
 
 Not here: how boxes become tracks (tracker.py).
 
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.recognition.detectors import Detections, Detector
-from mien.recognition.detectors.base import downscale
+from mien.recognition.detectors.base import reduce
 from mien.recognition.recognizer import by_size, largest_first
 from mien.video.tracker import Tracker, iou
 
@@ -119,9 +120,9 @@ def _quick_search(detector: Detector, frame_rgb: NDArray[np.uint8], expected: De
     if getattr(detector, "smallest_face_px", None) is None:  # nobody has said how small its faces may become
         return detector.detect(frame_rgb)
     smallest_px = (expected.boxes_N4[:, 2:] - expected.boxes_N4[:, :2]).max(axis=1).min()
-    wanted_px = max(frame_rgb.shape[:2]) * KNOWN_FACE_PX / max(smallest_px, 1.0)
-    small_rgb, scale_2 = downscale(frame_rgb, max(SMALLEST_SEARCH_PX, round(wanted_px)))
-    return detector.detect(small_rgb).scaled(scale_2)
+    longest_px = max(frame_rgb.shape[:2])
+    factor = max(1, int(min(smallest_px / KNOWN_FACE_PX, longest_px / SMALLEST_SEARCH_PX)))
+    return detector.detect(reduce(frame_rgb, factor)).scaled(np.full(2, float(factor)))
 
 
 def _unforeseen(found: Detections, ids: list[int], expected: Detections, expected_ids: list[int]) -> bool:

@@ -10,7 +10,8 @@ Each arrow is a bounded queue, so memory does not depend on the length. There ar
 draws and writes. Decoding, searching and classifying release Python's lock, so the threads run side by side.
 
 In a video about every ``detect_every``-th frame is searched for faces (following.py); in between each box moves on with
-its track. Every frame is classified.
+its track. Faces are classified ``CLASSIFY_PER_S`` times a second (rhythm.py) and keep their smoothed scores in between;
+in every frame where scores are not smoothed, or where every frame is searched.
 
 Not here: what is done with the results (sinks.py), reading (sources.py, camera.py).
 
@@ -33,6 +34,7 @@ from mien.recognition.recognizer import Recognizer, largest_first
 from mien.video.bounded_queue import BoundedQueue, Closed
 from mien.video.following import Follower
 from mien.video.frames import Frame
+from mien.video.rhythm import ClassifyRhythm
 from mien.video.smoothing import ScoreSmoother
 from mien.video.sources import Item, Note, SourceEnd
 
@@ -43,6 +45,9 @@ CHANNEL_BYTES = 64_000_000
 
 FRAMES_WAITING = 16
 """In each queue: enough that no thread waits long for another."""
+
+CLASSIFY_PER_S = 15.0
+"""Half of a video's frames. The scores are smoothed over half a second."""
 
 GROUP_FACES = 64
 """Classified together at most: the network's own chunk."""
@@ -59,8 +64,9 @@ class StreamOptions:
     """How a stream is worked on.
 
     Attributes:
-        detect_every: of a video's frames, how many to one search for faces where nothing unexpected happens.
-        half_life_s: of the smoothing of each person's scores; 0 for none.
+        detect_every: of a video's frames, how many to one search for faces where nothing unexpected happens; with 1
+            every frame is searched whole, and classified.
+        half_life_s: of the smoothing of each person's scores; 0 for none, and then every frame is classified.
         max_gap_s: how long a face may be out of sight, hidden or missed and keep its number; more than the time between
             frames.
         keep_frames: pass the pixels on, for drawing.
@@ -82,6 +88,11 @@ class StreamOptions:
         if not (self.half_life_s >= 0 and self.max_gap_s >= 0):
             raise ValueError(f"expected half_life_s and max_gap_s >= 0, got {self}")
 
+    @property
+    def classify_per_s(self) -> float | None:
+        """How often a second a face of a video is classified at most; None for in every frame."""
+        return None if self.detect_every == 1 or self.half_life_s == 0 else CLASSIFY_PER_S
+
 
 @dataclass(frozen=True, eq=False)
 class RecognizedFrame:
@@ -90,8 +101,8 @@ class RecognizedFrame:
     Attributes:
         result: its faces, largest first.
         frame: the frame itself with ``keep_frames``, else one of 0 x 0 pixels.
-        probs_NC: of its faces in the same order, not smoothed.
-        crops_NSS: what the network saw of them.
+        probs_NC: of its faces in the same order, not smoothed; of the last frame that was classified.
+        crops_NSS: what the network saw of them, likewise.
     """
 
     result: FrameResult
@@ -125,18 +136,30 @@ def recognize_frames(
 
 @dataclass(frozen=True, eq=False)
 class _Cut:
-    """A frame after detection: its faces, and its pixels only if somebody wants them."""
+    """A frame after detection: its faces, and its pixels only if somebody wants them.
+
+    ``crops_NSS`` is None where the faces are not classified in this frame.
+    """
 
     frame: Frame
     width: int
     height: int
     found: Detections
     track_ids: list[int] | None
-    crops_NSS: NDArray[np.uint8]
+    crops_NSS: NDArray[np.uint8] | None
 
     @property
     def size_bytes(self) -> int:
-        return self.frame.frame_rgb.nbytes + self.crops_NSS.nbytes
+        return self.frame.frame_rgb.nbytes + (0 if self.crops_NSS is None else self.crops_NSS.nbytes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What was last seen of a person: kept for the frames in which the face is not classified."""
+
+    smoothed_C: NDArray[np.float64]
+    probs_C: NDArray[np.float64]
+    crop_SS: NDArray[np.uint8]
 
 
 class _Pipeline:
@@ -196,55 +219,79 @@ class _Pipeline:
 
     def _detect(self) -> None:
         follower: Follower | None = None
+        rhythm = ClassifyRhythm(self.options.classify_per_s)
         for item in self._items() if self.options.live else _until_closed(self.read):
             if not isinstance(item, Frame):
-                follower = None if isinstance(item, SourceEnd) else follower
+                if isinstance(item, SourceEnd):
+                    follower, rhythm = None, ClassifyRhythm(self.options.classify_per_s)
                 self.cut.put(item)
                 continue
             ids: list[int] | None = None
             if item.t_s is None:
-                found = largest_first(self.recognizer.detector.detect(item.frame_rgb))
+                found, due = largest_first(self.recognizer.detector.detect(item.frame_rgb)), True
             else:
                 follower = follower or Follower(self.options.detect_every, self.options.max_gap_s)
                 found, ids = follower.follow(self.recognizer.detector, item.frame_rgb, item.t_s)
-            crops_NSS = self.recognizer.crops(item.frame_rgb, found)
+                due = rhythm.is_due(item.t_s, ids)
+            crops_NSS = self.recognizer.crops(item.frame_rgb, found) if due else None
             height, width = item.frame_rgb.shape[:2]
             frame = item if self.options.keep_frames else _without_pixels(item)
             cut = _Cut(frame, width, height, found, ids, crops_NSS)
             self.cut.put(cut, cut.size_bytes)
 
     def _classify(self) -> None:
-        smoother = ScoreSmoother(self.options.half_life_s, self.options.max_gap_s)
+        scores = _Scores(self.recognizer, self.options)
         for first in _until_closed(self.cut):
             group, faces, size_bytes = [first], _faces(first), _bytes(first)
             while len(self.cut) and faces < GROUP_FACES and len(group) < GROUP_FACES and size_bytes < CHANNEL_BYTES:
                 group.append(self.cut.get())  # there is one, and nobody else takes it
                 faces, size_bytes = faces + _faces(group[-1]), size_bytes + _bytes(group[-1])
-            cuts = [each for each in group if isinstance(each, _Cut)]
-            probs_NC = self.recognizer.classifier(np.concatenate([cut.crops_NSS for cut in cuts])) if faces else None
+            crops = [each.crops_NSS for each in group if isinstance(each, _Cut) and each.crops_NSS is not None]
+            probs_NC = self.recognizer.classifier(np.concatenate(crops)) if faces else None
             start = 0
             for each in group:
                 if isinstance(each, _Cut):
-                    stop = start + len(each.found)
+                    stop = start + _faces(each)
                     rows_NC = np.empty((0, 0)) if probs_NC is None else probs_NC[start:stop].astype(np.float64)
                     start = stop
-                    self.seen.put(self._outcome(each, rows_NC, smoother), each.frame.frame_rgb.nbytes)
+                    self.seen.put(scores.outcome(each, rows_NC), each.frame.frame_rgb.nbytes)
                     continue
                 if isinstance(each, SourceEnd):
-                    smoother = ScoreSmoother(self.options.half_life_s, self.options.max_gap_s)
+                    scores = _Scores(self.recognizer, self.options)
                 self.seen.put(each)
 
-    def _outcome(self, cut: _Cut, probs_NC: NDArray[np.float64], smoother: ScoreSmoother) -> RecognizedFrame:
-        t_s, unsmoothed_NC = cut.frame.t_s, probs_NC.copy()
-        smoothing_s = 0.0
+
+class _Scores:
+    """From what the classifier says to the scores of a row: smoothed, and kept where a frame was not classified."""
+
+    def __init__(self, recognizer: Recognizer, options: StreamOptions) -> None:
+        self._recognizer, self._half_life_s = recognizer, options.half_life_s
+        self._smoother = ScoreSmoother(options.half_life_s, options.max_gap_s)
+        self._looks: dict[int, _Look] = {}
+
+    def outcome(self, cut: _Cut, probs_NC: NDArray[np.float64]) -> RecognizedFrame:
+        """The frame's result; ``probs_NC`` has a row for each face, or none where the frame was not classified."""
+        t_s, smoothed_NC, smoothing_s = cut.frame.t_s, probs_NC, 0.0
+        crops_NSS = cut.crops_NSS
         if cut.track_ids is not None and t_s is not None:
-            for index, track_id in enumerate(cut.track_ids):
-                probs_NC[index] = smoother(track_id, probs_NC[index], t_s)
-            smoothing_s = self.options.half_life_s
-        result = self.recognizer.result(
-            cut.width, cut.height, cut.found, probs_NC, cut.frame.source, t_s, cut.track_ids
+            smoothing_s = self._half_life_s
+            if crops_NSS is not None:
+                self._looks = {
+                    track_id: _Look(self._smoother(track_id, probs_C, t_s), probs_C, crop_SS)
+                    for track_id, probs_C, crop_SS in zip(cut.track_ids, probs_NC, crops_NSS, strict=True)
+                }
+            looks = [self._looks[track_id] for track_id in cut.track_ids]
+            if looks:
+                smoothed_NC = np.stack([look.smoothed_C for look in looks])
+                probs_NC = np.stack([look.probs_C for look in looks])
+                crops_NSS = np.stack([look.crop_SS for look in looks])
+        if crops_NSS is None:  # not classified, and nobody there
+            side = self._recognizer.card.image.side
+            crops_NSS = np.empty((0, side, side), dtype=np.uint8)
+        result = self._recognizer.result(
+            cut.width, cut.height, cut.found, smoothed_NC, cut.frame.source, t_s, cut.track_ids
         )
-        return RecognizedFrame(replace(result, smoothing_s=smoothing_s), cut.frame, unsmoothed_NC, cut.crops_NSS)
+        return RecognizedFrame(replace(result, smoothing_s=smoothing_s), cut.frame, probs_NC, crops_NSS)
 
 
 def _until_closed(queue: BoundedQueue[T]) -> Iterator[T]:
@@ -256,7 +303,8 @@ def _until_closed(queue: BoundedQueue[T]) -> Iterator[T]:
 
 
 def _faces(item: _Cut | Note | SourceEnd) -> int:
-    return len(item.found) if isinstance(item, _Cut) else 0
+    """That are to be classified."""
+    return len(item.crops_NSS) if isinstance(item, _Cut) and item.crops_NSS is not None else 0
 
 
 def _bytes(item: _Cut | Note | SourceEnd) -> int:

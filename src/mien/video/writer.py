@@ -54,6 +54,7 @@ class VideoWriter:
 
     def __init__(self, folder: Path, stem: str, clip: Clip) -> None:
         self._av = load_av()
+        self._converter = self._av.video.reformatter.VideoReformatter()
         self._clip = clip
         self._origin_s = clip.window_s[0]
         self._sound_in: Any = None if clip.path is None else self._av.open(str(clip.path), metadata_errors="replace")
@@ -103,11 +104,13 @@ class VideoWriter:
                 self._durations[self._last_pts] = pts - self._last_pts
             self._last_pts, self._last_frame = pts, frame
             picture = self._av.VideoFrame.from_ndarray(self._fitted(picture_rgb), format="rgb24")
-            picture = picture.reformat(
+            picture = self._converter.reformat(  # one for all frames, since each sets up ffmpeg's scaler
+                picture,
                 format="yuv420p",
                 dst_colorspace=self._video.codec_context.colorspace,
                 src_color_range=FULL_RANGE,
                 dst_color_range=LIMITED_RANGE,
+                threads=1,
             )
             picture.pts, picture.time_base = pts, self._video.codec_context.time_base
             self._mux(self._video.encode(picture))

@@ -109,6 +109,8 @@ class YuNetNetwork:
         """Rows of the cells of one grid that hold a face (Wu, Peng & Yu 2023, section 3)."""
         score_A = np.sqrt(np.clip(face_A1, 0, 1) * np.clip(object_A1, 0, 1))[:, 0]
         kept_K = np.flatnonzero(score_A >= self.min_score)
+        if not len(kept_K):
+            return np.empty((0, 15))
         cell_K2 = np.stack([kept_K % columns, kept_K // columns], axis=1)
         centre_K2 = (cell_K2 + box_A4[kept_K, :2]) * stride
         half_K2 = np.exp(box_A4[kept_K, 2:].astype(np.float64)) * stride / 2
