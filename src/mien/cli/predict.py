@@ -101,6 +101,7 @@ def predict(
     """Recognise the emotions of the faces in photos and videos."""
     from mien.contract.errors import MienError
     from mien.contract.naming import parse_priors
+    from mien.recognition.detectors.factory import better_detector
     from mien.recognition.recognizer import Recognizer
     from mien.video.pipeline import USUAL_GAP_S, StreamOptions, recognize_frames
     from mien.video.sources import TimeRange, read_sources
@@ -114,6 +115,8 @@ def predict(
     if resume and out is None:
         raise MienError("--resume goes on with the file that --out names; name it")
     recognizer = Recognizer(model, detector, detector_model, priors=parse_priors(priors))
+    if detector == "auto" and (better := better_detector(recognizer.detector.name)) is not None:
+        say(better)
     if max_risk is not None:
         recognizer.accept_threshold = _risk_threshold(recognizer, max_risk)
     if set_coverage is not None:

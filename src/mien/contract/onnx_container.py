@@ -92,6 +92,11 @@ def protobuf_field(number: int, content: bytes | memoryview) -> bytes:
     return b"".join([_encoded_varint(number << 3 | LENGTH_DELIMITED), _encoded_varint(len(content)), content])
 
 
+def protobuf_integer(number: int, value: int) -> bytes:
+    """A field of an integer from 0 on, as it is stored: tag, value."""
+    return _encoded_varint(number << 3) + _encoded_varint(value)
+
+
 def protobuf_content(field_bytes: memoryview) -> memoryview:
     """The content of a field of bytes: what follows its tag and length."""
     _, at = _varint(field_bytes, 0)

