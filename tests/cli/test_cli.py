@@ -1,9 +1,8 @@
-"""The command line as users meet it: in a process of its own where that matters, else through typer's runner."""
+"""The command line as users meet it: in a process of its own where that matters."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import run, run_process
 from PIL import Image
 
 import mien
@@ -23,19 +23,6 @@ REPOSITORY = Path(__file__).parents[2]
 HEAVY = ("torch", "torchvision", "timm", "lightning", "matplotlib", "fastapi", "sklearn", "scipy", "av", "pyarrow")
 
 
-def run(*arguments: str | Path, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run ``mien`` as a process; stdout and stderr apart."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mien", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "120", "NO_COLOR": "1"} | environment,
-    )
-    assert done.returncode == status, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
-
-
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = pytest.importorskip("skimage.data", reason="the photograph comes with scikit-image")
@@ -45,11 +32,11 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_version() -> None:
-    assert run("--version").stdout == f"mien {mien.__version__}\n"
+    assert run_process("--version").stdout == f"mien {mien.__version__}\n"
 
 
 def test_predict_prints_the_documented_json(photo: Path) -> None:
-    (result,) = json.loads(run("predict", photo, "--detector", "haar", "--format", "json").stdout)
+    (result,) = json.loads(run_process("predict", photo, "--detector", "haar", "--format", "json").stdout)
     assert (result["source"], result["width"], result["height"]) == (str(photo), 512, 512)
     (face,) = result["faces"]
     assert set(face) == {"box_xyxy", "detector_score", "emotion", "confidence", "accepted", "scores"}
@@ -87,7 +74,7 @@ def test_bad_files_cost_a_line_each_and_the_rest_goes_on(photo: Path, tmp_path: 
     (folder / "cut.png").write_bytes(photo.read_bytes()[:5000])
     (folder / "text.jpg").write_text("not a picture")
     Image.new("RGB", (1, 1)).save(folder / "dot.png")
-    done = run("predict", folder, tmp_path / "missing.jpg", "--format", "json", status=1)
+    done = run_process("predict", folder, tmp_path / "missing.jpg", "--format", "json", status=1)
     results = {Path(result["source"]).name: result for result in json.loads(done.stdout)}
     assert set(results) == {"good.png", "dot.png"}
     assert len(results["good.png"]["faces"]) == 1
@@ -188,7 +175,7 @@ def test_recipes_and_models_speak_json() -> None:
 
 def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     (tmp_path / "lightning.py").write_text("raise ModuleNotFoundError('gone', name='lightning')")
-    done = run("train", "base", "--data", tmp_path, status=1, PYTHONPATH=str(tmp_path))
+    done = run_process("train", "base", "--data", tmp_path, status=1, PYTHONPATH=str(tmp_path))
     assert "lightning is not installed; it comes with: " in done.stderr and 'pip install "mien[train]"' in done.stderr
 
 

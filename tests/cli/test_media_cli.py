@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from command import SCREEN, run, run_process
 from PIL import Image
 from recordings import length_s, record, times
 from tiny_onnx import TINY_CARD, write_tiny_model
@@ -28,20 +29,9 @@ from mien.video.pipeline import RecognizedFrame
 from mien.video.sources import SourceEnd
 from mien.video.track_summary import TrackSummary
 
-ENVIRONMENT = {"COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
-
 
 def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "mien", *map(str, arguments)]
-
-
-def run(*arguments: str | Path, status: int = 0, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-    """Run ``mien`` as a process; stdout and stderr apart."""
-    done = subprocess.run(command(*arguments), capture_output=True, input=stdin, env=os.environ | ENVIRONMENT)
-    texts = subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
-    assert done.returncode == status, texts.stderr
-    assert "Traceback" not in texts.stderr
-    return texts
 
 
 @pytest.fixture(scope="module")
@@ -154,13 +144,13 @@ def test_a_person_out_of_sight_for_too_long_is_somebody_new(
 def test_standard_input(film: Path, model: list[str | Path], tmp_path: Path) -> None:
     photo = tmp_path / "white.png"
     Image.new("RGB", (48, 48), "white").save(photo)
-    (result,) = json.loads(run("predict", "-", *model, "--format", "json", stdin=photo.read_bytes()).stdout)
+    (result,) = json.loads(run_process("predict", "-", *model, "--format", "json", stdin=photo.read_bytes()).stdout)
     assert (result["source"], result["faces"][0]["emotion"]) == ("-", "neutral")
     stream = record(tmp_path / "a.mkv", 10).read_bytes()
-    done = run("predict", "-", *model, "--format", "json", "--annotate", tmp_path / "out", stdin=stream)
+    done = run_process("predict", "-", *model, "--format", "json", "--annotate", tmp_path / "out", stdin=stream)
     assert len(json.loads(done.stdout)) == 10
     assert len(times(tmp_path / "out" / "0001-stdin.mp4")) == 10
-    assert "standard input is empty" in run("predict", "-", *model, stdin=b"", status=1).stderr
+    assert "standard input is empty" in run_process("predict", "-", *model, stdin=b"", status=1).stderr
 
 
 @pytest.mark.parametrize(
@@ -191,7 +181,7 @@ def test_a_full_disk_is_one_line_and_resumed(film: Path, model: list[str | Path]
         "from mien.cli.app import main; sys.argv[0] = 'mien'; main()"
     )
     arguments = [sys.executable, "-c", limited, *map(str, wanted)]
-    done = subprocess.run(arguments, capture_output=True, text=True, env=os.environ | ENVIRONMENT)
+    done = subprocess.run(arguments, capture_output=True, text=True, env=os.environ | SCREEN)
     assert done.returncode == 1
     told = done.stderr.splitlines()
     assert told == [f"mien: {rows}: cannot be written (File too large); what there is lies in {rows}.partial.jsonl"]
@@ -200,7 +190,7 @@ def test_a_full_disk_is_one_line_and_resumed(film: Path, model: list[str | Path]
     assert len(rows.read_text().splitlines()) == 45
     out = tmp_path / "out"
     arguments = [sys.executable, "-c", limited, "predict", str(film), *map(str, model), "--annotate", str(out)]
-    done = subprocess.run(arguments, capture_output=True, text=True, env=os.environ | ENVIRONMENT)
+    done = subprocess.run(arguments, capture_output=True, text=True, env=os.environ | SCREEN)
     assert done.returncode == 1
     assert done.stderr == f"mien: {out / f'0001-{film.stem}.mp4'}: cannot be written (File too large)\n"
     assert [path.name for path in out.iterdir()] == [f"0001-{film.stem}.partial.mp4"]
@@ -216,7 +206,7 @@ def test_ctrl_c_leaves_what_resume_goes_on_with(model: list[str | Path], tmp_pat
     run("predict", films, *model, "--out", whole)
     arguments = ["predict", films, *model, "--out", broken, "--annotate", tmp_path / "out"]
     partial = tmp_path / "broken.jsonl.partial.jsonl"
-    process = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True, env=os.environ | ENVIRONMENT)
+    process = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True, env=os.environ | SCREEN)
     until = time.monotonic() + 60
     while not (partial.exists() and '{"end"' in partial.read_text()):
         assert time.monotonic() < until and process.poll() is None
@@ -239,7 +229,7 @@ def test_ctrl_c_leaves_what_resume_goes_on_with(model: list[str | Path], tmp_pat
 
 def test_watch_shows_logs_and_ends_by_itself(film: Path, model: list[str | Path], tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
-    done = run("watch", "--camera", film, *model, "--log", log, "--stop-after", "1.5s")
+    done = run_process("watch", "--camera", film, *model, "--log", log, "--stop-after", "1.5s")
     assert "frames/s" in done.stdout and "happy" in done.stdout
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     assert len(rows) >= 3 and {row["track_id"] for row in rows} == {1}
@@ -254,7 +244,7 @@ def test_watch_ends_cleanly_on_ctrl_c(film: Path, model: list[str | Path], tmp_p
     log = tmp_path / "log.jsonl"
     arguments = command("watch", "--camera", film, *model, "--log", log)
     process = subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ | ENVIRONMENT
+        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ | SCREEN
     )
     until = time.monotonic() + 60
     while not (log.exists() and log.read_text().count("\n") >= 3):
@@ -268,9 +258,9 @@ def test_watch_ends_cleanly_on_ctrl_c(film: Path, model: list[str | Path], tmp_p
 
 
 def test_watch_names_an_absent_camera(model: list[str | Path], tmp_path: Path) -> None:
-    done = run("watch", "--camera", "63", *model, status=1)
+    done = run_process("watch", "--camera", "63", *model, status=1)
     assert done.stderr == "mien: camera 63: is not there, or another program uses it\n"
-    assert "no such file" in run("watch", "--camera", tmp_path / "missing.mp4", *model, status=1).stderr
+    assert "no such file" in run_process("watch", "--camera", tmp_path / "missing.mp4", *model, status=1).stderr
 
 
 def test_watch_page_opens_the_live_page(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,6 +176,7 @@ def test_camera_history_export_and_delete(context: BrowserContext, site: StaticS
     page.locator("#session-detail").get_by_text("Delete session").click()
     page.click("#confirm-yes")
     expect(page.locator("#session-list")).to_contain_text("No session yet")
+    page.close()
     assert problems == []
 
 
