@@ -16,7 +16,9 @@
 #   base             from scratch on the labels                      46 epochs
 #   base-finetune    on from base: votes on a second head, mixup     14 epochs   -> first.onnx: its weights averaged
 #                                                                                   with base's
-#   base-distill     on from first.onnx, which is its teacher        40 epochs   -> fer2013.onnx, its head of labels
+#   base-distill     on from first.onnx, which is its teacher        40 epochs   -> fer2013.onnx, its head of labels;
+#                                                                                   fer2013-int8.onnx (shipped as
+#                                                                                   fer2013)
 #   base-field       on from base-distill, both heads, with field    11 epochs   -> base.onnx: its head of votes, averaged
 #                    photos and strong changes                                      half and half with base-distill's;
 #                                                                                   base-int8.onnx
@@ -61,6 +63,7 @@ train base-finetune --set "network.weights=$runs/base/$seed/best.pth"
 export_ first "$runs/base/$seed" "$runs/base-finetune/$seed" --soup 0.65,0.35
 train base-distill --set "network.weights=$out/first.onnx" --set "teacher.models=[$out/first.onnx]"
 export_ fer2013 "$runs/base-distill/$seed"
+export_ fer2013-int8 "$out/fer2013.onnx" --quantize int8 || echo "fer2013-int8: loses too much"
 train nano --set "teacher.models=[$out/first.onnx]"
 if [[ -n $crops ]]; then
   field="--field $crops"

@@ -2,6 +2,8 @@
 
 import argparse
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -175,3 +177,38 @@ def test_members_of_an_ensemble_are_chosen_on_other_persons(monkeypatch: pytest.
     assert one.chosen == (("a",), ("b",)) and not one.field_right_N.any() and one.flattering_accuracy == 0.5
     assert two.chosen == (("a", "b"), ("a", "b")) and two.field_right_N.tolist() == [True, True, False, False]
     assert ensemble.p_value(two.field_right_N, one.field_right_N) == 0.5  # two faces against none
+
+
+FAKE_MIEN = """
+echo "$@" >> calls
+if [[ $1 == train && $2 != --resume ]]; then
+  mkdir -p runs/$2/0 && touch runs/$2/0/best.pth && echo '{"best": 1}' > runs/$2/0/run.json
+elif [[ $1 == export ]]; then
+  while [[ $1 != --out ]]; do shift; done
+  touch "$2"
+fi
+"""
+
+
+def test_the_release_script_makes_every_shipped_file_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    (tmp_path / "fake.sh").write_text(FAKE_MIEN)
+    script = Path(__file__).parents[1] / "scripts" / "train_release.sh"
+    settings = {"MIEN": f"bash {tmp_path / 'fake.sh'}", "MORE": "--set epochs=1 --devices 2 --set=seed=3"}
+
+    def calls() -> list[str]:
+        (tmp_path / "calls").unlink(missing_ok=True)
+        command = ["bash", str(script), "data", "runs", "crops"]
+        subprocess.run(command, cwd=tmp_path, env=os.environ | settings, check=True, capture_output=True)
+        return (tmp_path / "calls").read_text().splitlines()
+
+    first = calls()
+    trained = [line.split()[1] for line in first if line.startswith("train ")]
+    assert trained == ["base", "base-finetune", "base-distill", "nano", "base-field", "nano-field"]
+    made = {line.split("--name ")[1].split()[0] for line in first if line.startswith("export ")}
+    assert {"base", "base-int8", "fer2013", "nano"} <= made
+    assert all("--field crops" in line for line in first if line.split()[1] in ("base-field", "nano-field"))
+    assert not [line for line in calls() if line.startswith("train ")]  # all are finished
+    (tmp_path / "runs" / "nano" / "0" / "run.json").unlink()
+    (tmp_path / "runs" / "nano" / "0" / "last.ckpt").touch()
+    again = [line for line in calls() if line.startswith("train ")]
+    assert again == ["train --resume runs/nano/0 --data data --devices 2"]  # a resumed run keeps its own recipe
