@@ -36,8 +36,10 @@ def curves_png(curves: Sequence[Sequence[float]], metric: str, path: Path) -> No
         colour, width = (BEST, 2.2) if number == 0 else (OTHERS, 1.2)
         axes.plot(range(1, len(curve) + 1), curve, color=colour, linewidth=width, marker="o", markersize=2.5 + width)
     if drawn:
-        axes.annotate(f" best {max(drawn[0]):.3f}", (len(drawn[0]), drawn[0][-1]), color=BEST, va="center")
-        axes.set_xlim(0.8, 1.12 * max(map(len, drawn)))
+        last = (len(drawn[0]), drawn[0][-1])
+        text = f"best {max(drawn[0]):.3f}"
+        axes.annotate(text, last, xytext=(0, 7), textcoords="offset points", ha="right", color=BEST)
+        axes.margins(y=0.1)
     axes.set_xlabel("epoch; grey lines that end early were stopped")
     axes.set_ylabel(metric.replace("_", " "))
     axes.spines[["top", "right"]].set_visible(False)
