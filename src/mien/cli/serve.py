@@ -6,6 +6,8 @@ import os
 import secrets
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +54,6 @@ def serve(
 
     with needs("serve"):
         from mien.serve.asgi import run
-        from mien.serve.engine import PHOTO_THREAD
         from mien.serve.settings import Limits, ServerSettings, is_loopback
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)
@@ -99,11 +100,19 @@ def serve(
 
             webbrowser.open(f"{urls[-1]}#token={owner_token}" if owner_token else pages[0])
 
-    try:
+    with _no_wait_for_a_photo():
         run(settings, certificate, key, ready)
+
+
+@contextmanager
+def _no_wait_for_a_photo() -> Iterator[None]:
+    """Let Ctrl-C end the process even while a photo is searched: Python would wait for the end of that thread."""
+    from mien.serve.engine import PHOTO_THREAD
+
+    try:
+        yield
     except KeyboardInterrupt:
         if any(thread.name.startswith(PHOTO_THREAD) for thread in threading.enumerate()):
-            # A step that a busy machine gives no time to: Python would wait for its end.
             problem("interrupted")
             os._exit(130)
         raise
