@@ -1,6 +1,6 @@
 """Broken files of every kind that mien reads: nothing crashes, nothing raises but mien's own errors, nothing hangs.
 
-    python scripts/fuzz.py --seed 7                       # all: 10,000 images, 1,000 models, 500 videos, 500 tables
+    python scripts/fuzz.py --seed 7                       # all: 10,000 images, 1,000 models, 500 of each other kind
     python scripts/fuzz.py --seed 7 --scale 0.01          # a hundredth of it
     python scripts/fuzz.py --seed 7 --only images --case 1234
 
@@ -30,7 +30,15 @@ import psutil
 from fuzz_inputs import MAKERS, whole_files
 
 HERE = Path(__file__).parent
-COUNTS = {"images": 10_000, "models": 500, "cards": 300, "checkpoints": 200, "videos": 500, "tables": 500}
+COUNTS = {
+    "images": 10_000,
+    "models": 500,
+    "cards": 300,
+    "checkpoints": 200,
+    "videos": 500,
+    "tables": 500,
+    "records": 500,
+}
 MADE_BY = {"cards": "models"}
 """Families that begin with another family's files."""
 

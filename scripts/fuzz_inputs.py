@@ -179,12 +179,52 @@ def tables(folder: Path) -> list[bytes]:
     ]
 
 
+def records(folder: Path) -> list[bytes]:
+    """What mien keeps itself: rows of a video and the file beside them, days, a mood store; and a list of persons."""
+    from datetime import date
+
+    from mien.contract.distributions import Tally
+    from mien.contract.onnx_container import read_card
+    from mien.contract.shipped_models import resolve_model
+    from mien.mood.mood_tracker import MoodTracker
+    from mien.mood.row_reader import read_frames
+    from mien.mood.store import MoodStore
+    from mien.video.daily_log import DailyLog
+
+    card = read_card(resolve_model("nano").read_bytes())
+    rows = tables(folder)
+    beside = {"DataFile": "records-input.jsonl", "Settings": {"detector": "yunet"}, "SoftwareVersions": {"mien": "1"}}
+    tally = Tally(card.labels)
+    tally.units = tally.faces = 300.0
+    for weights_B in tally.weights.values():
+        weights_B += 300 / len(weights_B)
+    for day in (1, 2):
+        DailyLog(folder / "days.db").add(card.name, "camera", [tally], date(2026, 11, day))
+    with MoodStore(folder / "mood.db") as store:
+        session, moods = store.open_session("camera"), MoodTracker()
+        for frame in read_frames(folder / "rows.parquet"):
+            store.add(session, moods.update(frame), 1e9 + (frame.t_s or 0.0))
+        store.end_session(session, 1e9 + 6)
+    persons = ["path,person,age", *(f"face{index}.png,{index % 3},{index}" for index in range(8))]
+    return [
+        rows[3],
+        rows[6],
+        (folder / "days.db").read_bytes(),
+        (folder / "mood.db").read_bytes(),
+        "\n".join(persons).encode(),
+        json.dumps(beside).encode(),
+        rows[5],
+        b"joyful: happy\nblue: sad\n",
+    ]
+
+
 MAKERS: dict[str, Callable[[Path], list[bytes]]] = {
     "images": pictures,
     "models": models,
     "checkpoints": checkpoints,
     "videos": videos,
     "tables": tables,
+    "records": records,
 }
 
 

@@ -33,9 +33,17 @@ def image(path: Path, which: int) -> None:
 
 
 def model(path: Path, which: int) -> None:
+    from mien.adapt.features import SourceModel
+    from mien.contract.distributions import reference_of
+    from mien.contract.onnx_container import read_card
     from mien.recognition.classifier import Classifier
+    from mien.report.model_card import model_card_markdown
 
     Classifier(path)(np.zeros((1, 48, 48), dtype=np.uint8))
+    card = read_card(path.read_bytes())
+    model_card_markdown(card)
+    reference_of(card)
+    SourceModel(path)
 
 
 def checkpoint(path: Path, which: int) -> None:
@@ -86,12 +94,74 @@ def table(path: Path, which: int) -> None:
                     continue
 
 
+def record(path: Path, which: int) -> None:
+    if which in (0, 1, 5, 6):
+        _report(path)
+    elif which == 2:
+        _drift(path)
+    elif which == 3:
+        from mien.mood.store import MoodStore
+
+        with MoodStore(path) as store:
+            for session in store.sessions():
+                store.summary(session.id)
+                store.rows(session.id)
+                store.export(session.id, path.with_suffix(".csv.out"), "csv")
+            store.days()
+            store.prune()
+    elif which == 4:
+        from mien.data.face_table import read_face_table
+
+        names = [f"face{index}.png" for index in range(8)]
+        read_face_table(path, names, on_problem=lambda line: None).units("person")
+    else:
+        from mien.evaluate.class_match import read_renamed
+
+        read_renamed(path)
+
+
+def _report(path: Path) -> None:
+    from mien.cli.output import Format
+    from mien.cli.report import report
+
+    rows = path
+    if path.suffix == ".json":  # what stands beside rows that are whole
+        rows = path.with_suffix(".jsonl")
+        rows.write_bytes(next(path.parent.glob("records/whole-00")).read_bytes())
+    else:
+        path.with_suffix(".json").unlink(missing_ok=True)
+    report(rows, path.with_name("records-report"), 2.0, 60.0, 60.0, 2.0, Format.table)
+
+
+def _drift(path: Path) -> None:
+    from datetime import date
+
+    from mien.contract.distributions import Reference, Tally
+    from mien.contract.onnx_container import read_card
+    from mien.contract.shipped_models import resolve_model
+    from mien.evaluate.drift import compare
+    from mien.video.daily_log import DailyLog
+
+    card = read_card(resolve_model("nano").read_bytes())
+    log = DailyLog(path)
+    log.models()
+    every, now = Tally(card.labels), Tally(card.labels)
+    for day, tally in log.days(card.name, card.labels).items():
+        every.merge(tally)
+        if day > date(2026, 11, 1):
+            now.merge(tally)
+    if every.units >= 1:
+        assert compare(Reference.of(every, "all"), now).sentence
+    log.add(card.name, "camera", [now])
+
+
 TARGETS: dict[str, tuple[Callable[[Path, int], None], tuple[str, ...]]] = {
     "images": (image, ("",)),
     "models": (model, (".onnx",)),
     "cards": (model, (".onnx",)),
     "checkpoints": (checkpoint, (".pth",)),
     "videos": (video, (".video",)),
+    "records": (record, (".jsonl", ".csv", ".db", ".db", ".csv", ".json", ".parquet", ".yaml")),
     "tables": (table, (".csv", ".csv", ".yaml", ".jsonl", ".parquet", ".parquet", ".csv")),
 }
 """By family: what reads a file, and the suffix of each whole file."""

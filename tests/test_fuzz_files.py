@@ -12,7 +12,8 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "fuzz.py"
 
 
 @pytest.mark.parametrize(
-    ("family", "scale"), [("images", 0.02), ("models", 0.05), ("cards", 0.1), ("videos", 0.08), ("tables", 0.2)]
+    ("family", "scale"),
+    [("images", 0.02), ("models", 0.05), ("cards", 0.1), ("videos", 0.08), ("tables", 0.2), ("records", 0.2)],
 )
 def test_broken_files_are_refused_in_one_line(family: str, scale: float, tmp_path: Path) -> None:
     pytest.importorskip("av", reason="comes with mien[video]")

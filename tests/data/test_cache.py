@@ -127,9 +127,10 @@ def test_a_damaged_set_is_made_again(damage: str, opener: Callable[..., FaceSet]
     fingerprint = good.fingerprint
     (name,) = cached(tmp_path)
     file = tmp_path / "sets" / name / damage
-    file.write_bytes(file.read_bytes()[:10])
-    assert opener().fingerprint == fingerprint
-    assert cached(tmp_path) == [name]
+    for damaged in (file.read_bytes()[:10], b"5", b"[" * 5000):
+        file.write_bytes(damaged)
+        assert opener().fingerprint == fingerprint
+        assert cached(tmp_path) == [name]
 
 
 def test_a_full_disk_is_one_clear_line(

@@ -76,6 +76,9 @@ def test_what_cannot_be_matched_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="--map: the data has no class 'merry'"):
         match_classes(("happy", "sad"), FER2013_EMOTIONS, {"merry": "happy"})
     file = tmp_path / "names.yaml"
+    file.write_text("joyful: " + "[" * 5000)
+    with pytest.raises(DataError, match=r"not readable as lines such as 'joyful: happy' \(RecursionError\)"):
+        read_renamed(file)
     file.write_text("- a\n")
     with pytest.raises(DataError, match="expected lines such as 'joyful: happy'"):
         read_renamed(file)

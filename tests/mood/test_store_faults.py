@@ -250,3 +250,32 @@ def test_migrations_are_applied_once_and_whole(tmp_path: Path) -> None:
     assert db.execute("SELECT source, place FROM sessions").fetchall() == [("kept", None)]
     assert db.execute("PRAGMA user_version").fetchone() == (len(more),)
     db.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(f"sessions SET {column} = {value}" for column in ("started", "ended") for value in ("'x'", "1e308", "x'ff'")),
+        "sessions SET source = x'ff'",
+        *(f"seconds SET second = {value}" for value in ("'x'", "1e308")),
+        *(f"seconds SET scores = '{text}'" for text in ("x", "[1,2", "5", '{"happy":"x"}', "[" * 5000)),
+        *(f"seconds SET {name} = 'x'" for name in ("valence", "arousal", "confidence", "coverage", "stress_index")),
+        *(f"seconds SET {name} = x'ff'" for name in ("label", "stress_level", "baseline", "n", "track_id")),
+        "seconds SET valence = 1e308",
+    ],
+)
+def test_values_that_mien_does_not_write_are_refused(tmp_path: Path, change: str) -> None:
+    """A damaged page may hold any value; SQLite keeps no checksum. Reading ended with a traceback."""
+    path = tmp_path / "mood.db"
+    with MoodStore(path) as store:
+        session = store.open_session("camera")
+        store.add(session, calm(), NOON)
+        store.end_session(session, NOON + 1)
+    with sqlite3.connect(path) as file:
+        file.execute(f"UPDATE {change}")
+    file.close()
+    with MoodStore(path) as store, pytest.raises(StoreError, match="the store is damaged: it holds values") as caught:
+        store.sessions()
+        store.days()
+        store.summary(session)
+    assert "\n" not in str(caught.value)

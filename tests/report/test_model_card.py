@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,6 +82,16 @@ def test_a_card_with_nonsense_in_it_does_not_break() -> None:
         {"counts": 7},
     )
     assert "Not stated in the card." in model_card_markdown(nonsense)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"data": {"field": {"crops": 5}}}, {"metrics": {"field": {"faces": 3}}}],
+)
+def test_a_card_that_lacks_half_of_a_figure_is_one_line(change: dict[str, Any]) -> None:
+    """A stranger's card ended `mien models card` with a traceback."""
+    with pytest.raises(ModelError, match="the card of 'bare' misstates its figures; make the file again"):
+        model_card_markdown(replace(BARE, name="bare", **change))
 
 
 def test_naming_and_field_figures_are_shown() -> None:

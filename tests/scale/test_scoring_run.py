@@ -109,6 +109,10 @@ def test_a_driver_that_is_killed_loses_and_doubles_nothing(
 
     with pytest.raises(OutputError, match="holds a run with detector none, not haar; use that, or name another folder"):
         score_archive([str(photos)], str(out), ScoreOptions(str(model), "haar"), RunOptions())
+    for damaged in (b"", b"5", b"[" * 5000):
+        (out / "manifest.jsonl").write_bytes(damaged)
+        with pytest.raises(OutputError, match=r"manifest.jsonl is damaged; name another folder"):
+            score_archive([str(photos)], str(out), ScoreOptions(str(model), "haar"), RunOptions())
 
 
 def test_a_video_scored_in_ranges_has_the_tracks_of_one_run(model: Path, tmp_path: Path) -> None:

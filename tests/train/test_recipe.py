@@ -48,6 +48,7 @@ def test_extends_changes_only_what_it_says(tmp_path: Path) -> None:
         ("network.head={hidden: [8], drop: [0.1]}", "network.head: expected 2 numbers in drop, got 1"),
         ("phases=[{train: tail, epochs: 1}]", "phases.0.train"),
         ("epochs=[", "--set epochs=[: the value is not valid YAML"),
+        ("seed=2020-99-99", "--set seed=2020-99-99: the value is not valid YAML"),
         (
             "phases=[{train: head, epochs: 1, optimizer: {rate: 1}}]",
             "phases.0.optimizer.rate: no such key; there are: name",

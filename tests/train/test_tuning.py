@@ -18,6 +18,8 @@ from mien.train.tuning import load_space
     [
         ("[1, 2]", "expected keys of a recipe"),
         ("a: [", "not valid YAML"),
+        ("[" * 5000, "not valid YAML"),
+        ("a: 2020-99-99", "not valid YAML"),
         ("optimizer.lr: {normal: [0, 1]}", "optimizer.lr: expected one of uniform, loguniform, randint, choice"),
         ("optimizer.lr: {uniform: [2, 1]}", r"optimizer.lr: uniform takes \[low, high\], got \[2, 1\]"),
         ("optimizer.lr: {loguniform: [0, 1]}", "optimizer.lr: loguniform needs numbers above 0"),

@@ -117,3 +117,20 @@ def test_other_emotions_are_refused(tmp_path: Path) -> None:
     log.add("base", "live", [tally()])
     with pytest.raises(StoreError, match="other emotions"):
         log.read("base", ("angry", "sad"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["day = 'yesterday'", "weight = 'x'", "weight = -1", "weight = 1e308", "bin = -1", "bin = 'a'", "model = x'ff'"],
+)
+def test_what_was_not_written_here_is_refused(tmp_path: Path, value: str) -> None:
+    """SQLite takes any value in any column; these ended `mien drift` with a traceback."""
+    log, tally = DailyLog(tmp_path / "a.db"), Tally(LABELS)
+    tally.add(np.array([[0.9, 0.1]]), CROP, [50])
+    log.add("base", "camera", [tally])
+    with sqlite3.connect(log.path) as file:
+        file.execute(f"UPDATE bins SET {value} WHERE bin = (SELECT max(bin) FROM bins)")
+    file.close()
+    with pytest.raises(StoreError, match="a.db: damaged: holds values that mien does not write$"):
+        for model in log.models():
+            log.days(model, LABELS)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from tiny_onnx import TINY_CARD, write_tiny_model
 from web_site import CHROMIUM, FLAGS, StaticSite
 
 from mien.contract.errors import DetectorError, MienError, OutputError
@@ -121,6 +123,17 @@ def test_what_cannot_be_written_is_said(dist: Path, tmp_path: Path, monkeypatch:
     with pytest.raises(MienError, match="was not built; run `make web` in a checkout of mien"):
         write_static_page(tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["../../../outside", '"><script>alert(1)</script>', "a b?#", "", ".hidden"])
+def test_the_name_in_a_model_decides_no_path_and_no_markup(dist: Path, tmp_path: Path, name: str) -> None:
+    """The file of a stranger wrote outside the folder."""
+    model = write_tiny_model(tmp_path / "given.onnx", replace(TINY_CARD, name=name))
+    write_static_page(tmp_path / "public", model)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["given.onnx", "public"]
+    assert (tmp_path / "public" / "mien" / "models" / "model.onnx").read_bytes() == model.read_bytes()
+    index = (tmp_path / "public" / "index.html").read_text()
+    assert '<meta name="mien-model" content="model">' in index and "<script>" not in index
 
 
 def test_the_version_changes_with_the_model_and_a_second_writing_replaces_the_first(dist: Path, tmp_path: Path) -> None:

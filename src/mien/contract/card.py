@@ -134,7 +134,7 @@ class ModelCard:
         try:
             fields = dict(json.loads(text))
             version = fields.pop("format")
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise ModelError("the model card is not readable") from None
         if not isinstance(version, int) or version > CARD_FORMAT:
             raise ModelError(

@@ -238,9 +238,9 @@ def _open(folder: Path) -> tuple[FaceSet, list[str]] | None:
 def _facts(folder: Path) -> dict[str, Any] | None:
     try:
         facts: dict[str, Any] = json.loads((folder / "set.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return facts if {"root", "n", "side", "labels", "problems"} <= set(facts) else None
+    return facts if isinstance(facts, dict) and {"root", "n", "side", "labels", "problems"} <= set(facts) else None
 
 
 def _sweep(cache: Path) -> None:

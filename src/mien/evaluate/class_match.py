@@ -179,7 +179,7 @@ def read_renamed(file: Path) -> dict[str, str]:
 
     try:
         found = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise DataError(f"{file}: not readable as lines such as 'joyful: happy' ({type(error).__name__})") from None
     if not isinstance(found, dict) or not found:
         raise DataError(f"{file}: expected lines such as 'joyful: happy'")

@@ -44,6 +44,6 @@ def read_run_log(folder: Path) -> RunLog:
             epochs = tuple({key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file))
         if not isinstance(facts, dict) or not all("epoch" in row for row in epochs) or not epochs:
             raise ValueError("an epoch or a fact is missing")
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise RunError(f"{folder}: the training log cannot be read ({error})") from None
     return RunLog(recipe, facts, epochs)

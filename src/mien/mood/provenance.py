@@ -38,6 +38,6 @@ def read_provenance(rows: Path, mood: Mapping[str, float], maker: str) -> Proven
         found = json.loads(rows.with_suffix(".json").read_text(encoding="utf-8"))
         if found["DataFile"] == rows.name:
             return Provenance(dict(found["Settings"]), dict(found["SoftwareVersions"]), mood, maker)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         pass
     return Provenance({}, {}, mood, maker)

@@ -198,8 +198,7 @@ class MoodStore(StoreFile):
         """
         query = f"{SESSIONS} {_of(visitor)} GROUP BY s.id ORDER BY s.started DESC, s.id DESC LIMIT ? OFFSET ?"
         with self._reading():
-            rows = self._db.execute(query, (*_value(visitor), limit, offset)).fetchall()
-        return [session_of(row) for row in rows]
+            return [session_of(row) for row in self._db.execute(query, (*_value(visitor), limit, offset))]
 
     def count(self, visitor: str | None = None) -> int:
         """How many sessions there are, or how many of one visitor."""
@@ -217,9 +216,9 @@ class MoodStore(StoreFile):
         """One session; StoreError if there is none with that number."""
         with self._reading():
             row = self._db.execute(f"{SESSIONS} WHERE s.id = ? GROUP BY s.id", (session_id,)).fetchone()
-        if row is None:
-            raise self._absent(session_id)
-        return session_of(row)
+            if row is None:
+                raise self._absent(session_id)
+            return session_of(row)
 
     def __contains__(self, session_id: int) -> bool:
         """Whether there is a session with that number."""
@@ -254,11 +253,10 @@ class MoodStore(StoreFile):
         start = -(1 << 62) if first is None else math.floor(_midnight(first))
         end = 1 << 62 if last is None else math.floor(_midnight(last + timedelta(days=1)))
         with self._reading():
-            rows = self._db.execute(query, (start, end, *_value(visitor))).fetchall()
-        by_day: dict[str, list[Any]] = {}
-        for row in rows:
-            by_day.setdefault(row[0], []).append(row)
-        return [day_of(day, found) for day, found in by_day.items()]
+            by_day: dict[str, list[Any]] = {}
+            for row in self._db.execute(query, (start, end, *_value(visitor))):
+                by_day.setdefault(row[0], []).append(row)
+            return [day_of(day, found) for day, found in by_day.items()]
 
     def export(self, session_id: int, to: str | Path | BinaryIO, format: str = "json") -> None:
         """Write a session to a file (whole or not at all) or to a binary stream.

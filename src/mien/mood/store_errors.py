@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from mien.mood.rows import DamagedRowError
 from mien.mood.store_schema import ForeignFileError, NewerSchemaError
 
 
@@ -13,6 +14,8 @@ def reason_of(error: sqlite3.Error, busy_timeout_s: float) -> str:
         return f"the store was written by a newer version of mien ({error}); upgrade mien"
     if isinstance(error, ForeignFileError):
         return f"this SQLite file belongs to another program ({error}); name another file"
+    if isinstance(error, DamagedRowError):
+        return "the store is damaged: it holds values that mien does not write"
     if isinstance(error, sqlite3.ProgrammingError):
         return f"the store is closed ({error})"
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:

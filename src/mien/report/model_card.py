@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mien.contract.card import ModelCard
+from mien.contract.errors import ModelError
 from mien.contract.lineage import DIGEST_SHOWN
 from mien.report.card_report_text import card_report_markdown, markdown_table
 from mien.report.card_texts import FACES_ALONE, INTENDED, LAW, LIMITS, NO_FACES_TOO, RESPONSIBLE
@@ -23,7 +24,19 @@ def model_card_markdown(card: ModelCard, size_bytes: int | None = None) -> str:
     Args:
         card: the card of a model file.
         size_bytes: size of the file.
+
+    Raises:
+        ModelError: figures or facts in the card are not of the kind that they should be.
     """
+    try:
+        return _markdown(card, size_bytes)
+    except ModelError:
+        raise
+    except (TypeError, KeyError, ValueError, AttributeError, IndexError, OverflowError):
+        raise ModelError(f"the card of {card.name!r} misstates its figures; make the file again") from None
+
+
+def _markdown(card: ModelCard, size_bytes: int | None) -> str:
     parts = [f"# Model card: `{card.name}`\n", "*Generated from the card inside the model file; not edited by hand.*\n"]
     parts += ["## Model\n", _list(_facts(card, size_bytes))]
     parts += ["## Intended use\n", INTENDED]

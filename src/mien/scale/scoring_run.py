@@ -237,7 +237,10 @@ def _check_manifest(folder: OutputFolder, how: ScoreOptions, shards: Sequence[Sh
         settings.pop(free)
     before = folder.read(MANIFEST)
     if before is not None:
-        was = json.loads(before.split(b"\n", 1)[0])["settings"]
+        try:
+            was = dict(json.loads(before.split(b"\n", 1)[0])["settings"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise OutputError(f"{folder.uri}: {MANIFEST} is damaged; name another folder") from None
         changed = [name for name in {**was, **settings} if was.get(name) != settings.get(name)]
         if changed:
             name = changed[0]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -27,6 +28,9 @@ from mien.recognition.detectors.yunet import YUNET_FILE, YUNET_SHA256
 
 PACKAGE = Path(__file__).resolve().parents[1]
 SERVED = PACKAGE / "serve" / "page"
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+"""What may become the name of a file and stand in the page: a stranger's card may hold any text, such as ``../x``."""
+
 BUILT = (PACKAGE / "assets" / "web", PACKAGE.parents[1] / "web" / "dist")
 """Inside a wheel; in a checkout."""
 
@@ -109,9 +113,10 @@ def page_files(
     for name in ("api.js", "live.js", "strings.js", "device.js"):
         files[f"page/{name}"] = (built / "page" / name).read_bytes()
     files |= {f"mien/{name}": (built / name).read_bytes() for name in LIBRARY}
-    files[f"mien/models/{card.name}.onnx"] = model_bytes
+    name = card.name if PLAIN_NAME.fullmatch(card.name) else "model"
+    files[f"mien/models/{name}.onnx"] = model_bytes
     files |= _detector(built, yunet)
-    files["index.html"] = _index(card.name, "blazeface" if yunet is None else "yunet", beside_a_server).encode()
+    files["index.html"] = _index(name, "blazeface" if yunet is None else "yunet", beside_a_server).encode()
     files["manifest.webmanifest"] = (built / "page" / "manifest.webmanifest").read_bytes()
     files["NOTICES.txt"] = _notices(built)
     files[SERVICE_WORKER] = _service_worker(built, files)

@@ -46,7 +46,7 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             raise RecipeError(f"--set {override}: expected key=value, such as optimizer.lr=0.05")
         try:
             parsed = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, RecursionError, ValueError):  # ValueError: an impossible date, such as 2020-99-99
             raise RecipeError(f"--set {override}: the value is not valid YAML") from None
         *sections, last = key.strip().split(".")
         section = fields

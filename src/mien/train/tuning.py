@@ -97,7 +97,7 @@ def load_space(path: Path) -> dict[str, Any]:
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RecipeError(f"{path}: not valid YAML ({' '.join(str(error).split())[:120]})") from None
     if not isinstance(fields, dict) or not fields:
         raise RecipeError(f"{path}: expected keys of a recipe, such as optimizer.lr: {{loguniform: [0.0001, 0.01]}}")

@@ -24,6 +24,11 @@ from mien.contract.errors import StoreError
 APPLICATION_ID = 0x6D696472
 UNITS, FACES = "(appearances)", "(faces)"
 
+MOST = 1e12
+"""More faces than a camera sees in its life."""
+
+DAMAGED = "damaged: holds values that mien does not write"
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS bins (
     day TEXT NOT NULL, model TEXT NOT NULL, source TEXT NOT NULL, measure TEXT NOT NULL, bin INTEGER NOT NULL,
@@ -87,7 +92,10 @@ class DailyLog:
             StoreError: there is no such file, or it is something else.
         """
         with self._open() as file:
-            return tuple(row[0] for row in file.execute("SELECT DISTINCT model FROM bins ORDER BY model"))
+            names = [row[0] for row in file.execute("SELECT DISTINCT model FROM bins ORDER BY model")]
+        if not all(isinstance(name, str) for name in names):
+            raise StoreError(f"{self.path}: {DAMAGED}")
+        return tuple(names)
 
     def days(
         self, model: str, labels: Sequence[str], since: date | None = None, source: str | None = None
@@ -107,8 +115,9 @@ class DailyLog:
         first = "" if since is None else since.isoformat()
         found: dict[date, Tally] = {}
         with self._open() as file:
-            for day, measure, at, weight in file.execute(f"{query} ORDER BY day", (model, first, source, source)):
-                tally = found.setdefault(date.fromisoformat(day), Tally(labels))
+            for row in file.execute(f"{query} ORDER BY day", (model, first, source, source)):
+                day, measure, at, weight = self._row(*row)
+                tally = found.setdefault(day, Tally(labels))
                 if measure == UNITS:
                     tally.units += weight
                 elif measure == FACES:
@@ -118,6 +127,18 @@ class DailyLog:
                 else:
                     raise StoreError(f"{self.path}: was kept with other emotions than {', '.join(labels)}")
         return found
+
+    def _row(self, day: object, measure: object, at: object, weight: object) -> tuple[date, str, int, float]:
+        """A row as it was written; SQLite itself takes any value in any column."""
+        try:
+            on = date.fromisoformat(str(day))
+        except ValueError:
+            raise StoreError(f"{self.path}: {DAMAGED}") from None
+        if not isinstance(measure, str) or not isinstance(at, int) or not isinstance(weight, float):
+            raise StoreError(f"{self.path}: {DAMAGED}")
+        if at < 0 or not 0 <= weight <= MOST:
+            raise StoreError(f"{self.path}: {DAMAGED}")
+        return on, measure, at, weight
 
     def read(self, model: str, labels: Sequence[str], since: date | None = None, source: str | None = None) -> Tally:
         """All days together; see ``days``."""

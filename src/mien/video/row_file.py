@@ -182,7 +182,7 @@ class RowFile:
         try:
             before = json.loads(line)
             was, now = before["settings"], json.loads(json.dumps(head))["settings"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise OutputError(f"{self.partial}: is not what mien left of an interrupted run") from None
         changed = [name for name in {**was, **now} if was.get(name) != now.get(name)]
         if before.get("mien_partial") != SCHEMA_VERSION or changed:
@@ -245,7 +245,7 @@ def read_problems(path: Path) -> dict[str, str]:
         return {str(each["source"]): str(each["problem"]) for each in map(json.loads, lines)}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise OutputError(f"{_problems_file(path)}: cannot be read; delete it, or start without --resume") from None
 
 

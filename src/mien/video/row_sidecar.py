@@ -74,6 +74,6 @@ def check_place(rows: Path) -> None:
         about = json.loads(path.read_text(encoding="utf-8"))
         if about["GeneratedBy"][0]["Name"] == "mien" and "DataFile" in about:
             return
-    except (OSError, ValueError, TypeError, KeyError, IndexError):
+    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError):
         pass
     raise OutputError(f"{path}: is there and is not mien's; the settings of {rows.name} go there, so give another name")
