@@ -13,7 +13,9 @@ import shutil
 import signal
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from skips import SkipWatch
 from tiny_onnx import TINY_CARD, write_tiny_model
 
+from mien.data.cache import open_faces
 from mien.data.faceset import FaceSet
 from mien.data.toy import draw_toy, toy_faces
 
@@ -33,6 +36,22 @@ REPOSITORY = Path(__file__).parents[1]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SkipWatch(), "skip-watch")
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getoption("dist") != "loadfile":
+        return None
+    from schedule import Schedule
+
+    return Schedule(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # this is a process of pytest-xdist
+        from schedule import rank
+
+        items.sort(key=lambda item: rank(item.nodeid))
 
 
 # started in the background of a script, pytest and every program that it starts would ignore Ctrl-C
@@ -79,6 +98,30 @@ def ferplus_votes(fer2013_root: Path) -> Path:
     if found is None:
         pytest.skip(f"FER+'s votes are not here: no ferplus.csv in {', '.join(map(str, places))}")
     return found
+
+
+@pytest.fixture(scope="session")
+def fer2013(fer2013_root: Path, ferplus_votes: Path) -> FaceSet:
+    """FER2013 with FER+'s votes; read once for all processes of the run and then mapped from the cache."""
+    return open_faces(fer2013_root, votes=ferplus_votes)
+
+
+@pytest.fixture(scope="session")
+def fer2013_fingerprint(fer2013: FaceSet) -> str:
+    """Computed once: it reads every pixel."""
+    return fer2013.fingerprint
+
+
+@pytest.fixture(scope="module")
+def blank_picture() -> Iterator[None]:
+    """A training's dashboard gets an empty picture of the confusion: the real one takes two thirds of a toy epoch."""
+    from matplotlib.figure import Figure
+
+    from mien.train import callbacks
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(callbacks, "confusion_figure", lambda labels, counts_CC: Figure(figsize=(0.5, 0.5)))
+        yield
 
 
 @pytest.fixture(scope="session")

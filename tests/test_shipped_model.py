@@ -1,16 +1,18 @@
 """The model that is in the wheel: what its card claims is what it does."""
 
-from pathlib import Path
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mien.contract.emotions import FERPLUS_EMOTIONS
 from mien.contract.lineage import check_lineage
 from mien.contract.shipped_models import resolve_model, shipped_models
-from mien.data.loading import load_faces
+from mien.data.faceset import FaceSet
 from mien.data.votes import by_votes
-from mien.evaluate.scoring import score
+from mien.evaluate.scoring import predict_all, score
 from mien.mood.mood_tracker import MoodTracker
 from mien.recognition.classifier import Classifier, default_model
 from mien.recognition.detectors import Detections
@@ -26,9 +28,27 @@ GOLDEN_PROBS = {
 """Probabilities of the first faces of a seeded noise generator, stored when the model was shipped."""
 
 
+Probs = NDArray[np.floating]
+Asked = Callable[[str], tuple[Classifier, FaceSet, Probs]]
+
+
 @pytest.fixture(scope="module")
 def base() -> Classifier:
     return Classifier(resolve_model("base"))
+
+
+@pytest.fixture(scope="module")
+def asked(fer2013: FaceSet) -> Asked:
+    """A shipped model by name, the faces of validation that it is judged on, and its probabilities for them (N, C)."""
+
+    @cache
+    def once(name: str) -> tuple[Classifier, FaceSet, Probs]:
+        model = Classifier(resolve_model(name))
+        faces = by_votes(fer2013) if model.card.rejected else fer2013  # a head of votes is judged by votes
+        validation = faces.split("validation")
+        return model, validation, predict_all(model, validation.faces_NHW)
+
+    return once
 
 
 def test_the_card_is_complete(base: Classifier) -> None:
@@ -57,14 +77,11 @@ def test_stored_noise_gives_the_stored_probabilities(name: str) -> None:
     [("base", 20, 0.84), ("base-int8", 10, 0.84), ("fer2013", 10, 0.653), ("nano", 1, 0.653)],
 )
 def test_accuracy_on_real_faces_is_what_the_card_says(
-    name: str, megabytes: float, least: float, fer2013_root: Path, ferplus_votes: Path
+    name: str, megabytes: float, least: float, asked: Asked, fer2013_fingerprint: str
 ) -> None:
-    model = Classifier(resolve_model(name))
-    faces = load_faces(fer2013_root, votes=ferplus_votes)
-    assert faces.fingerprint == model.card.data["fingerprint"]
-    if model.card.rejected:  # a head of votes is judged by votes
-        faces = by_votes(faces)
-    metrics = score(model, faces.split("validation"), model.card.labels)
+    model, validation, probs_NC = asked(name)
+    assert fer2013_fingerprint == model.card.data["fingerprint"]
+    metrics = score(lambda _: probs_NC, validation, model.card.labels, batch_size=len(validation))
     assert metrics.accuracy > least  # on the labels: the peer `fer` on the same files
     # integers round otherwise on another processor
     assert metrics.accuracy == pytest.approx(
@@ -101,12 +118,11 @@ def test_auto_is_the_int8_file_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None
     assert default_model() == "base"
 
 
-def test_a_neutral_hour_reads_calm(fer2013_root: Path, ferplus_votes: Path) -> None:
+def test_a_neutral_hour_reads_calm(asked: Asked) -> None:
     """An hour of faces that most taggers call neutral, a new one each second, as one person's."""
-    faces = by_votes(load_faces(fer2013_root, votes=ferplus_votes)).split("validation")
-    neutral_NHW = faces.faces_NHW[faces.labels_N == faces.labels.index("neutral")]
+    _, faces, of_all_NC = asked("base-int8")
+    probs_NC = of_all_NC[faces.labels_N == faces.labels.index("neutral")]
     recognizer = Recognizer("base-int8", "none")
-    probs_NC = recognizer.classifier(neutral_NHW)
     whole = Detections(np.array([[0.0, 0, 48, 48]]))
     tracker, moods = MoodTracker(max_gap_s=2), []
     for second, index in enumerate(np.random.default_rng(0).integers(0, len(probs_NC), 3600)):

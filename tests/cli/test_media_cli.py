@@ -157,7 +157,7 @@ def test_standard_input(film: Path, model: list[str | Path], tmp_path: Path) -> 
     ("arguments", "message"),
     [
         (["--out", "faces.xlsx"], "faces.xlsx: expected a name that ends in .jsonl, .csv or .parquet"),
-        (["--resume"], "--resume goes on with the file that --out names; name it"),
+        (["--resume"], "--resume goes on with the file of --out; give --out too"),
         (["--start", "5", "--end", "4"], "expected 0 <= start < end, got 5 and 4.0 s"),
         (["--explain", "out"], "the model 'tiny' gives no maps; export it again with this version of mien"),
         (["--annotate", "{file}/out"], "{file}/out: cannot be made (Not a directory)"),

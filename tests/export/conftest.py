@@ -17,6 +17,11 @@ from mien.train.run import Run
 TINY = Path(__file__).parent / "tiny.yaml"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quick_epochs(blank_picture: None) -> None:
+    """Every run of this room."""
+
+
 @pytest.fixture(scope="session")
 def run(toy: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return fit(load_recipe(TINY), toy, runs=tmp_path_factory.mktemp("runs"), machine=Machine(accelerator="cpu"))

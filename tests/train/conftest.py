@@ -22,7 +22,12 @@ TINY = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True, scope="module")
+def quick_epochs(blank_picture: None) -> None:
+    """Every run of this room; the test of the dashboard draws the real picture."""
+
+
+@pytest.fixture(scope="session")
 def tiny() -> Recipe:
     """The base recipe with a network of 17 thousand weights, float32 and four epochs."""
     return load_recipe("base", TINY)

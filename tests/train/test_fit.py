@@ -12,6 +12,8 @@ from mien.contract.errors import DataError, RecipeError, RunError
 from mien.data.faceset import FaceSet
 from mien.data.toy import toy_faces
 from mien.data.votes import VOTES
+from mien.report.confusion_figure import confusion_figure
+from mien.train import callbacks
 from mien.train.batches import FaceBatches
 from mien.train.config import AugmentConfig, Recipe
 from mien.train.fit import RUN_NAME, Machine, fit, resume
@@ -35,7 +37,16 @@ def dashboard(folder: Path) -> set[str]:
     return {*events.Tags()["scalars"], *events.Tags()["images"]}
 
 
-def test_a_run_learns_and_leaves_what_it_promises(tiny: Recipe, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def unbroken(toy: FaceSet, tiny: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The tiny recipe, trained from its beginning to its end."""
+    return fit(tiny, toy, runs=tmp_path_factory.mktemp("unbroken"), machine=CPU)
+
+
+def test_a_run_learns_and_leaves_what_it_promises(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callbacks, "confusion_figure", confusion_figure)  # and draws its picture
     toy = toy_faces(per_class=40)
     easy = {"epochs": 12, "augment": AugmentConfig(), "label_smoothing": 0.0}
     recipe = tiny.model_copy(update=easy | {"optimizer": tiny.optimizer.model_copy(update={"lr": 0.02})})
@@ -86,12 +97,12 @@ def cut_off(
 
 @pytest.mark.parametrize("averaged", [False, True])
 def test_a_run_cut_off_in_an_epoch_resumes_to_the_same_metrics(
-    toy: FaceSet, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, averaged: bool
+    toy: FaceSet, tiny: Recipe, unbroken: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, averaged: bool
 ) -> None:
-    recipe = Recipe.model_validate(
-        tiny.model_dump() | {"average": {"decay": 0.9, "every_steps": 1} if averaged else None}
-    )
-    unbroken = fit(recipe, toy, runs=tmp_path / "unbroken", machine=CPU)
+    recipe = tiny
+    if averaged:
+        recipe = Recipe.model_validate(tiny.model_dump() | {"average": {"decay": 0.9, "every_steps": 1}})
+        unbroken = fit(recipe, toy, runs=tmp_path / "unbroken", machine=CPU)
 
     folder = cut_off(
         monkeypatch, recipe, toy, tmp_path / "broken", lambda step, index: step.current_epoch == 2 and index == 1
@@ -145,9 +156,8 @@ def test_a_checkpoint_or_recipe_of_another_run_is_one_line(toy: FaceSet, tiny: R
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of TensorBoard's writer
 def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays_whole(
-    toy: FaceSet, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy: FaceSet, tiny: Recipe, unbroken: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unbroken = fit(tiny, toy, runs=tmp_path / "unbroken", machine=CPU)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     whole_epoch_end = FaceTraining.on_train_epoch_end
 
@@ -217,6 +227,11 @@ def two_phases(tiny: Recipe) -> Recipe:
     return Recipe.model_validate(tiny.model_dump() | {"phases": phases})
 
 
+@pytest.fixture(scope="module")
+def in_two_phases(toy: FaceSet, tiny: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return fit(two_phases(tiny), toy, runs=tmp_path_factory.mktemp("phases"), machine=CPU)
+
+
 def test_no_phase_meets_the_batches_of_another_again(
     toy: FaceSet, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,8 +249,8 @@ def test_no_phase_meets_the_batches_of_another_again(
     assert len(set(orders)) == len(orders) == 4
 
 
-def test_phases_train_what_they_say_and_start_from_the_best_before(toy: FaceSet, tiny: Recipe, tmp_path: Path) -> None:
-    run = fit(two_phases(tiny), toy, runs=tmp_path, machine=CPU)
+def test_phases_train_what_they_say_and_start_from_the_best_before(in_two_phases: Run) -> None:
+    run = in_two_phases
     first, second = (torch.load(run.folder / f"phase-{number}" / "best.pth", weights_only=True) for number in (1, 2))
     changed = {name for name in first if not torch.equal(first[name], second[name])}
     assert {"head.weight", "head.bias"} <= changed
@@ -247,27 +262,24 @@ def test_phases_train_what_they_say_and_start_from_the_best_before(toy: FaceSet,
 
 
 def test_a_run_cut_off_in_its_second_phase_resumes_to_the_same_weights(
-    toy: FaceSet, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy: FaceSet, tiny: Recipe, in_two_phases: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = two_phases(tiny)
-    unbroken = fit(recipe, toy, runs=tmp_path / "unbroken", machine=CPU)
     folder = cut_off(
         monkeypatch,
-        recipe,
+        two_phases(tiny),
         toy,
-        tmp_path / "broken",
+        tmp_path,
         lambda step, _: step.optimizer_config.lr == 0.001 and step.current_epoch == 1,
     )
     resumed = resume(folder, toy, machine=CPU)
-    for name, weight in unbroken.classifier().state_dict().items():
+    for name, weight in in_two_phases.classifier().state_dict().items():
         torch.testing.assert_close(resumed.classifier().state_dict()[name], weight, rtol=0, atol=1e-6)
 
 
 def test_a_second_head_learns_the_votes_and_can_be_had_alone(
-    tiny: Recipe, with_votes: AddVotes, tmp_path: Path
+    tiny: Recipe, unbroken: Run, with_votes: AddVotes, tmp_path: Path
 ) -> None:
-    toy = toy_faces(per_class=40)
-    toy = with_votes(toy)
+    toy = with_votes(toy_faces(per_class=40))
     changes = {
         "epochs": 20,
         "augment": {},
@@ -284,9 +296,8 @@ def test_a_second_head_learns_the_votes_and_can_be_had_alone(
     assert of_labels.shape[1] == 7 and of_votes.shape[1] == 10
     shares_V = torch.softmax(of_votes, dim=1).mean(dim=0)
     assert shares_V[VOTES.index("unknown")] > 0.2 and shares_V[VOTES.index("contempt")] < 0.05
-    plain = fit(tiny.model_copy(update={"epochs": 1}), toy, runs=tmp_path / "plain", machine=CPU)
     with pytest.raises(RunError, match="has no head for votes"):
-        plain.classifier("votes")
+        unbroken.classifier("votes")
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,13 @@ def test_a_search_finds_the_rate_that_learns_and_goes_on_where_it_was(
     (tmp_path / "space.yaml").write_text("optimizer.lr: {choice: [0.000001, 0.01]}\nseed: {randint: [0, 9]}\n")
     monkeypatch.chdir(tmp_path)
     command = ["tune", "tiny.yaml", "--space", "space.yaml", "--data", str(toy_root), "--out", "found"]
-    command += ["--trials", "4", "--epochs", "3", "--seed", "1"]
+    command += ["--trials", "2", "--epochs", "3", "--seed", "1"]
     app = command_line(["tune", "train"])
 
     first = CliRunner().invoke(app, command)
     assert first.exit_code == 0, first.output
     rows = trials(tmp_path)
-    assert len(rows) == 4 and {row["optimizer.lr"] for row in rows} == {"1e-06", "0.01"}
+    assert len(rows) == 2 and {row["optimizer.lr"] for row in rows} == {"1e-06", "0.01"}
     assert rows[0]["optimizer.lr"] == "0.01" and float(rows[0]["score"]) > float(rows[-1]["score"])
     assert {int(row["epochs"]) for row in rows} <= {1, 2, 3} and int(rows[0]["epochs"]) == 3
     assert (tmp_path / "found" / "trials.png").read_bytes().startswith(b"\x89PNG")

@@ -35,16 +35,14 @@ def adapt(
     method: Annotated[
         Method, typer.Option(help="auto takes what cross-validation finds best; none only fits sets and thresholds.")
     ] = Method.auto,
-    split: Annotated[str | None, typer.Option(help="Of the data; all of it if not given.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split of the data; all of it if left out.")] = None,
     unlabelled: Annotated[
-        bool, typer.Option("--unlabelled", help="Folders mean nothing: estimate the shares of the emotions alone.")
+        bool, typer.Option("--unlabelled", help="The faces have no labels: estimate only the shares of the emotions.")
     ] = False,
     persons: Annotated[
         Path | None, typer.Option(help="CSV with columns path and person: a person's faces stay in one fold.")
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Write the model even where it was not shown to help.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write the model even if it was not shown to help.")] = False,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """Adapt a model to your own labelled faces, without a training framework."""

@@ -29,7 +29,9 @@ def bench(
     ] = None,
     batch_sizes: Annotated[str, typer.Option(help="Faces a call, separated by commas.")] = "1,8,16,32,64",
     providers: Annotated[str, typer.Option(help="What to run on: auto, or names separated by commas.")] = "auto",
-    threads: Annotated[int | None, typer.Option(help="Of the CPU; all that may be used if left out.", min=1)] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads; if left out, one for each CPU that may be used.", min=1)
+    ] = None,
     repeats: Annotated[int, typer.Option(help="Turns of each model and batch size.", min=1)] = 5,
     seconds: Annotated[float, typer.Option(help="Of each turn.", min=0.0)] = 0.5,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,

@@ -46,7 +46,9 @@ def toy(
 @app.command()
 def crop(
     root: Annotated[Path, typer.Argument(help="Folder tree of photos.")],
-    out: Annotated[Path, typer.Argument(help="An empty or new folder; gets the same tree, a face each.")],
+    out: Annotated[
+        Path, typer.Argument(help="An empty or new folder; it gets the same tree, one face for each photo.")
+    ],
     side: Annotated[int, typer.Option(help="Side of the faces, in pixels.", min=8)] = 112,
     detector: DetectorName = "auto",
     detector_model: DetectorFile = None,
@@ -135,7 +137,7 @@ def audit(
     ] = "fer2013",
     split: Annotated[str, typer.Option(help="Faces that the model has not trained on, or all.")] = "validation",
     out_of_fold: Annotated[
-        int | None, typer.Option(help="Train so many small networks, each without a part, instead of --model.", min=2)
+        int | None, typer.Option(help="Instead of --model: train so many small networks, each without one part.", min=2)
     ] = None,
     recipe: Annotated[str, typer.Option(help="Of these networks.")] = "audit",
     set: Annotated[list[str] | None, typer.Option(help="Change a field of it: --set epochs=3")] = None,

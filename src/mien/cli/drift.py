@@ -29,12 +29,12 @@ class Source(StrEnum):
 def drift(
     file: Annotated[
         Path | None,
-        typer.Argument(help="What mien serve (mood.drift.db) or watch --log (NAME.drift.db) keeps; default: serve's."),
+        typer.Argument(help="Store of mien serve (mood.drift.db) or watch --log (NAME.drift.db); serve's if left out."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Whose card holds the reference; the model that was running if not given.")
+        str | None, typer.Option(help="Model whose card holds the reference; the one that was running if left out.")
     ] = None,
-    days: Annotated[int, typer.Option(help="The last so many days.", min=1)] = 7,
+    days: Annotated[int, typer.Option(help="Look at the last so many days.", min=1)] = 7,
     source: Annotated[Source, typer.Option(help="The server's camera, its visitors, or all.")] = Source.all,
     against_before: Annotated[
         bool, typer.Option("--against-before", help="Compare with the days before these instead of with the card.")

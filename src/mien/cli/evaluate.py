@@ -41,7 +41,7 @@ def evaluate(
     models: Annotated[list[str], typer.Argument(help=f"{MODEL_HELP} Several are averaged.", metavar="MODEL...")],
     data: Annotated[list[Path], typer.Option(help=f"{DATA_HELP} Several make one table.")],
     classes: Classes = None,
-    split: Annotated[str, typer.Option(help="Which split of it, or all.")] = "validation",
+    split: Annotated[str, typer.Option(help="Split of the data set, or all.")] = "validation",
     layout: Layout = "auto",
     photos: Annotated[
         bool, typer.Option("--photos", help="The data are whole photos: find the largest face in each first.")
@@ -49,7 +49,7 @@ def evaluate(
     detector: DetectorName = "auto",
     detector_model: DetectorFile = None,
     map: Annotated[
-        Path | None, typer.Option(help="File of lines such as 'joyful: happy', data's class to model's.")
+        Path | None, typer.Option(help="File with lines such as 'joyful: happy': the data's class, the model's class.")
     ] = None,
     groups: Annotated[
         Path | None, typer.Option(help="CSV with a column path and others: figures for each group, gaps tested.")
@@ -69,7 +69,9 @@ def evaluate(
     report: Annotated[Path | None, typer.Option(help="Write index.html and metrics.json to this folder.")] = None,
     tta: Annotated[str, typer.Option(help="Views to average: none, flip or tencrop.")] = "none",
     robustness: Annotated[bool, typer.Option("--robustness", help="Also measure corruptions (minutes).")] = False,
-    robustness_faces: Annotated[int, typer.Option(help="On so many faces at most, a random part.", min=50)] = 2000,
+    robustness_faces: Annotated[
+        int, typer.Option(help="Measure them on at most so many faces, drawn at random.", min=50)
+    ] = 2000,
     votes: Annotated[
         Path | None, typer.Option(help="FER+ votes; a file beside the data is found without this.")
     ] = None,
@@ -84,7 +86,7 @@ def evaluate(
     with needs("evaluate"):
         import sklearn  # noqa: F401  a missing extra should be named before any work begins
     if len(data) > 1 and any((groups, by_pixels, report, confusion)):
-        raise typer.BadParameter("with several data sets there is one table and no page; name one", param_hint="--data")
+        raise typer.BadParameter("several data sets give one table and no page; name one data set", param_hint="--data")
     finding = _Finding(detector, detector_model) if photos else None
     settings = [
         _Setting(
@@ -160,13 +162,13 @@ def _compare_groups(scored: _Scored, file: Path | None, by_pixels: bool, unit: s
     columns = pixel_columns(faces, scored.tilt_N) if by_pixels else {}
     units_N = None
     if file is None and unit is not None:
-        raise DataError("--unit names a column of the file that --groups names; name it")
+        raise DataError("--unit names a column of the file of --groups; give that file too")
     if file is not None:
         table = read_face_table(file, faces.names_N, on_problem=problem)
         units_N = None if unit is None else table.units(unit)
         columns |= text_columns({name: each for name, each in table.columns.items() if name != unit}, problem)
     if not columns:
-        raise DataError("no column parts these faces into groups")
+        raise DataError("no column of the file divides these faces into groups")
     card = scored.opened[0].card if len(scored.opened) == 1 else None
     threshold = card.accept_threshold if card else None
     return compare_groups(scored.probs_NC, faces.labels_N, columns, threshold=threshold, units_N=units_N)
@@ -248,7 +250,7 @@ class _Setting:
         everything, unseen, tilt_N = self._read(sides[0])
         whole_fingerprint = everything.fingerprint
         if self.truth is Truth.votes and everything.votes_NC is None and self.labels_will_do:
-            problem(f"{self.data}: has no votes, so its labels are the truth there")
+            problem(f"{self.data}: has no votes, so its labels are taken as the truth")
         elif self.truth is Truth.votes:
             everything = by_votes(everything)
         read = everything if self.split == "all" or self.finding is not None else everything.split(self.split)

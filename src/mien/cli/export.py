@@ -105,12 +105,17 @@ def export(
         bool, typer.Option(help="int8 weights of 7 bits, right on CPUs without VNNI too; else 8 bits.")
     ] = True,
     max_loss: Annotated[float, typer.Option(help="Points of accuracy that --quantize may cost.")] = 0.5,
-    head: Annotated[Head, typer.Option(help="Of a run that learnt votes too: which of its two heads.")] = Head.labels,
-    votes: Annotated[Path | None, typer.Option(help="FER+ votes, to be judged by too.")] = None,
-    name: Annotated[str | None, typer.Option(help="What the card calls the model.")] = None,
-    half_weights: Annotated[bool, typer.Option(help="Store weights of an .onnx in half, half the size.")] = True,
+    head: Annotated[Head, typer.Option(help="Which head to export, of a run that learnt votes too.")] = Head.labels,
+    votes: Annotated[Path | None, typer.Option(help="FER+ votes, to measure accuracy on them too.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model in its card.")] = None,
+    half_weights: Annotated[
+        bool, typer.Option(help="Store the weights of an .onnx in float16, at half the size.")
+    ] = True,
     opset: Annotated[int | None, typer.Option(help="ONNX opset of a new .onnx; 18, the oldest, if left out.")] = None,
-    accept_error: Annotated[float, typer.Option(help="Abstain until at most this share is wrong.", min=0, max=1)] = 0.2,
+    accept_error: Annotated[
+        float,
+        typer.Option(help="Set the threshold so that at most this share of accepted answers is wrong.", min=0, max=1),
+    ] = 0.2,
     field: Annotated[
         Path | None,
         typer.Option(help="Crops of field photos with persons: naming, threshold and figures of an .onnx come there."),
@@ -367,7 +372,7 @@ def _describe(out: Path, card: ModelCard, parity: Parity | None, to: Kind) -> No
             f"{quantized['agreement']:.1%} of {validation['n']:,} faces answered alike"
         )
         if kept := quantized.get("layers_in_float32"):
-            say(f"in float32 for accuracy's sake: {', '.join(kept)}")
+            say(f"kept in float32, because int8 costs accuracy there: {', '.join(kept)}")
     else:
         say(f"validation accuracy {validation['accuracy']:.4f}, cross-fitted ECE {validation['ece_cross_fitted']:.4f}")
     if card.naming is not None:

@@ -141,7 +141,7 @@ def pull(name: Annotated[str, typer.Argument(help="yunet: the better face detect
 def add(
     source: Annotated[str, typer.Argument(help="An .onnx file that mien exported, or an https address of one.")],
     sha256: Annotated[str | None, typer.Option(help="The file's SHA-256; an address needs one.")] = None,
-    name: Annotated[str | None, typer.Option(help="What --model will call it; the file's name if left out.")] = None,
+    name: Annotated[str | None, typer.Option(help="Its name for --model; the file's name if left out.")] = None,
 ) -> None:
     """Keep a model under a name, after checking its SHA-256 and its card. An address uses the network."""
     from mien.recognition.download import add_model

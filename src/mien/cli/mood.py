@@ -37,9 +37,9 @@ app = typer.Typer(no_args_is_help=True, help="Mood over time: stored sessions an
 Store = Annotated[Path | None, typer.Option("--db", help="The store; mien serve's if left out.", dir_okay=False)]
 Printed = Annotated[Format, typer.Option(help="How to print.")]
 HalfLifeS = Annotated[float, typer.Option(help="Smoothing: a face this old weighs half.")]
-BaselineS = Annotated[float, typer.Option(help="Each person's calm start; 0 for none.")]
-WindowS = Annotated[float, typer.Option(help="Of the stress index.")]
-MaxGapS = Annotated[float, typer.Option(help="More than the time between frames, see --every of predict.")]
+BaselineS = Annotated[float, typer.Option(help="Seconds of each person's calm start; 0 for none.")]
+WindowS = Annotated[float, typer.Option(help="Seconds that the stress index looks back.")]
+MaxGapS = Annotated[float, typer.Option(help="Longest gap within a track, in seconds; more than --every of predict.")]
 SessionId = Annotated[int, typer.Argument(help="A session's number, see mien mood sessions.")]
 
 
@@ -148,7 +148,7 @@ def export(
     endings = {f".{known.value}": known for known in ExportFormat}
     chosen = format or endings.get(out.suffix.lower() if out else "", ExportFormat.json)
     if out is None and chosen is ExportFormat.parquet and sys.stdout.isatty():
-        raise typer.BadParameter("Parquet is no text: give --out")
+        raise typer.BadParameter("Parquet cannot be printed: give --out")
     with _store(db) as store:
         store.export(session_id, out or sys.stdout.buffer, chosen.value)
     if out is not None:

@@ -32,11 +32,11 @@ def predict(
     ] = "auto",
     detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
     priors: Annotated[
-        str, typer.Option(help="What is named: balanced, field, uniform, or frequencies: happy=0.5,neutral=0.5.")
+        str, typer.Option(help="Which emotion is named: balanced, field, uniform, or by happy=0.5,neutral=0.5.")
     ] = "balanced",
     max_risk: Annotated[
         float | None,
-        typer.Option(help="Accept only what is wrong in at most this share, such as 0.1, on faces like the model's."),
+        typer.Option(help="Accept so that at most this share is wrong, such as 0.1, on faces like the model's."),
     ] = None,
     set_coverage: Annotated[
         float | None,
@@ -58,7 +58,8 @@ def predict(
         Path | None, typer.Option(help="Folder for one bar chart per face of a photo.", rich_help_panel=FILES)
     ] = None,
     explain: Annotated[
-        Path | None, typer.Option(help="Folder for where the model looked in a photo.", rich_help_panel=FILES)
+        Path | None,
+        typer.Option(help="Folder for pictures of where the model looked in each face.", rich_help_panel=FILES),
     ] = None,
     crops: Annotated[Path | None, typer.Option(help="Folder for the faces, cut out.", rich_help_panel=FILES)] = None,
     tracks: Annotated[
@@ -73,7 +74,7 @@ def predict(
     ] = None,
     every: Annotated[
         float | None,
-        typer.Option(parser=seconds, metavar="TIME", help="A frame every 0.2s, not all.", rich_help_panel=VIDEOS),
+        typer.Option(parser=seconds, metavar="TIME", help="Take a frame every 0.2s, not all.", rich_help_panel=VIDEOS),
     ] = None,
     detect_every: Annotated[
         int, typer.Option(min=1, help="Search every n-th frame; tracks bridge the gap.", rich_help_panel=VIDEOS)
@@ -113,7 +114,7 @@ def predict(
     except ValueError as error:
         raise MienError(str(error)) from None
     if resume and out is None:
-        raise MienError("--resume goes on with the file that --out names; name it")
+        raise MienError("--resume goes on with the file of --out; give --out too")
     recognizer = Recognizer(model, detector, detector_model, priors=parse_priors(priors))
     if detector == "auto" and (better := better_detector(recognizer.detector.name)) is not None:
         say(better)
@@ -202,7 +203,7 @@ def _check_sets(recognizer: Recognizer, coverage: float, out: Path | None) -> No
     if not 0 < coverage < 1:
         raise MienError(f"--set-coverage: expected a share between 0 and 1, such as 0.9, got {coverage}")
     if out is None:
-        raise MienError("--set-coverage adds a column to the file that --out names; name it")
+        raise MienError("--set-coverage adds a column to the file of --out; give --out too")
     if recognizer.card.guarantees is None:
         raise ModelError(
             f"the model {recognizer.card.name!r} promises no sets of emotions; "

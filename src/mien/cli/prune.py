@@ -17,10 +17,10 @@ def prune(
     data: Annotated[Path, typer.Option(help="The data set that it was trained on.")],
     classes: Classes = None,
     ratio: Annotated[float, typer.Option(help="Share of the channels to take away from every layer.")] = 0.5,
-    epochs: Annotated[int, typer.Option(help="Of training after it.", min=1)] = 5,
+    epochs: Annotated[int, typer.Option(help="Epochs of training after the cut.", min=1)] = 5,
     runs: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("runs"),
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",
-    name: Annotated[str | None, typer.Option(help="Of the run folder; the time if left out.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run folder; the time if left out.")] = None,
 ) -> None:
     """Take the weakest channels out of a trained network, and train on what is left."""
     with needs("prune"):

@@ -23,7 +23,7 @@ def score(
     model: Annotated[str, typer.Option(help="A shipped model's name, or an .onnx file that mien exported.")] = "base",
     detector: Annotated[str, typer.Option(help="A detector's name; none if each image is one face.")] = "auto",
     priors: Annotated[
-        str, typer.Option(help="What is named: balanced, field, uniform, or frequencies: happy=0.5,neutral=0.5.")
+        str, typer.Option(help="Which emotion is named: balanced, field, uniform, or by happy=0.5,neutral=0.5.")
     ] = "balanced",
     column: Annotated[
         str, typer.Option(help="Column of Parquet sources with images or paths.", rich_help_panel=CUTTING)

@@ -25,7 +25,7 @@ def serve(
     ] = "auto",
     detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
     priors: Annotated[
-        str, typer.Option(help="What is named: balanced, field, uniform, or frequencies: happy=0.5,neutral=0.5.")
+        str, typer.Option(help="Which emotion is named: balanced, field, uniform, or by happy=0.5,neutral=0.5.")
     ] = "balanced",
     db: Annotated[Path | None, typer.Option(help="History of per-second figures; a default place if left out.")] = None,
     no_history: Annotated[bool, typer.Option("--no-history", help="Keep nothing at all.")] = False,
@@ -35,11 +35,11 @@ def serve(
         bool, typer.Option("--insecure-camera", help="Take any TLS certificate of that camera (rtsps://, https://).")
     ] = False,
     token: Annotated[
-        str | None, typer.Option(envvar="MIEN_TOKEN", help="What visitors must show; made and printed where needed.")
+        str | None, typer.Option(envvar="MIEN_TOKEN", help="Secret of the visitors; made and printed if needed.")
     ] = None,
     owner_token: Annotated[
         str | None,
-        typer.Option(envvar="MIEN_OWNER_TOKEN", help="What the owner must show, who sees everybody; made likewise."),
+        typer.Option(envvar="MIEN_OWNER_TOKEN", help="Secret of the owner, who sees all sessions; made likewise."),
     ] = None,
     origin: Annotated[list[str] | None, typer.Option(help="Another website that may use this server.")] = None,
     max_clients: Annotated[int, typer.Option(min=1, help="Live clients at once; more are asked to come later.")] = 32,

@@ -23,11 +23,11 @@ def train(
         list[str] | None, typer.Option(help="Change a field: --set epochs=3 --set optimizer.lr=0.01")
     ] = None,
     runs: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("runs"),
-    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder; its own recipe holds.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder, by its own recipe.")] = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu or mps.")] = "auto",
     devices: Annotated[int, typer.Option(help="Processes on each node, one a device.", min=1)] = 1,
     nodes: Annotated[int, typer.Option(help="Machines; start the same command on each.", min=1)] = 1,
-    name: Annotated[str | None, typer.Option(help="Of the run folder; the time if left out.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run folder; the time if left out.")] = None,
     votes: Annotated[Path | None, typer.Option(help="FER+ votes; those beside the data are found.")] = None,
     field: Annotated[
         Path | None, typer.Option(help="Crops of field photos with persons, for a recipe with a section field.")

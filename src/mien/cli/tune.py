@@ -22,7 +22,7 @@ def tune(
     space: Annotated[Path, typer.Option(help="YAML: where the value of each key is drawn from.", dir_okay=False)],
     data: Annotated[Path, typer.Option(help="The data set, as mien train takes it.")] = Path("fer2013"),
     out: Annotated[Path, typer.Option(help="Folder of the search. The same command goes on with it.")] = Path("tuning"),
-    trials: Annotated[int, typer.Option(min=1, help="Settings that are drawn.")] = 16,
+    trials: Annotated[int, typer.Option(min=1, help="Number of trials, each with its own draw.")] = 16,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of a trial that is not stopped.")] = 9,
     cpus: Annotated[int, typer.Option(min=1, help="CPUs of one trial.")] = 1,
     gpus: Annotated[float, typer.Option(min=0, help="GPUs of one trial.")] = 0.0,

@@ -32,7 +32,7 @@ def watch(
     ] = "auto",
     detector_model: Annotated[Path | None, typer.Option(help="YuNet's .onnx file.", dir_okay=False)] = None,
     priors: Annotated[
-        str, typer.Option(help="What is named: balanced, field, uniform, or frequencies: happy=0.5,neutral=0.5.")
+        str, typer.Option(help="Which emotion is named: balanced, field, uniform, or by happy=0.5,neutral=0.5.")
     ] = "balanced",
     log: Annotated[
         Path | None,
