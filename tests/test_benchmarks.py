@@ -44,6 +44,7 @@ ARGUMENTS: dict[str, Callable[[Need], list[object]]] = {
     "family": lambda need: [need("photo")],
     "field": lambda need: [need("photos_of_persons"), "--detector", "none"],
     "field_peers": lambda need: [need("photos_of_persons")],
+    "growth": lambda need: [need("photo")],
     "label_audit": lambda need: [need("toy_root"), "--set", f"network.args={TINY}", "batch_size=8"],
     "live_clients": lambda need: [need("photo")],
     "live_under_photos": lambda need: [need("photo")],
