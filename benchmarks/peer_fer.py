@@ -83,11 +83,14 @@ def film(path: str) -> None:
 
     network = FER()
     network.detect_emotions(np.zeros((480, 640, 3), dtype=np.uint8))
+    path = os.path.abspath(path)
     with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)  # it writes data.csv where it stands
         video = Video(path, outdir=folder)
         start = time.perf_counter()
         video.analyze(network, save_frames=False, save_video=False, annotate_frames=False, zip_images=False)
         seconds = time.perf_counter() - start
+        os.chdir("/")  # so that the folder can be deleted
     print()
     print(seconds)
 
