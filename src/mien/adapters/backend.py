@@ -1,4 +1,4 @@
-"""What every adapter stands on: one loaded recognizer for each choice of model and detector, and its faces.
+"""What all adapters use: one loaded recognizer for each choice of model and detector, and its faces.
 
     seen = see(recognizer_for("base", "auto"), frame_rgb)
     seen.faces[0].emotion; seen.landmarks_N52
@@ -30,10 +30,10 @@ class Seen:
     """The faces of one frame, largest first.
 
     Attributes:
-        faces: each with its scores.
-        landmarks_N52: as ``Detections`` holds them; None from detectors that give none.
-        width: of the frame in pixels.
-        height: likewise.
+        faces: the faces, each with its scores.
+        landmarks_N52: as ``Detections`` holds them; None if the detector gives none.
+        width: width of the frame in pixels.
+        height: height of the frame in pixels.
     """
 
     faces: tuple[Face, ...]

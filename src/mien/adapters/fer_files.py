@@ -17,7 +17,7 @@ Faces = list[dict[str, Any]]
 
 
 class FrameFiles:
-    """Writes what ``analyze`` is to keep: marked frames as JPEG files, and a marked video."""
+    """Writes the files that ``analyze`` leaves: marked frames as JPEG, and a marked video."""
 
     def __init__(self, folder: Path, name: str, frames: bool, video: bool, annotate: bool) -> None:
         self._folder, self._name, self._frames, self._video, self._annotate = folder, name, frames, video, annotate
@@ -26,7 +26,7 @@ class FrameFiles:
 
     @contextmanager
     def of(self, clip: Clip) -> Iterator[None]:
-        """While the frames of ``clip`` come; afterwards the video is whole."""
+        """Keeps the files open while the frames of ``clip`` come; at the end the video is complete."""
         if not self._video:
             yield
             return

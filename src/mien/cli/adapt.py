@@ -1,4 +1,4 @@
-"""``mien adapt``: a model for one's own camera from some labelled faces, or an honest refusal."""
+"""``mien adapt``: fit a model to one's own camera from some labelled faces, or say that it would not help."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ VERBS = (
 """In the order of the help. Each is a module here, with a function of its name, or an ``app`` of several."""
 
 FULL_DISK = (errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EDQUOT)
-"""What writing says on a full or read-only disk, where a verb has no line of its own for it."""
+"""Errors of the system on a full or read-only disk, for verbs that have no line of their own for them."""
 
 COMPLETION = "_MIEN_COMPLETE"
 """Environment variable that is set while a shell completes a line."""
@@ -138,5 +138,5 @@ def main() -> None:
         _say_usage(error)
         sys.exit(2)
     finally:
-        if "torch" not in sys.modules:  # whose parts complain of what is not collected
-            gc.freeze()  # else Python looks for garbage in all that was loaded before it throws it away: 40 ms
+        if "torch" not in sys.modules:  # PyTorch's parts warn about objects that were not collected
+            gc.freeze()  # saves 40 ms: Python would search everything for garbage before it ends

@@ -1,7 +1,8 @@
-"""``mien bench --end-to-end FILE``: where the time of a photo, of a video's frame and of a live frame goes.
+"""``mien bench --end-to-end FILE``: measure what takes time in a photo, in a video's frame and in a live frame.
 
-From a photo all three are measured: the video is a film in which the camera moves over the photo, the live frame is the
-photo's middle. Of a video only its frames are. What needs an extra that is not installed is left out, with a line.
+A photo serves for all three: mien makes a video in which the camera moves over the photo, and the live frame is the
+photo's middle. For a video only its frames are measured. A measurement whose extra is not installed is left out, and a
+line says so.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ if TYPE_CHECKING:
     from mien.recognition.recognizer import Recognizer
 
 FRAMES_A_REPEAT = 60
-"""Frames of the video that are timed for each of ``--repeats``."""
+"""For each of ``--repeats`` so many frames of the video are timed."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """Where the time of one kind of work goes.
+    """How long each stage of one kind of work takes.
 
     Attributes:
         what: "photo", "video frame" or "live frame".
-        model: name as given.
-        faces: in a photo or frame; of a video the mean.
-        stages: in their order.
+        model: the model's name, as the user gave it.
+        faces: number of faces in the photo or frame; for a video the mean.
+        stages: the stages in their order.
     """
 
     what: str

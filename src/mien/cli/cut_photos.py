@@ -1,4 +1,4 @@
-"""Cutting the largest face out of each photo of a data set, for the verbs that read labelled photos.
+"""Cut the largest face out of each photo of a data set, for the verbs that read labelled photos.
 
 for image, cut in cut_faces(source, source.images, detector, side, log): ...
 """
@@ -32,8 +32,8 @@ class Cut(NamedTuple):
 
     Attributes:
         face_SS: grey, eyes level.
-        size_px: short side of its box in the photo.
-        tilt_deg: how far its eyes were from level, 0 or more; None where the detector gives no landmarks.
+        size_px: the shorter side of its box in the photo.
+        tilt_deg: angle between its eyes and the horizontal, 0 or more; None if the detector gives no landmarks.
     """
 
     face_SS: NDArray[np.uint8]
@@ -49,9 +49,9 @@ def cut_faces(
     log: Callable[[str], None],
     doing: str = "cutting",
 ) -> Iterator[tuple[Image, Cut | None]]:
-    """Each readable photo and its largest face, ``side`` px; None where no face was found.
+    """Each readable photo and its largest face, ``side`` px; None for a photo without a face.
 
-    A photo that cannot be read is a line in ``log`` and is left out.
+    A photo that cannot be read is left out, with a line in ``log``.
     """
     from mien.contract.errors import ImageError
     from mien.contract.images import read_image
@@ -99,7 +99,7 @@ class CutPhotos(NamedTuple):
 def open_photos(
     root: Path, *, side: int, split: str, layout: str, classes: str | None, detector: str, detector_model: Path | None
 ) -> CutPhotos:
-    """The faces in labelled photos, of one split where the data names splits, else of all photos.
+    """The faces in labelled photos: those of one split if the data names splits, else all.
 
     Raises:
         DataError: no such data set, a table of faces instead of photos, no such split, or no face in any photo.

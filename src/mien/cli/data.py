@@ -1,4 +1,4 @@
-"""``mien data``: draw a toy set, cut faces out of photos, say what a data set holds, find labels that look wrong."""
+"""``mien data``: draw a toy set, cut faces out of photos, describe a data set, find labels that look wrong."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def audit(
 
 
 def _by_model(read: Callable[..., FaceSet], split: str, model: str) -> tuple[FaceSet, NDArray[np.floating[Any]]]:
-    """The faces, and what one model that has not trained on them makes of them."""
+    """The faces, and the probabilities of one model that was not trained on them."""
     from mien.contract.errors import ModelError
     from mien.contract.shipped_models import resolve_model
     from mien.evaluate.scoring import predict_all
@@ -215,7 +215,7 @@ def _by_model(read: Callable[..., FaceSet], split: str, model: str) -> tuple[Fac
 def _out_of_fold(
     read: Callable[..., FaceSet], split: str, folds: int, recipe: Recipe, persons: Path | None
 ) -> tuple[FaceSet, NDArray[np.floating[Any]]]:
-    """The faces, and what networks that were trained without them make of them."""
+    """The faces, and for each the probabilities of a network that was trained without it."""
     import tempfile
 
     with needs("train"):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mien.data.faceset import FaceSet
 
 PROBLEMS_SHOWN = 20
-"""Lines about bad files on the screen; --format json and the report of mien data describe have all of them."""
+"""The screen shows so many lines about bad files; --format json and the report of mien data describe have all."""
 
 Root = Annotated[Path, typer.Argument(help="Folder tree or .csv.")]
 Side = Annotated[int, typer.Option(help="Read faces at this side, in pixels.", min=8)]
@@ -36,7 +36,7 @@ Strict = Annotated[bool, typer.Option(help="Stop at the first unreadable file or
 
 
 class ProblemLog:
-    """Problems as they come: the first few on the screen, all of them kept."""
+    """Shows the first few problems on the screen and keeps all of them."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -71,7 +71,7 @@ def open_data(
     """Open a data set through the cache, and say what is unusual about it.
 
     Raises:
-        DataError: nothing there, not a known layout, nothing readable in it, or the first problem where ``strict``.
+        DataError: there is nothing, no known layout or nothing readable; with ``strict``, also at the first problem.
     """
     from mien.data.cache import open_faces
 

@@ -1,4 +1,4 @@
-"""``mien demo``: the sample photo through the shipped model, with the pictures that come out of it."""
+"""``mien demo``: recognise the sample photo with the shipped model, and draw the result."""
 
 from __future__ import annotations
 

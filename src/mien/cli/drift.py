@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Source(StrEnum):
-    """Whose faces."""
+    """Which faces of the store to look at."""
 
     all = "all"
     camera = "camera"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Truth(StrEnum):
-    """What answers are judged by."""
+    """What counts as the true emotion: the labels, or the majority of FER+'s votes."""
 
     labels = "labels"
     votes = "votes"
@@ -152,7 +152,7 @@ def _print(found: Assessment, models: list[str], format: Format) -> None:
 
 
 def _compare_groups(scored: _Scored, file: Path | None, by_pixels: bool, unit: str | None) -> GroupReport:
-    """Figures of the groups of a file, of the pixels, or both; gaps of all are tested together."""
+    """Figures of the groups of a file, of groups by pixels, or of both; all gaps are tested together."""
     from mien.contract.errors import DataError
     from mien.data.face_table import read_face_table
     from mien.evaluate.groups import compare_groups, text_columns
@@ -176,7 +176,7 @@ def _compare_groups(scored: _Scored, file: Path | None, by_pixels: bool, unit: s
 
 @dataclass(frozen=True)
 class _Scored:
-    """The answers on one split, and what they amount to."""
+    """The answers on one split, and the figures that follow from them."""
 
     opened: tuple[OpenedModel, ...]
     faces: FaceSet
@@ -217,7 +217,7 @@ class _Setting:
     labels_will_do: bool = False
 
     def _read(self, side: int) -> CutPhotos:
-        """The faces of the data, cut out of photos where they are photos."""
+        """The faces of the data; cut out first if the data are photos."""
         if self.finding is None:
             faces = open_data(self.data, side=side, layout=self.layout, classes=self.classes, votes=self.votes)
             return CutPhotos(faces, unseen=0)

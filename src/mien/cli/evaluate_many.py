@@ -1,4 +1,4 @@
-"""``mien evaluate`` on several data sets: one table, what each figure follows, and a report in the model's card."""
+"""``mien evaluate`` on several data sets: one table, notes on each set, and a report in the model's card."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def print_many(model: str, found: Sequence[tuple[str, Assessment]], format: Form
     """Print the figures of each data set side by side.
 
     Args:
-        model: its name.
-        found: name of each data set and its figures.
+        model: the model's name.
+        found: for the name of each data set its figures.
         format: how to print.
     """
     if format is Format.json:
@@ -55,12 +55,12 @@ def write_into_card(
     """Write the model file again, with a report and a reference in its card; its graph stays.
 
     Args:
-        out: an .onnx file.
-        models: that were asked for; only one may be.
-        opened: the model.
-        probs_NC: of the first data set, columns in the order of ``faces.labels``.
-        faces: of the first data set.
-        found: name and figures of each data set, the first one first.
+        out: the .onnx file to write.
+        models: names of the models that the user gave; there must be one.
+        opened: that model.
+        probs_NC: its probabilities on the first data set, columns in the order of ``faces.labels``.
+        faces: the faces of the first data set.
+        found: name and figures of each data set, in the user's order.
 
     Raises:
         ModelError: several models, or no .onnx file.
@@ -74,7 +74,7 @@ def write_into_card(
 
     if len(models) > 1 or opened.card is None or opened.kind != "ONNX file" or out.suffix.lower() != ".onnx":
         raise ModelError(f"{out}: --into-card takes one .onnx model and writes one")
-    named = [(Path(name).name or name, each) for name, each in found]  # no home folder goes into a card
+    named = [(Path(name).name or name, each) for name, each in found]  # not the path, which may hold a user name
     data, first = named[0]
     what = f"{data}, {first.split}, {first.metrics.n:,} faces"
     card = with_report(opened.card, card_report(first, probs_NC, faces, opened.card, what, named[1:]))

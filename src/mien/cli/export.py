@@ -6,7 +6,7 @@
     mien export a.onnx b.onnx --data fer2013/ --out both.onnx          # the average of their answers
     mien export base runs/base-finetune/… --soup 0.5,0.5 --data fer2013/  # the average of their weights: one network
 
-Nothing is written before the file was opened as users open it and its answers were compared.
+The file is opened as users open it and its answers are compared before it gets its name.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Kind(StrEnum):
 
 
 class Arithmetic(StrEnum):
-    """What the network is computed in, where not in float32."""
+    """The number format in which the network computes, if it is not float32."""
 
     int8 = "int8"
     dynamic = "int8-dynamic"
@@ -122,7 +122,7 @@ def export(
     ] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
-    """Write one file with its card inside, once it is seen to give the same answers."""
+    """Write one file with its card inside, after checking that it gives the same answers."""
     to, out = _format_and_file(to, out)
     if to is Kind.litert and len(sources) == 1 and _is_onnx(sources[0]):
         _write_litert(sources[0], out, quantize, name, format)
@@ -175,7 +175,7 @@ def export(
 
 
 def _format_and_file(to: Kind | None, out: Path | None) -> tuple[Kind, Path]:
-    """The format and the file, each from the other where one of them is left out.
+    """The format and the file. If the user left one of them out, it follows from the other.
 
     Raises:
         OutputError: the file's ending is that of another format, or of none.
@@ -240,7 +240,7 @@ def _refuse_contradictions(
 
 @dataclass(frozen=True)
 class Wanted:
-    """The options of the verb that say what the file is to be."""
+    """The options of the verb that describe the file to write."""
 
     to: Kind
     quantize: Arithmetic | None
@@ -256,7 +256,7 @@ class Wanted:
 def _write(
     opened: list[Any], faces: FaceSet, crops: FaceSet, out: Path, wanted: Wanted
 ) -> tuple[ModelCard, Parity | None]:
-    """Checkpoints become .onnx files, several become one, one becomes int8: each step is a file, ``out`` the last."""
+    """Write checkpoints as .onnx files, join several, make int8. Each step writes a file, the last one ``out``."""
     from mien.export.ensemble import merge_models
     from mien.export.onnx import export_checkpoint
     from mien.export.quantize import quantize_model
@@ -307,7 +307,7 @@ def _write(
 def _write_coreml(
     checkpoint: Any, faces: FaceSet, out: Path, name: str | None, weights: dict[str, Any]
 ) -> tuple[ModelCard, Parity | None]:
-    """By way of a TorchScript file, which is where calibration and parity are seen to."""
+    """Write a TorchScript file first, with calibration and the parity check, and convert that to Core ML."""
     from mien.export.coreml import write_coreml
     from mien.export.onnx import export_checkpoint
 
@@ -320,7 +320,7 @@ def _write_coreml(
 def _by_way_of_onnx(
     opened: list[Any], faces: FaceSet, crops: FaceSet, out: Path, wanted: Wanted
 ) -> tuple[ModelCard, Parity | None]:
-    """A checkpoint becomes an .onnx, which is where calibration, parity and int8 are seen to; then a LiteRT file."""
+    """Write the checkpoint as .onnx first, with calibration, parity check and int8, and convert that to LiteRT."""
     from mien.export.litert import write_litert
 
     with TemporaryDirectory() as folder:

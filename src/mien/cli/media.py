@@ -55,8 +55,8 @@ class MediaProgress:
     """A bar on standard error with faces, frames/s and the time left.
 
     Args:
-        sources: how many there are.
-        show: None for yes where standard error is a terminal.
+        sources: number of sources.
+        show: whether to show it; None for yes if standard error is a terminal.
     """
 
     def __init__(self, sources: int, show: bool | None = None) -> None:
@@ -90,7 +90,7 @@ class MediaProgress:
             self._bars.stop()
 
     def take(self, item: Outcome) -> None:
-        """Count what the pipeline yielded."""
+        """Count an item that the pipeline yielded."""
         if self._bars is None:
             return
         from mien.video.pipeline import RecognizedFrame

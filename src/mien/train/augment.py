@@ -76,6 +76,7 @@ def _affine(x_NHW: Tensor, config: AugmentConfig, uniform: Callable[[float, floa
     count, side = len(x_NHW), x_NHW.shape[-1]
     angle_N = torch.deg2rad(uniform(-config.rotate_deg, config.rotate_deg))
     zoom_N = uniform(*config.scale)
+    # a factor of -1 on x mirrors in the same resampling
     mirror_N = 1 - 2 * torch.randint(0, 2, (count,), device=x_NHW.device).float() if config.flip else 1.0
     # grid_sample asks where each output pixel comes from, so the matrix is the inverse: divide by the zoom
     cos_N, sin_N = torch.cos(angle_N) / zoom_N, torch.sin(angle_N) / zoom_N

@@ -166,6 +166,7 @@ class FaceData(L.LightningDataModule):
         # judged by the majority, whatever the training's target is
         votes = None if self.votes is None else "majority"
         tensors = self._tensors("validation", self.validation, votes)
+        # 256 whatever the recipe says: without a backward pass more faces fit, and the figures do not depend on it
         return FaceBatches(tensors.faces_NHW, tensors.labels_N, batch_size=256, votes_NV=tensors.votes_NV)
 
 

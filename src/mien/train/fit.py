@@ -162,6 +162,7 @@ def _agreed_name(name: str | None) -> Iterator[str]:
 
 def _facts(recipe: Recipe, faces: FaceSet, field: FaceSet | None, notices: list[str]) -> dict[str, Any]:
     """What run.json says before the first epoch."""
+    # written before the first epoch, because the data, the teacher or the packages may have changed by the end
     facts: dict[str, Any] = {
         "labels": list(faces.labels),
         "data": {"fingerprint": faces.fingerprint, "counts": faces.counts()}

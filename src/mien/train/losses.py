@@ -37,6 +37,7 @@ def distillation_loss(logits_NC: Tensor, teacher_NC: Tensor, temperature: float)
     Hinton et al. 2015 (arXiv:1503.02531), section 2: the square keeps the gradients as large as those of labels.
     """
     log_probs_NC = torch.log_softmax(logits_NC / temperature, dim=1)
+    # batchmean: "mean" would divide by the number of classes too, and the loss would shrink with them
     return nn.functional.kl_div(log_probs_NC, teacher_NC, reduction="batchmean") * temperature**2
 
 

@@ -41,6 +41,7 @@ PREFIX, HALF, QUANTIZED = "classifier.network.", ".half", "_quantized"
 """How the exporter names weights, those it stores in half precision, and ONNX Runtime those that it stores in int8."""
 
 SETTLING_FACES = 512
+"""Faces whose statistics the BatchNorms of a model file get; more would change them by little."""
 
 
 def model_path(weights: str) -> Path:
@@ -101,6 +102,7 @@ def state_of_model(path: Path, network: nn.Module) -> dict[str, Tensor]:
         bias_C = state.pop(name)
         state |= {f"{norm}.weight": torch.ones_like(bias_C), f"{norm}.bias": bias_C}
         state |= {f"{norm}.running_mean": torch.zeros_like(bias_C), f"{norm}.running_var": torch.ones_like(bias_C)}
+    # a torch exporter renames the layers of other networks, so nothing of their files fits
     if not state.keys() & own.keys():
         raise RecipeError(
             f"network.weights: {path}: fine-tuning from a model file is for our own network alone; "

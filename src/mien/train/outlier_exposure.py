@@ -69,6 +69,7 @@ def _tiles(faces_MHW: Tensor) -> Tensor:
     tile = side // per_side
     whole = tile * per_side  # a side that is no multiple of four keeps its last rows and columns
     tiles = faces_MHW[:, :whole, :whole].unfold(1, tile, tile).unfold(2, tile, tile)
+    # one order for all faces of the batch, whose pixels differ anyway
     tiles = tiles.reshape(count, -1, tile, tile)[:, torch.randperm(per_side**2, device=faces_MHW.device)]
     rows = tiles.reshape(count, per_side, per_side, tile, tile).permute(0, 1, 3, 2, 4)
     shuffled_MHW = faces_MHW.clone()

@@ -165,7 +165,7 @@ def _trainer(
     recipe: Recipe, phase: PhaseConfig, folder: Path, machine: Machine, callbacks: list[Callback]
 ) -> L.Trainer:
     assert phase.optimizer is not None
-    logger = TensorBoardLogger(folder, name="", version="")
+    logger = TensorBoardLogger(folder, name="", version="")  # empty: Lightning would add folders of its own
     logger.log_hyperparams(recipe.model_dump(mode="json"))
     return L.Trainer(
         accelerator=machine.accelerator,

@@ -148,7 +148,7 @@ def tune(recipe: str, space: Mapping[str, Any], options: TuneOptions) -> list[Tr
         raise MissingExtraError("ray", "ray") from None
     # Ray logs each trial that fails with its traceback; the table of trials names the reason in a line
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    folder = options.out.absolute()
+    folder = options.out.absolute()  # Ray's workers run in a folder of their own
     facts = {"recipe": recipe, **{name: str(value) for name, value in asdict(options).items()}}
     trainable = ray_tune.with_resources(
         ray_tune.with_parameters(run_trial, facts=facts, runs=str(folder / "runs")),
@@ -203,7 +203,7 @@ def run_trial(config: Mapping[str, Any], facts: Mapping[str, str], runs: str) ->
     ]
     resolved = load_recipe(facts["recipe"], [*overrides, f"epochs={facts['epochs']}"])
     faces = load_faces(Path(facts["data"]), side=resolved.data.side)
-    name = ray_tune.get_context().get_trial_id()
+    name = ray_tune.get_context().get_trial_id()  # the same after an interruption, so the run folder is found again
     accelerator = "gpu" if float(facts["gpus_per_trial"]) else "cpu"
     machine = Machine(accelerator, on_epoch=lambda row: ray_tune.report(dict(row)))
     folder = Path(runs) / resolved.name / name
