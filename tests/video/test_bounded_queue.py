@@ -90,3 +90,14 @@ def test_nothing_is_lost_between_threads() -> None:
         while True:
             read.append(channel.get())
     assert read == list(range(2_000))
+
+
+def test_whether_there_is_a_next_item() -> None:
+    queue: BoundedQueue[int] = BoundedQueue(2, 100)
+    assert not queue.has_next(0.0) and not queue.has_next(0.01)
+    queue.put(1)
+    assert queue.has_next(0.0) and queue.get() == 1
+    threading.Timer(0.05, queue.put, [2]).start()
+    assert queue.has_next(60.0) and queue.get() == 2
+    queue.finish()
+    assert not queue.has_next(60.0)  # nothing will come

@@ -56,13 +56,19 @@ class BoundedQueue(Generic[T]):
             Closed: there is none and there will be none.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._cancelled or self._done or self._items)
+            self._changed.wait_for(self._is_settled)
             if self._cancelled or not self._items:
                 raise Closed
             item, size_bytes = self._items.popleft()
             self._bytes -= size_bytes
             self._changed.notify_all()
             return item
+
+    def has_next(self, wait_s: float) -> bool:
+        """Whether an item can be taken now; waits so long for one at most."""
+        with self._changed:
+            self._changed.wait_for(self._is_settled, wait_s)
+            return bool(self._items)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -79,6 +85,9 @@ class BoundedQueue(Generic[T]):
             self._cancelled = True
             self._items.clear()
             self._changed.notify_all()
+
+    def _is_settled(self) -> bool:
+        return self._cancelled or self._done or bool(self._items)
 
     def _has_room(self, size_bytes: int) -> bool:
         if not self._items:

@@ -52,6 +52,10 @@ CLASSIFY_PER_S = 15.0
 GROUP_FACES = 64
 """Classified together at most: the network's own chunk."""
 
+GATHER_FACES, GATHER_S = 8, 0.05
+"""So many faces are waited for, and so long for each frame, since a face alone takes half as long again as one of many.
+Not of a camera."""
+
 USUAL_GAP_S = 1.0
 """A person who is out of sight for longer gets a new number; the tracker does not compare what people look like."""
 
@@ -243,7 +247,10 @@ class _Pipeline:
         scores = _Scores(self.recognizer, self.options)
         for first in _until_closed(self.cut):
             group, faces, size_bytes = [first], _faces(first), _bytes(first)
-            while len(self.cut) and faces < GROUP_FACES and len(group) < GROUP_FACES and size_bytes < CHANNEL_BYTES:
+            while faces < GROUP_FACES and len(group) < GROUP_FACES and size_bytes < CHANNEL_BYTES:
+                wait_s = GATHER_S if faces < GATHER_FACES and len(group) < FRAMES_WAITING else 0.0
+                if not self.cut.has_next(0.0 if self.options.live else wait_s):
+                    break
                 group.append(self.cut.get())  # there is one, and nobody else takes it
                 faces, size_bytes = faces + _faces(group[-1]), size_bytes + _bytes(group[-1])
             crops = [each.crops_NSS for each in group if isinstance(each, _Cut) and each.crops_NSS is not None]
