@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 from skips import SkipWatch
 from tiny_onnx import TINY_CARD, write_tiny_model
@@ -32,6 +33,10 @@ if "MIEN_CACHE" not in os.environ:  # the verbs cache data sets: never in the us
     atexit.register(shutil.rmtree, os.environ["MIEN_CACHE"], ignore_errors=True)
 
 REPOSITORY = Path(__file__).parents[1]
+
+# properties are about values: on a busy machine a deadline fails the test that happens to wait for a processor
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,20 +95,27 @@ def fer2013_root() -> Path:
     return cached
 
 
+def places_of_votes(fer2013_root: Path) -> list[Path]:
+    """Where FER+'s votes may lie: beside the faces, or in the folder of the archive."""
+    folders = (fer2013_root, fer2013_root.parent, REPOSITORY.parent / "shared" / "data")
+    return [folder / "ferplus.csv" for folder in folders]
+
+
 @pytest.fixture(scope="session")
 def ferplus_votes(fer2013_root: Path) -> Path:
-    """FER+'s votes for those faces: beside them, or in the folder of the archive."""
-    places = (fer2013_root, fer2013_root.parent, REPOSITORY.parent / "shared" / "data")
-    found = next((place / "ferplus.csv" for place in places if (place / "ferplus.csv").is_file()), None)
+    """FER+'s votes for those faces."""
+    places = places_of_votes(fer2013_root)
+    found = next((place for place in places if place.is_file()), None)
     if found is None:
-        pytest.skip(f"FER+'s votes are not here: no ferplus.csv in {', '.join(map(str, places))}")
+        pytest.skip(f"FER+'s votes are not here: none of {', '.join(map(str, places))} exists")
     return found
 
 
 @pytest.fixture(scope="session")
-def fer2013(fer2013_root: Path, ferplus_votes: Path) -> FaceSet:
-    """FER2013 with FER+'s votes; read once for all processes of the run and then mapped from the cache."""
-    return open_faces(fer2013_root, votes=ferplus_votes)
+def fer2013(fer2013_root: Path) -> FaceSet:
+    """FER2013, with FER+'s votes if they are here; read once for all processes, then mapped from the cache."""
+    votes = next((place for place in places_of_votes(fer2013_root) if place.is_file()), None)
+    return open_faces(fer2013_root, votes=votes)
 
 
 @pytest.fixture(scope="session")

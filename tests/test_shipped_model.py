@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def base() -> Classifier:
 
 
 @pytest.fixture(scope="module")
-def asked(fer2013: FaceSet) -> Asked:
+def asked(fer2013: FaceSet, ferplus_votes: Path) -> Asked:
     """A shipped model by name, the faces of validation that it is judged on, and its probabilities for them (N, C)."""
 
     @cache

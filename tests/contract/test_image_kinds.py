@@ -44,6 +44,8 @@ def picture() -> Image.Image:
 def test_every_format_of_a_folder_is_read(suffix: str, picture: Image.Image, tmp_path: Path) -> None:
     if suffix == "heic":
         pytest.importorskip("pillow_heif", reason="comes with mien[heic]").register_heif_opener()
+    if suffix == "avif" and not image_kinds.reads_avif():
+        pytest.skip("Pillow reads AVIF from version 11.3 on")
     format, options = FORMATS[suffix]
     path = tmp_path / f"picture.{suffix.upper()}"
     picture.save(path, format, **options)
@@ -55,6 +57,9 @@ def test_every_format_of_a_folder_is_read(suffix: str, picture: Image.Image, tmp
 
 
 def test_the_suffixes_cover_what_is_tested() -> None:
+    pytest.importorskip("pillow_heif", reason="comes with mien[heic]")
+    if not image_kinds.reads_avif():
+        pytest.skip("Pillow reads AVIF from version 11.3 on")
     assert {f".{suffix}" for suffix in FORMATS} <= IMAGE_SUFFIXES == readable_suffixes()
 
 
@@ -83,6 +88,7 @@ def test_what_cannot_be_read_is_counted_by_its_kind(tmp_path: Path) -> None:
 
 def test_the_install_command_is_for_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
     errors = importlib.import_module("mien.contract.errors")
+    monkeypatch.setattr(errors, "find_spec", lambda name: errors)  # pip is there, also in an environment of uv
     monkeypatch.setattr(errors.shutil, "which", lambda name: None)
     assert errors.install_command("video") == f'{sys.executable} -m pip install "mien[video]"'
     monkeypatch.setattr(errors.shutil, "which", lambda name: str(Path(sys.executable).parent / name))
