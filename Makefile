@@ -5,7 +5,7 @@
 # make wheel   the wheel alone: built, installed without extras in an environment of its own, and used
 # make lowest  the torch-free tests with the oldest versions that pyproject.toml allows
 # make docs    the site in docs/_build/html: every cell and command runs, warnings are errors, links are checked
-# make fuzz    12,000 broken files of every kind that is read, and 2,000 broken messages; SEED=7 (about half an hour)
+# make fuzz    12,500 broken files of every kind that is read, and 2,000 broken messages; SEED=7 (about half an hour)
 # make web     the browser's part for `mien page` (needs Node 20 with npm), into src/mien/assets/web
 # Each does its own set-up in .venv; a second call finds it done.
 

@@ -82,7 +82,7 @@ class Server:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(120)  # on a busy machine a photo in work takes its time
+        self.process.wait(60)
         assert self.process.stderr is not None
         self.process.stderr.close()
 
