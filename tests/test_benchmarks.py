@@ -43,6 +43,7 @@ ARGUMENTS: dict[str, Callable[[Need], list[object]]] = {
     "explain": lambda need: ["--fer2013", need("toy_root")],
     "family": lambda need: [need("photo")],
     "field": lambda need: [need("photos_of_persons"), "--detector", "none"],
+    "field_margins": lambda need: [need("photos_of_persons"), "--detectors", "none"],
     "field_peers": lambda need: [need("photos_of_persons")],
     "growth": lambda need: [need("photo")],
     "label_audit": lambda need: [need("toy_root"), "--set", f"network.args={TINY}", "batch_size=8"],
@@ -77,9 +78,9 @@ def photo(astronaut: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def photos_of_persons(toy: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Drawn faces as photos of persons who are all in the fold "validation"."""
+    """Drawn faces as photos of persons who are in the folds "validation" and "calibration"."""
     folder = tmp_path_factory.mktemp("persons")
-    persons = [name for name in map("person {}".format, range(300)) if fold_of(name) == "validation"]
+    persons = [name for name in map("person {}".format, range(300)) if fold_of(name) != "train"]
     with (folder / "faces.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(("path", "emotion", "person"))
