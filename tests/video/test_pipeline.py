@@ -16,6 +16,7 @@ from tiny_onnx import tiny_probs
 
 from mien.contract.errors import ImageError
 from mien.contract.results import FrameResult
+from mien.mood.score_means import Unsmoother
 from mien.recognition.classifier import Classifier
 from mien.recognition.detectors import Detections
 from mien.recognition.recognizer import Recognizer
@@ -130,14 +131,13 @@ class Counting(Classifier):
 
 @pytest.mark.parametrize(("step_s", "faces"), [(1 / 30, 30), (1 / 60, 15), (1 / 15, 60), (0.2, 60)])
 def test_faces_are_classified_fifteen_times_a_second_at_most(tiny_model: Path, step_s: float, faces: int) -> None:
-    """60 frames of one face; in between it keeps its scores."""
+    """60 frames of one face; in between its last answer counts."""
     classifier = Counting(tiny_model)
     items = [Frame("a", index * step_s, np.full((48, 48, 3), 4 * index, dtype=np.uint8)) for index in range(60)]
     seen = list(recognize_frames(Recognizer(classifier, Whole()), items, StreamOptions(half_life_s=0.5)))
     assert classifier.faces == faces and len(seen) == 60
-    scores = [item.result.faces[0].scores for item in seen if isinstance(item, RecognizedFrame)]
-    kept = sum(one == other for one, other in itertools.pairwise(scores))
-    assert kept == 60 - faces
+    answers = [item.probs_NC for item in seen if isinstance(item, RecognizedFrame)]
+    assert sum((one == other).all() for one, other in itertools.pairwise(answers)) == 60 - faces
     assert all(item.probs_NC.shape == (1, 7) and item.crops_NSS.shape == (1, 48, 48) for item in seen)  # type: ignore[union-attr]
 
 
@@ -146,6 +146,16 @@ def test_every_frame_is_classified_where_that_was_asked_for(tiny_model: Path, op
     classifier = Counting(tiny_model)
     list(recognize_frames(Recognizer(classifier, Squares()), frames(12), options))
     assert classifier.faces == 24
+
+
+def test_single_answers_can_be_found_behind_the_rows(tiny_model: Path) -> None:
+    """Mood undoes the smoothing; a frame that was not classified counts with the last answer."""
+    items = [Frame("a", index / 30, np.full((48, 48, 3), 8 * index, dtype=np.uint8)) for index in range(30)]
+    undo = Unsmoother()
+    for item in recognize_frames(Recognizer(tiny_model, Whole()), items, StreamOptions()):
+        assert isinstance(item, RecognizedFrame) and item.result.t_s is not None
+        single = undo(item.result.faces[0].scores, item.result.t_s, item.result.smoothing_s)
+        assert list(single.values()) == pytest.approx(item.probs_NC[0].tolist(), abs=2e-4)
 
 
 def test_kept_scores_are_near_those_of_every_frame(tiny_model: Path) -> None:

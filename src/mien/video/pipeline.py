@@ -10,7 +10,7 @@ Each arrow is a bounded queue, so memory does not depend on the length. There ar
 draws and writes. Decoding, searching and classifying release Python's lock, so the threads run side by side.
 
 In a video about every ``detect_every``-th frame is searched for faces (following.py); in between each box moves on with
-its track. Faces are classified ``CLASSIFY_PER_S`` times a second (rhythm.py) and keep their smoothed scores in between;
+its track. Faces are classified ``CLASSIFY_PER_S`` times a second (rhythm.py), and the last answer counts in between;
 in every frame where scores are not smoothed, or where every frame is searched.
 
 Not here: what is done with the results (sinks.py), reading (sources.py, camera.py).
@@ -159,9 +159,8 @@ class _Cut:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """What was last seen of a person: kept for the frames in which the face is not classified."""
+    """What was last seen of a person: it stands for the frames in which the face is not classified."""
 
-    smoothed_C: NDArray[np.float64]
     probs_C: NDArray[np.float64]
     crop_SS: NDArray[np.uint8]
 
@@ -269,7 +268,11 @@ class _Pipeline:
 
 
 class _Scores:
-    """From what the classifier says to the scores of a row: smoothed, and kept where a frame was not classified."""
+    """From what the classifier says to the scores of a row.
+
+    Where a frame was not classified, the last answer counts once more, so each row is one step of the smoothing and the
+    single answers can be found again behind it (mien.mood.score_means).
+    """
 
     def __init__(self, recognizer: Recognizer, options: StreamOptions) -> None:
         self._recognizer, self._half_life_s = recognizer, options.half_life_s
@@ -284,13 +287,14 @@ class _Scores:
             smoothing_s = self._half_life_s
             if crops_NSS is not None:
                 self._looks = {
-                    track_id: _Look(self._smoother(track_id, probs_C, t_s), probs_C, crop_SS)
+                    track_id: _Look(probs_C, crop_SS)
                     for track_id, probs_C, crop_SS in zip(cut.track_ids, probs_NC, crops_NSS, strict=True)
                 }
             looks = [self._looks[track_id] for track_id in cut.track_ids]
             if looks:
-                smoothed_NC = np.stack([look.smoothed_C for look in looks])
                 probs_NC = np.stack([look.probs_C for look in looks])
+                each = zip(cut.track_ids, probs_NC, strict=True)
+                smoothed_NC = np.stack([self._smoother(track_id, probs_C, t_s) for track_id, probs_C in each])
                 crops_NSS = np.stack([look.crop_SS for look in looks])
         if crops_NSS is None:  # not classified, and nobody there
             side = self._recognizer.card.image.side
