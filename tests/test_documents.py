@@ -1,4 +1,4 @@
-"""Links between the project's documents lead to files that exist."""
+"""Links between documents lead to files that exist, and ARCHITECTURE.md agrees with the code."""
 
 from __future__ import annotations
 

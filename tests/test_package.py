@@ -1,4 +1,4 @@
-"""The public surface and the walls between rooms."""
+"""The public names, and which rooms may import which."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""Adapted files answer what was fitted, keep their maps' meaning, and are refused where they do not help."""
+"""Adapted files give the fitted answers, keep the meaning of their maps, and are not written if they do not help."""
 
 from __future__ import annotations
 

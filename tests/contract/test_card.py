@@ -1,4 +1,4 @@
-"""The model card survives its JSON, and what cannot be read rightly is refused."""
+"""The model card survives the way to JSON and back; a card with wrong values is refused."""
 
 from __future__ import annotations
 

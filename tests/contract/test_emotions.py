@@ -1,4 +1,4 @@
-"""The order of the emotions, the trap that mislabels neutral as sad."""
+"""The order of the emotions. Folder loaders sort names, and that order would label neutral as sad."""
 
 from __future__ import annotations
 

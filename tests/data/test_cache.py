@@ -1,4 +1,4 @@
-"""The cache: what comes back is what went in, it is never stale, never half written, and safe to race for."""
+"""The cache returns the same faces, is never stale or half written, and two processes may fill it at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same picture twice: what counts as that and what does not, and chains of it."""
+"""Pictures that occur twice: which count as the same, which do not, and chains of them."""
 
 from __future__ import annotations
 

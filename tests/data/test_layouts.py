@@ -1,4 +1,4 @@
-"""Every published layout, recognised by looking and by name; and folders that are not what they seem."""
+"""Every published layout, recognised by its files and read by its name; and folders that look like another layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A planted gap is found, a set without gaps is left in peace, and the figures are those of a count by hand."""
+"""A planted gap is found, a set without gaps gives no finding, and the figures are those of a count by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures against scikit-learn's, cases worked by hand, and predictions that are none."""
+"""Figures against scikit-learn's, cases worked by hand, and values that are not probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The maps of a file are PyTorch's, average to the answer, and cost nobody who does not ask for them an answer."""
+"""The maps of a file are PyTorch's, and their mean is the logit; a file with maps gives the same probabilities."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""An exported .onnx: PyTorch's answers, the card inside, any batch size, and a refusal where the answers differ."""
+
 import math
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The opset that is asked for is the one that is written, or there is one line that says who lacks it."""
+"""The file has the opset that was asked for, or one line says which part cannot write it."""
 
 from __future__ import annotations
 

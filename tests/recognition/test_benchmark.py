@@ -1,4 +1,4 @@
-"""What is measured is what ran: turns are fair, figures follow from the seconds, a fresh process is a fresh one."""
+"""Models take fair turns, figures follow from the seconds, and a cold start is measured in a new process."""
 
 from __future__ import annotations
 

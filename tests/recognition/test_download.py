@@ -1,3 +1,5 @@
+"""Downloads: checked by SHA-256, put in place whole, and one line where that fails."""
+
 import hashlib
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Pictures of results: what must be painted where, and nothing else touched."""
+"""Pictures of results: the right places are painted, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embeddings: they are what the last layer sees, so that layer and the calibration give the probabilities again."""
+"""Embeddings are the input of the last layer: that layer and the calibration turn them into the probabilities."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is asked for by name runs or is refused; the CPU is never a silent stand-in."""
+"""A provider that is asked for by name is used or refused; it is never replaced by the CPU without a word."""
 
 from __future__ import annotations
 

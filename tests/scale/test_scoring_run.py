@@ -1,4 +1,4 @@
-"""Bulk runs on a local Ray: the same rows as one process gives, whoever is killed on the way."""
+"""Bulk runs on a local Ray: the same rows as one process gives, whichever process is killed on the way."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Each random change does what its name says, and a seed repeats it."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A batch that fits itself to the memory."""
+"""The automatic batch size fits the free memory."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Batches: every face once, an order that follows from the seed, and equal shares for several processes."""
+
 import pytest
 import torch
 

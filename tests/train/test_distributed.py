@@ -1,4 +1,4 @@
-"""Two processes on the CPU, started as users start them: the metrics of one process, and a resume on another number."""
+"""Two processes on the CPU, started as users start them, give the metrics of one; a run resumes on another number."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Whole trainings on cartoon faces: what a run leaves, how it resumes, and how it fails."""
+
 import csv
 import os
 import resource

@@ -1,3 +1,5 @@
+"""Which weights each phase trains."""
+
 import torch
 from torch import nn
 

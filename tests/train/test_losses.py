@@ -1,3 +1,5 @@
+"""Losses against PyTorch's own and against cases worked by hand."""
+
 import math
 
 import numpy as np

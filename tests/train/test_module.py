@@ -1,3 +1,5 @@
+"""The learning rate over a run, for each schedule."""
+
 import pytest
 
 from mien.train.config import ScheduleConfig

@@ -1,3 +1,5 @@
+"""Networks: shapes, normalisation, and which weights load into which."""
+
 from pathlib import Path
 
 import pytest

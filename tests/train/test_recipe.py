@@ -1,3 +1,5 @@
+"""Recipes: what they extend, what overrides change, and one line for each mistake."""
+
 from pathlib import Path
 
 import pytest

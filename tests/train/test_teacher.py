@@ -1,4 +1,4 @@
-"""Distillation: what the teacher says, and that a student listens."""
+"""Distillation: the teacher's probabilities, and what of them reaches the loss of the student."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows: the same in every format, whole or marked partial, and resumed where they stopped."""
+"""Files of rows: the same in every format, complete or marked as partial, and resumed where they stopped."""
 
 from __future__ import annotations
 
