@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.output import problem, progress, quiet_readers, say
+from mien.cli.output import problem, progress, say
+from mien.cli.quiet_readers import quiet_readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

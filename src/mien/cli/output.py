@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import codecs
 import sys
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from enum import StrEnum
-from importlib.util import find_spec
 from io import TextIOWrapper
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,25 +51,6 @@ def write_anything() -> None:
         if isinstance(stream, TextIOWrapper):
             is_utf8 = stream.encoding.lower().replace("-", "") == "utf8"
             stream.reconfigure(errors="surrogateescape" if is_utf8 else "mien")
-
-
-def quiet_readers() -> None:
-    """Keep what Pillow and libtiff write by themselves off the screen: our own line says what is wrong with a file."""
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    found = find_spec("PIL")
-    if found is None or found.origin is None:
-        return
-    package = Path(found.origin).parent
-    for folder in (package.parent / "pillow.libs", package / ".dylibs"):  # of Pillow's packages for Linux, for macOS
-        for library in folder.glob("libtiff[-.]*"):
-            with suppress(OSError, AttributeError):
-                import ctypes
-
-                loaded = ctypes.CDLL(str(library))
-                for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
-                    setter = getattr(loaded, name)
-                    setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
-                    setter(None)
 
 
 def _instead(error: UnicodeError) -> tuple[str, int]:

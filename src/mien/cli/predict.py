@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mien.cli.media import MediaProgress, seconds
-from mien.cli.output import problem, quiet_readers, say
+from mien.cli.output import problem, say
 from mien.cli.predict_report import PrintFormat, Report
+from mien.cli.quiet_readers import quiet_readers
 
 if TYPE_CHECKING:
     from mien.recognition.recognizer import Recognizer
