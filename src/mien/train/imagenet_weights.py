@@ -76,7 +76,9 @@ def imagenet_state(path: Path, network: nn.Module) -> dict[str, Tensor]:
         RecipeError: the file is damaged, or of another size.
     """
     try:
+        # weights_only refuses pickled objects, which could run code
         theirs: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        # their blocks are numbered from first to last, those of timm within each stage
         places = [
             f"blocks.{stage}.{index}"
             for stage, blocks in enumerate(network.blocks)  # type: ignore[arg-type]

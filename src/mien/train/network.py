@@ -35,6 +35,7 @@ STD_FLOOR = 0.03
 
 
 def _conv_bn(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    # no bias, because BatchNorm would subtract it again
     conv = nn.Conv2d(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias=False)
     # He et al. 2015. PyTorch's default is 2.4 times smaller, and under BatchNorm that is a 6 times larger step
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
@@ -53,7 +54,7 @@ class ResidualBlock(nn.Module):
         self.body = nn.Sequential(
             _conv_bn(channels_in, channels_out, 3, stride),
             nn.ReLU(inplace=True),
-            _conv_bn(channels_out, channels_out, 3),
+            _conv_bn(channels_out, channels_out, 3),  # no ReLU: a block may also subtract from its input
         )
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or channels_in != channels_out:
@@ -95,11 +96,13 @@ class FaceResNet(nn.Module):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
+        # stride 1: a face of 48 px has no pixels to throw away
         self.stem = nn.Sequential(_conv_bn(channels, widths[0], 3), nn.ReLU(inplace=True))
         stages: list[nn.Module] = []
         width_in = widths[0]
         for width, depth, stride in zip(widths, blocks, strides, strict=True):
             for index in range(depth):
+                # max: the only block of a network is its first and its last
                 rate = drop_path * len(stages) / max(1, sum(blocks) - 1)
                 stages.append(ResidualBlock(width_in, width, stride if index == 0 else 1, rate))
                 width_in = width
@@ -113,6 +116,7 @@ class FaceResNet(nn.Module):
         return features_NCHW
 
     def forward_head(self, features_NCHW: Tensor) -> Tensor:
+        # the mean over all places, so that faces of any size fit the head
         logits_NC: Tensor = self.head(self.drop(features_NCHW.mean(dim=(2, 3))))
         return logits_NC
 
@@ -172,7 +176,7 @@ def _fresh_or_pretrained(config: NetworkConfig, classes: int) -> nn.Module:
         network = timm.create_model(
             config.name,
             pretrained=pretrained and packaged is None,
-            num_classes=0 if config.head else classes,
+            num_classes=0 if config.head else classes,  # 0: timm leaves its own classifier out
             in_chans=config.channels,
             drop_rate=config.drop,
             **config.args,
@@ -233,6 +237,7 @@ def _load_state(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> 
             weight = weight.sum(dim=1, keepdim=True)
         if name in own and weight.shape == own[name].shape:
             kept[name] = weight
+    # older files lack the counters of batches, which BatchNorm uses only where its momentum is None
     missing = [
         name for name in own if name not in kept and name not in head and not name.endswith("num_batches_tracked")
     ]
@@ -241,7 +246,7 @@ def _load_state(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> 
             f"network.weights: {path}: of another network: {len(missing)} of {len(own)} weights do not fit, "
             f"such as {missing[0]}"
         )
-    target.load_state_dict(kept, strict=False)
+    target.load_state_dict(kept, strict=False)  # not strict: a head of other classes keeps its fresh weights
 
 
 def _state_of_torch_file(path: Path) -> dict[str, Tensor]:
@@ -259,6 +264,7 @@ def _state_of_torch_file(path: Path) -> dict[str, Tensor]:
 def head_names(network: nn.Module) -> set[str]:
     """Names of the weights of a network's classifier."""
     head = head_of(network)
+    # by identity, because a layer has another name inside the head than in the whole network
     inside = {id(weight) for weight in head.state_dict(keep_vars=True).values()}
     return {name for name, weight in network.state_dict(keep_vars=True).items() if id(weight) in inside}
 
@@ -280,6 +286,7 @@ def outputs(recipe: Recipe, classes: int) -> int:
 def keep_outputs(network: nn.Module, columns: slice) -> None:
     """Cut the last linear layer of a network's classifier down to some of its outputs, in place."""
     last = [layer for layer in head_of(network).modules() if isinstance(layer, nn.Linear)][-1]
+    # copies: torch.save would write the cut rows too if these were views
     last.weight = nn.Parameter(last.weight.detach()[columns].clone())
     if last.bias is not None:
         last.bias = nn.Parameter(last.bias.detach()[columns].clone())
@@ -323,9 +330,11 @@ class FaceClassifier(nn.Module):
             mean_N111 = x_NCHW.mean(dim=(2, 3), keepdim=True)
             variance_N111 = (x_NCHW - mean_N111).square().mean(dim=(2, 3), keepdim=True)
             x_NCHW = (x_NCHW - mean_N111) / (variance_N111.sqrt() + STD_FLOOR)
+        # enlarged after the face was normalised: fewer pixels have to be averaged
         if x_NCHW.shape[-1] != self.input_side:
             size = (self.input_side, self.input_side)
             x_NCHW = nn.functional.interpolate(x_NCHW, size, mode="bilinear", align_corners=False)
+        # a view: three equal channels take no memory
         x_NCHW = x_NCHW.expand(-1, self.config.channels, -1, -1)
         if self.config.normalize == "fixed":
             mean_C11, std_C11 = (x_NCHW.new_tensor(each).view(-1, 1, 1) for each in (self.config.mean, self.config.std))

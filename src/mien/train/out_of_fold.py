@@ -65,6 +65,7 @@ def out_of_fold(
             raise RecipeError(f"recipe {recipe.name} has {what}, which may have seen these labels: set it to null")
     fold_N = folds_of(group_N, folds, seed)
     rng = np.random.default_rng(seed)
+    # empty: each face is held by one fold, so every row gets its answer
     probs_NC = np.empty((len(faces), len(faces.labels)))
     for fold in range(folds):
         held_N = fold_N == fold

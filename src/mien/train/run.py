@@ -45,7 +45,7 @@ class Run:
         try:
             recipe = load_recipe(folder / "recipe.yaml")
             facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # RecursionError: JSON that is nested too deeply
             raise RunError(f"{folder}: not a run folder ({error})") from None
         problem = _problem(facts)
         if problem is not None:

@@ -48,6 +48,7 @@ class Teacher(nn.Module):
 
     @torch.no_grad()
     def forward(self, faces_BHW: Tensor) -> Tensor:
+        # float(): under autocast the logits are bf16, too coarse for small probabilities
         probs_MBC = [
             torch.softmax(member(faces_BHW)[:, order].float() / self.temperature, dim=1)
             for member, order in zip(self.members, self.columns, strict=True)
@@ -68,6 +69,7 @@ def load_teacher(config: TeacherConfig, labels: tuple[str, ...], side: int) -> T
         RecipeError: not a model, or one of other classes or another size of face.
     """
     members, columns = [], []
+    # the head of votes is judged by FER+'s ten columns, whatever the classes of the data set
     pupil, labels = ("this data set has", labels) if config.head == "labels" else ("the head of votes has", VOTES)
     for name in config.models:
         member, its_labels, its_side = _open(name, config.head)
