@@ -29,7 +29,7 @@ class Simulation:
             waited_s = free_at - due[client]
             self.waits.append(waited_s)
             self.pacer.answered(waited_s, self.clients)
-            due[client] = max(free_at + self.pacer.pause_s, due[client] + 1 / self.wanted_fps)
+            due[client] = max(self.pacer.next_turn(due[client], free_at), due[client] + 1 / self.wanted_fps)
         return sorted(self.waits[first:])
 
 
@@ -41,6 +41,18 @@ def test_answers_stay_quick_and_the_server_busy(clients: int, capacity: float) -
     assert waits[int(0.95 * len(waits))] < 0.5  # seconds
     possible = min(capacity, clients * 10.0)
     assert len(waits) / 60 > 0.5 * possible  # it is not idle for the sake of quick answers
+
+
+def test_one_client_gets_the_whole_rate() -> None:
+    """Frames take 14 to 18 ms and sending 3 ms: 30 frames a second fit, so 30 are answered."""
+    turn_s, frames = 0.0, 0
+    pacer = Pacer(30.0, clock=lambda: turn_s)
+    while turn_s < 10:
+        took_s = 0.014 + 0.002 * (frames % 3)
+        pacer.answered(took_s, 1)
+        turn_s = pacer.next_turn(turn_s, turn_s + took_s + 0.003)
+        frames += 1
+    assert frames == pytest.approx(300, abs=1)
 
 
 def test_the_rate_comes_back_when_the_others_have_left() -> None:

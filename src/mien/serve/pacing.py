@@ -47,13 +47,15 @@ class Pacer:
         self._raised = self._cut = clock()
         self._answers: deque[float] = deque()
 
-    @property
-    def pause_s(self) -> float:
-        """How long a client's next frame waits after an answer.
+    def next_turn(self, turn_s: float, now_s: float) -> float:
+        """When a client's next frame is looked at, after one that had its turn at ``turn_s`` and whose answer is out.
 
-        Counted from the answer, so that clients whose frames came together move apart.
+        After a quick answer it counts from the turn, so that sending and timers cost no frame. After a slow one it
+        counts from the answer, so that clients whose frames came together move apart.
         """
-        return max(0.0, 1 / self.fps - (self._quickest_s or 0.0))
+        quickest_s = self._quickest_s or 0.0
+        quick = now_s - turn_s < 2 * quickest_s
+        return max(now_s, (turn_s if quick else now_s - quickest_s) + 1 / self.fps)
 
     def answered(self, waited_s: float, clients: int) -> None:
         """Take how long a frame waited, and how many clients there are; ``late_s`` is the mean of the last few."""

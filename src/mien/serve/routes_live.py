@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import struct
 import time
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ _HEAD = struct.Struct(">4sId")  # magic, the frame's number, the client's clock 
 
 LATE_S = 1.5
 """New clients are refused while frames wait so long: better to serve some well than all badly."""
+
+LATE_TURN_S = 0.005
+"""A turn that begins so late or less counts from when it was due: timers are late by a millisecond."""
 
 Source = Annotated[str, Query(pattern=r"^[\w .:/-]{1,64}$", description="The session's name in the history.")]
 
@@ -137,6 +141,7 @@ class _Conversation:
         self._bad = 0
         self._dropped = 0
         self._resting = False  # until the client's next turn
+        self._turn_s = -math.inf  # when the frame in work had its turn, or is to have it
 
     async def run(self) -> None:
         await _first(self._read(), self._answer(), _stopped(self._state))
@@ -182,6 +187,7 @@ class _Conversation:
         while True:
             frame = await self._slot.take()
             started = time.perf_counter()
+            self._turn_s = max(self._turn_s, started - LATE_TURN_S)
             try:
                 if len(frame.image) > self._limits.frame_bytes:
                     raise ImageError(f"the frame is larger than {self._limits.frame_bytes:,} bytes")
@@ -218,7 +224,9 @@ class _Conversation:
     async def _rest(self) -> None:
         """Wait for the client's next turn. Frames that come meanwhile replace each other, undecoded."""
         self._resting = True
-        await asyncio.sleep(self._state.hub.pacer.pause_s)
+        now_s = time.perf_counter()
+        self._turn_s = self._state.hub.pacer.next_turn(self._turn_s, now_s)
+        await asyncio.sleep(self._turn_s - now_s)
         self._resting = False
 
     async def _problem(self, code: str, detail: str, frame: LiveFrame | None) -> None:
