@@ -232,6 +232,13 @@ async def crowd(server: Server, jpeg: bytes, clients: int, seconds: float) -> No
     print(f"       after they left: a new client served after {max(0.0, recovered_s):.1f} s, {percentiles(times)}")
 
 
+def print_one(server: Server, jpeg: bytes, options: argparse.Namespace) -> None:
+    times, faces, took_s = asyncio.run(one(server, jpeg, options.seconds))
+    rate = f"{len(times) / took_s:.1f} results/s"
+    seen = f"(n = {len(times)}, {faces / max(1, len(times)):.2f} faces each)"
+    print(f"one    {options.detector}, {len(jpeg) / 1000:.0f} kB frames: {rate} {seen}; {percentiles(times)}")
+
+
 def main() -> None:
     parser = quick.parser(__doc__)
     parser.add_argument("photo", type=Path)
@@ -242,7 +249,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5, help="of many clients")
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--crowd", type=int, default=200)
-    parser.add_argument("--only", choices=["overload"], help="this part alone")
+    parser.add_argument("--only", choices=["one", "overload"], help="this part alone")
     parser.add_argument("--starts", type=int, default=5, help="of the server, to time them")
     options = quick.parse(parser, seconds=0.5, minutes=0.02, clients=2, crowd=3, starts=1)
     jpeg = frame(options.photo)
@@ -250,10 +257,13 @@ def main() -> None:
     load = f"load {os.getloadavg()[0]:.1f} before"
     print(f"{platform.machine()}, {os.cpu_count()} CPUs, {load}; Python {platform.python_version()}, {versions}")
     with tempfile.TemporaryDirectory() as folder:
-        if options.only == "overload":
+        if options.only is not None:
             server = Server(options, Path(folder))
             try:
-                asyncio.run(many(server, jpeg, OVERLOAD_CLIENTS, options.seconds, OVERLOAD_FPS))
+                if options.only == "one":
+                    print_one(server, jpeg, options)
+                else:
+                    asyncio.run(many(server, jpeg, OVERLOAD_CLIENTS, options.seconds, OVERLOAD_FPS))
             finally:
                 server.stop()
             return
@@ -266,12 +276,7 @@ def main() -> None:
         print(f"start  {statistics.median(starts):.2f} s to ready ({spread})")
         server = Server(options, Path(folder))
         try:
-            times, faces, took_s = asyncio.run(one(server, jpeg, options.seconds))
-            print(
-                f"one    {options.detector}, {len(jpeg) / 1000:.0f} kB frames: {len(times) / took_s:.1f} results/s ",
-                end="",
-            )
-            print(f"(n = {len(times)}, {faces / max(1, len(times)):.2f} faces each); {percentiles(times)}")
+            print_one(server, jpeg, options)
             asyncio.run(many(server, jpeg, options.clients, 60 * options.minutes, 2.0))
             asyncio.run(many(server, jpeg, OVERLOAD_CLIENTS, options.seconds, OVERLOAD_FPS))
             asyncio.run(crowd(server, jpeg, options.crowd, options.seconds))
