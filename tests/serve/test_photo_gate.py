@@ -20,6 +20,7 @@ import pytest
 from numpy.typing import NDArray
 from serving import LIVE, Serve, picture
 
+from mien.contract.results import FrameResult
 from mien.recognition.detectors import Detections
 from mien.recognition.recognizer import Recognizer
 from mien.serve import engine as engine_module
@@ -135,13 +136,19 @@ def _engine(tiny_model: Path, detector: Photos) -> Engine:
     return Engine(recognizer, lambda: detector, Limits(), ServerMetrics(), threads=1)
 
 
+async def _photo_in_work(engine: Engine, detector: Photos) -> asyncio.Task[FrameResult]:
+    """A photo whose search has begun."""
+    photo = asyncio.create_task(engine.recognize_photo(picture(1), "one", 10_000))
+    await asyncio.to_thread(detector.began.wait, LONG_S)
+    return photo
+
+
 def test_a_stop_ends_a_photo_at_its_next_step(tiny_model: Path) -> None:
     detector = Photos()
 
     async def run() -> None:
         async with _engine(tiny_model, detector) as engine:
-            photo = asyncio.create_task(engine.recognize_photo(picture(1), "one", 10_000))
-            await asyncio.to_thread(detector.began.wait, LONG_S)
+            photo = await _photo_in_work(engine, detector)
             engine.give_up_photos()
             detector.go_on.set()
             with pytest.raises(Stopping):
@@ -160,8 +167,7 @@ def test_the_stop_does_not_wait_for_a_step_without_end(tiny_model: Path, monkeyp
 
     async def run() -> None:
         async with _engine(tiny_model, detector) as engine:
-            photo = asyncio.create_task(engine.recognize_photo(picture(1), "one", 10_000))
-            await asyncio.to_thread(detector.began.wait, LONG_S)
+            photo = await _photo_in_work(engine, detector)
             photo.cancel()
             late = threading.Timer(LONG_S / 2, detector.go_on.set)
             late.start()
