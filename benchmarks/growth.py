@@ -23,7 +23,6 @@ import argparse
 import asyncio
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -42,6 +41,7 @@ from PIL import Image
 from mien.contract.images import read_image
 from mien.contract.shipped_models import resolve_model
 from mien.contract.system import processor_name, usable_cpus
+from mien.recognition.benchmark import peak_memory_mb
 from mien.recognition.classifier import Classifier
 from mien.recognition.recognizer import Recognizer
 
@@ -126,7 +126,8 @@ def child(kind: str, amount: float, photo: Path) -> Point:
 
 
 def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    found = peak_memory_mb()
+    return float("nan") if found is None else found
 
 
 def in_child(kind: str, amount: float, photo: Path) -> Point:
