@@ -20,13 +20,13 @@ import numpy as np
 import quick
 from field import chosen_photos
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from mien.contract.errors import ImageError
 from mien.contract.images import read_image
 from mien.contract.pixels import Margin
 from mien.contract.shipped_models import resolve_model
 from mien.data.persons import read_persons
+from mien.evaluate.comparison import mcnemar_p
 from mien.evaluate.scoring import predict_all
 from mien.recognition.alignment import crop_aligned
 from mien.recognition.classifier import Classifier
@@ -103,11 +103,6 @@ def chosen_apart(right: dict[str, NDArray[np.bool_]], half_N: NDArray[np.int64])
     return chosen, new_alone, today_alone
 
 
-def p_value(one: int, other: int) -> float:
-    """McNemar's exact test."""
-    return float(binomtest(one, one + other).pvalue) if one + other else 1.0
-
-
 def main() -> None:
     parser = quick.parser(__doc__)
     parser.add_argument("photos", type=Path)
@@ -128,12 +123,13 @@ def main() -> None:
         for key, right_N in right.items():
             gained, lost = int((right_N & ~right[TODAY]).sum()), int((right[TODAY] & ~right_N).sum())
             print(
-                f"| {name}, {key} | {right_N.mean():.1%} | {gained}, {lost} | {p_value(gained, lost):.2g} |", flush=True
+                f"| {name}, {key} | {right_N.mean():.1%} | {gained}, {lost} | {mcnemar_p(gained, lost):.2g} |",
+                flush=True,
             )
         chosen, gained, lost = chosen_apart(right, cuts.half_N)
         print(
             f"| {name}, chosen on the other half of the persons: {chosen[0]}; {chosen[1]} | | {gained}, {lost} "
-            f"| {p_value(gained, lost):.2g} |"
+            f"| {mcnemar_p(gained, lost):.2g} |"
         )
         figures[name] = {key: float(right_N.mean()) for key, right_N in right.items()}
         print(f"| {name}: {len(labels_N):,} faces, none found in {cuts.unseen} photos | | | |", flush=True)

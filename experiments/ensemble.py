@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 from ablation import FieldFaces, calibration_faces
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from mien.contract.emotions import FERPLUS_EMOTIONS
 from mien.contract.shipped_models import resolve_model
 from mien.data.loading import load_faces
 from mien.data.votes import by_votes
+from mien.evaluate.comparison import mcnemar_p
 from mien.evaluate.scoring import predict_all
 from mien.recognition.classifier import Classifier
 
@@ -84,7 +84,7 @@ def curve(probs: Answers, labels_N: NDArray[np.int64], half_N: NDArray[np.int64]
 def p_value(one_N: NDArray[np.bool_], other_N: NDArray[np.bool_]) -> float:
     """McNemar's exact test."""
     gained, lost = int((one_N & ~other_N).sum()), int((other_N & ~one_N).sum())
-    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    return mcnemar_p(gained, lost)
 
 
 def print_agreement(probs: Answers, labels_N: NDArray[np.int64]) -> None:

@@ -101,14 +101,13 @@ class _Index:
             import faiss
         except ModuleNotFoundError:
             raise MissingExtraError("faiss", "large") from None
-        size = directions_TK.shape[1]
         cells = max(1, len(usable_N) // FACES_PER_CELL)
-        self._centres = faiss.IndexHNSWFlat(size, HNSW_LINKS)  # Faiss does not keep it alive
+        self._centres = faiss.IndexHNSWFlat(DIRECTIONS, HNSW_LINKS)  # Faiss does not keep it alive
         self._centres.hnsw.efSearch = 2 * CELLS_VISITED
         centres_CK = thumbs_NT[_drawn(usable_N, cells)] @ directions_TK
         self._centres.add(centres_CK)
         half = faiss.ScalarQuantizer.QT_fp16
-        self._cells: Any = faiss.IndexIVFScalarQuantizer(self._centres, size, cells, half, faiss.METRIC_L2, False)
+        self._cells: Any = faiss.IndexIVFScalarQuantizer(self._centres, DIRECTIONS, cells, half, faiss.METRIC_L2, False)
         self._cells.nprobe = min(CELLS_VISITED, cells)
         self._cells.train(centres_CK)  # the centres are there; this only opens the index
         for first in range(0, len(usable_N), QUERIES):

@@ -96,16 +96,11 @@ def compare_models(
         names: of the two, for the verdict.
         seed: of the bootstrap.
     """
-    try:
-        from scipy.stats import binomtest
-    except ImportError:
-        raise MissingExtraError("scikit-learn", "evaluate") from None  # which brings scipy
-
     a_NC, truth_N = check_predictions(probs_a_NC, labels_N, len(labels))
     b_NC, _ = check_predictions(probs_b_NC, labels_N, len(labels))
     right_a_N, right_b_N = a_NC.argmax(axis=1) == truth_N, b_NC.argmax(axis=1) == truth_N
     only_a, only_b = int((right_a_N & ~right_b_N).sum()), int((right_b_N & ~right_a_N).sum())
-    p_value = float(binomtest(only_b, only_a + only_b).pvalue) if only_a + only_b else 1.0
+    p_value = mcnemar_p(only_a, only_b)
     n = len(truth_N)
     weights_RN = resamplings(n, REPEATS, seed)
     gain_N = right_b_N.astype(np.float64) - right_a_N
@@ -150,6 +145,23 @@ def _of_class(
         difference=float(gain_N[mine_N].mean()) if there else None,
         difference_95=_interval(gain_N[mine_N], weights_RN[:, mine_N]) if there else None,
     )
+
+
+def mcnemar_p(only_a: int, only_b: int) -> float:
+    """P value of McNemar's exact test, a binomial test on the faces that one of two models alone gets right.
+
+    Args:
+        only_a: faces that the one alone gets right.
+        only_b: faces that the other alone gets right.
+
+    Raises:
+        MissingExtraError: SciPy is not installed.
+    """
+    try:
+        from scipy.stats import binomtest
+    except ImportError:
+        raise MissingExtraError("scikit-learn", "evaluate") from None  # which brings scipy
+    return float(binomtest(only_b, only_a + only_b).pvalue) if only_a + only_b else 1.0
 
 
 def _interval(gain_M: NDArray[np.float64], weights_RM: NDArray[np.float64]) -> Interval:

@@ -84,22 +84,7 @@ def second_of(row: Sequence[Any]) -> Second:
         whole and words and shares and all(value is None or _within(0, 100, value) for value in (index, low, high))
     ):
         raise DamagedRowError
-    return Second(
-        track_id,
-        second,
-        n,
-        _scores(scores),
-        valence,
-        arousal,
-        label,
-        confidence,
-        index,
-        low,
-        high,
-        level,
-        coverage,
-        baseline,
-    )
+    return Second(track_id, second, n, _scores(scores), valence, arousal, label, confidence, *rest)
 
 
 def session_of(row: Sequence[Any]) -> Session:

@@ -17,11 +17,15 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mien.contract.images import read_image
+from mien.recognition.detectors import Detections
 from mien.recognition.recognizer import Recognizer, largest_first
 
 WARM_UPS = 2
@@ -96,15 +100,27 @@ def time_photo(recognizer: Recognizer, path: Path, turns: int = 20) -> tuple[lis
     return clock.stages(skip=WARM_UPS), faces
 
 
-def _once(recognizer: Recognizer, path: Path, stage: Callable[[str], AbstractContextManager[None]]) -> int:
+def _once(recognizer: Recognizer, path: Path, stage: StageClock) -> int:
     with stage("read"):
         frame_rgb = read_image(path)
+    found, _, probs_NC = find_and_classify(recognizer, frame_rgb, stage)
+    with stage("result"):
+        recognizer.result(frame_rgb.shape[1], frame_rgb.shape[0], found, probs_NC, str(path))
+    return len(found)
+
+
+def find_and_classify(
+    recognizer: Recognizer, frame_rgb: NDArray[np.uint8], stage: StageClock
+) -> tuple[Detections, NDArray[np.uint8], NDArray[np.float32]]:
+    """Search a whole frame for faces and classify them, each step as a stage of its own.
+
+    Returns:
+        The faces, largest first; their crops (N, S, S); their probabilities (N, C).
+    """
     with stage(f"detect ({recognizer.detector.name})"):
         found = largest_first(recognizer.detector.detect(frame_rgb))
     with stage("crop"):
         crops_NSS = recognizer.crops(frame_rgb, found)
     with stage("classify"):
         probs_NC = recognizer.classifier(crops_NSS)
-    with stage("result"):
-        recognizer.result(frame_rgb.shape[1], frame_rgb.shape[0], found, probs_NC, str(path))
-    return len(found)
+    return found, crops_NSS, probs_NC

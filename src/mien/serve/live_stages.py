@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contract.images import decode_image
-from mien.recognition.end_to_end import WARM_UPS, Stage, StageClock
-from mien.recognition.recognizer import Recognizer, largest_first
+from mien.recognition.end_to_end import WARM_UPS, Stage, StageClock, find_and_classify
+from mien.recognition.recognizer import Recognizer
 from mien.serve.engine import EngineResult
 from mien.serve.live import LiveSession
 from mien.serve.settings import IMAGE_FORMATS
@@ -46,12 +46,7 @@ def time_live_frame(recognizer: Recognizer, photo_rgb: NDArray[np.uint8], turns:
     for turn in range(WARM_UPS + turns):
         with clock("decode"):
             frame_rgb = decode_image(jpeg, FRAME_SIZE[0] * FRAME_SIZE[1], IMAGE_FORMATS)
-        with clock(f"detect ({recognizer.detector.name})"):
-            found = largest_first(recognizer.detector.detect(frame_rgb))
-        with clock("crop"):
-            crops_NSS = recognizer.crops(frame_rgb, found)
-        with clock("classify"):
-            probs_NC = recognizer.classifier(crops_NSS)
+        found, crops_NSS, probs_NC = find_and_classify(recognizer, frame_rgb, clock)
         with clock("track, mood and message"):
             result = recognizer.result(*FRAME_SIZE, found, probs_NC, "bench")
             seen = EngineResult(result, found, probs_NC, crops_NSS, 0.0, 0.0)

